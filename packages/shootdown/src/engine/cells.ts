@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cells of the packed executor: sets of interned values, filled and evicted one by one (concrete),
+// or closed after every step into the set of values that they could hold by now (window).
+
+import { nthBit, popcount } from "../base/bits.ts";
+import type { FieldDecl, Node } from "../ir/expr.ts";
+import type { CellDecl } from "../ir/machine.ts";
+import { operands, visitNode } from "./flow.ts";
+import type { CodeCompiler, Step } from "./packed-code.ts";
+import type { Eval, ExprCompiler } from "./packed-expr.ts";
+import type { PackedMachine, Transition } from "./packed.ts";
+import { runToEnd } from "./packed.ts";
+import type { CellGroup, Code, Instr } from "./program.ts";
+
+/** A sort has at most this many distinct values in cells: one bit each in a word. */
+export const CELL_VALUES_MAX = 32;
+
+/** More distinct values than a cell can tell apart: a limit, not a mistake of the scenario. */
+export class TooManyValues extends Error {
+  constructor(sort: string) {
+    super(`more than ${CELL_VALUES_MAX} distinct values of sort ${sort} reach a cell`);
+  }
+}
+
+/** Numbers the values of a sort in the order in which they reach a cell. */
+class Interner {
+  readonly values: number[] = [];
+  private readonly bits = new Map<number, number>();
+  private readonly sort: string;
+
+  constructor(sort: string) {
+    this.sort = sort;
+  }
+
+  /** The one-bit mask of a value. */
+  bit(value: number): number {
+    let bit = this.bits.get(value);
+    if (bit === undefined) {
+      if (this.values.length >= CELL_VALUES_MAX) throw new TooManyValues(this.sort);
+      bit = 1 << (this.values.push(value) - 1);
+      this.bits.set(value, bit);
+    }
+    return bit;
+  }
+}
+
+interface Instance {
+  readonly group: number;
+  readonly index: number;
+  readonly word: number;
+  readonly key: readonly number[];
+  fill: readonly Step[] | undefined;
+  /** What the fill reads, as bits of `dirty`. */
+  reads: number;
+}
+
+/** A value that a fill yields, with what it looked up on the way. */
+export interface FillOption {
+  readonly value: number;
+  readonly picks: readonly PickRecord[];
+}
+
+/** A cell instance read by a step, and the value found; `held` tells entry from fresh walk. */
+export interface PickRecord {
+  readonly instance: number;
+  readonly value: number;
+  readonly held: boolean;
+}
+
+export class PackedCells {
+  /** All instances, group by group. */
+  readonly instances: readonly Instance[];
+  private readonly machine: PackedMachine;
+  private readonly groups: readonly CellGroup[];
+  private readonly interners: readonly Interner[];
+  private readonly first: readonly number[];
+  private readonly admits: readonly ((bit: number) => number)[];
+  private readonly order: readonly Instance[];
+  private readonly cyclic: boolean;
+  private readonly fieldBits = new Map<string, number>();
+  private dirty = -1;
+  private collector = 0;
+  private collecting: Interner | undefined;
+
+  constructor(machine: PackedMachine, exprs: ExprCompiler) {
+    this.machine = machine;
+    this.groups = machine.program.cells;
+    const bySort = new Map<string, Interner>();
+    this.interners = this.groups.map((g) => {
+      let interner = bySort.get(g.decl.value.name);
+      if (!interner) bySort.set(g.decl.value.name, (interner = new Interner(g.decl.value.name)));
+      return interner;
+    });
+    const first: number[] = [];
+    let count = 0;
+    this.instances = this.groups.flatMap((g, group) => {
+      first.push(count);
+      count += g.instances.length;
+      return g.instances.map((c, index): Instance => {
+        const word = machine.layout.cells[group]![index]!;
+        return { group, index, word, key: c.key, fill: undefined, reads: 0 };
+      });
+    });
+    this.first = first;
+    this.admits = this.groups.map((g, n) => this.admitter(g, n, exprs));
+    const sorted = this.dependencyOrder();
+    this.order = sorted.groups.flatMap((g) => this.instances.filter((c) => c.group === g));
+    this.cyclic = sorted.cyclic;
+  }
+
+  /** Compiles the fills; after construction, because their code reads cells. */
+  compile(code: CodeCompiler): void {
+    for (const c of this.instances) {
+      const { fill } = this.groups[c.group]!.instances[c.index]!;
+      c.reads = this.groupBit(c.group);
+      if (!fill) continue;
+      c.fill = code.compile(fill);
+      c.reads |= this.readBits(fill);
+    }
+  }
+
+  values(group: number): readonly number[] {
+    return this.interners[group]!.values;
+  }
+
+  /** Puts a value into a cell of the scratch state. */
+  add(decl: CellDecl, key: readonly number[], value: number): void {
+    const c = this.find(decl, key);
+    if (c) this.machine.state[c.word]! |= this.interners[c.group]!.bit(value);
+  }
+
+  find(decl: CellDecl, key: readonly number[]): Instance | undefined {
+    return this.instances.find(
+      (c) => this.groups[c.group]!.decl === decl && c.key.every((v, i) => v === key[i]),
+    );
+  }
+
+  name(instance: number): string {
+    const c = this.instances[instance]!;
+    return `${this.groups[c.group]!.decl.name}[${c.key.join()}]`;
+  }
+
+  decl(instance: number): CellDecl {
+    return this.groups[this.instances[instance]!.group]!.decl;
+  }
+
+  mask(instance: number): number {
+    return this.machine.state[this.instances[instance]!.word]!;
+  }
+
+  bit(instance: number, value: number): number {
+    return this.interners[this.instances[instance]!.group]!.bit(value);
+  }
+
+  clean(): void {
+    this.dirty = 0;
+  }
+
+  dirtyAll(): void {
+    this.dirty = -1;
+  }
+
+  /** A function to call when an element of the field has changed. */
+  toucher(field: string): () => void {
+    const bit = this.fieldBit(field);
+    return () => {
+      this.dirty |= bit;
+    };
+  }
+
+  /** Called by the `yield` instruction of a fill. */
+  yielded(value: number): void {
+    this.collector |= this.collecting!.bit(value);
+  }
+
+  /** Brings every window of the scratch state up to date. */
+  close(): void {
+    if (this.dirty === 0) return;
+    const { state } = this.machine;
+    for (let again = true; again; again = again && this.cyclic) {
+      again = false;
+      for (const c of this.order) {
+        if (!c.fill || !(this.dirty & c.reads)) continue;
+        const old = state[c.word]!;
+        const now = old | this.admits[c.group]!(this.fillMask(c));
+        if (now === old) continue;
+        state[c.word] = now;
+        this.dirty |= this.groupBit(c.group);
+        again = true;
+      }
+    }
+    this.dirty = 0;
+  }
+
+  /** The values that a cell could be filled with now, with the lookups each rests on. */
+  fillOptions(instance: number): FillOption[] {
+    const c = this.instances[instance]!;
+    const found: FillOption[] = [];
+    if (!c.fill) return found;
+    const { values } = this.interners[c.group]!;
+    this.enumerate(c, () => {
+      const admitted = this.admits[c.group]!(this.collector);
+      for (let rest = admitted; rest !== 0; rest &= rest - 1) {
+        const value = values[31 - Math.clz32(rest & -rest)]!;
+        found.push({ value, picks: [...this.machine.picks] });
+      }
+    });
+    return found;
+  }
+
+  /** Fills and evictions as transitions of their own. */
+  transitions(): Transition[] {
+    return this.instances.flatMap((c, n) => {
+      const { decl } = this.groups[c.group]!;
+      const name = this.name(n);
+      const base = { name, index: n, slot: 0, free: true } as const;
+      const fill: Transition = { kind: "fill", ...base, run: () => this.fillOne(c, decl) };
+      const evict: Transition = { kind: "evict", ...base, run: () => this.evictOne(c) };
+      return [...(c.fill ? [fill] : []), ...(decl.evicts ? [evict] : [])];
+    });
+  }
+
+  access(
+    i: Instr & { op: "lookup" | "insert" | "clear" },
+    next: number,
+    exprs: ExprCompiler,
+  ): Step {
+    if (i.op === "clear") return this.clear(i, next, exprs);
+    const instance = this.instanceAt(i.cell, i.index, exprs);
+    if (i.op === "lookup") return this.lookup(i, instance, next);
+    const value = exprs.compile(i.value);
+    return () => {
+      const c = instance();
+      if (!c) return next;
+      this.machine.state[c.word]! |= this.interners[c.group]!.bit(value());
+      this.dirty |= this.groupBit(c.group);
+      return next;
+    };
+  }
+
+  private admitter(g: CellGroup, n: number, exprs: ExprCompiler): (mask: number) => number {
+    if (!g.admits) return (mask) => mask;
+    const { reg } = g.admits;
+    const cond: Eval = exprs.compile(g.admits.cond);
+    const { registers } = this.machine;
+    const interner = this.interners[n]!;
+    let known = 0;
+    let admitted = 0;
+    return (mask) => {
+      for (let rest = mask & ~known; rest !== 0; rest &= rest - 1) {
+        const bit = rest & -rest;
+        known |= bit;
+        registers[reg] = interner.values[31 - Math.clz32(bit)]!;
+        if (cond()) admitted |= bit;
+      }
+      return mask & admitted;
+    };
+  }
+
+  /** A bit of `dirty` for a field; fields beyond the word's end share the last bit. */
+  private fieldBit(name: string): number {
+    let bit = this.fieldBits.get(name);
+    if (bit === undefined) {
+      const at = Math.min(31, this.groups.length + this.fieldBits.size);
+      this.fieldBits.set(name, (bit = 1 << at));
+    }
+    return bit;
+  }
+
+  private groupBit(group: number): number {
+    return 1 << Math.min(31, group);
+  }
+
+  private readBits(code: Code): number {
+    let bits = 0;
+    for (const i of code.instrs) {
+      if (i.op === "lookup") bits |= this.groupBit(this.groups.findIndex((g) => g.decl === i.cell));
+      const field = (f: FieldDecl) => {
+        bits |= this.fieldBit(f.name);
+      };
+      for (const node of operands(i)) {
+        visitNode(node, (n: Node) => {
+          if (n.k === "read") field(n.field);
+          // Pending sets change without a trace here: look again after every step.
+          if (n.k === "outstanding") bits = -1;
+        });
+      }
+    }
+    return bits;
+  }
+
+  /** Groups such that what a fill looks up comes before it. */
+  private dependencyOrder(): { groups: number[]; cyclic: boolean } {
+    const sources = this.groups.map((g) => {
+      const found = new Set<number>();
+      for (const c of g.instances) {
+        for (const i of c.fill?.instrs ?? []) {
+          if (i.op === "lookup") found.add(this.groups.findIndex((x) => x.decl === i.cell));
+        }
+      }
+      return found;
+    });
+    const groups: number[] = [];
+    const state = new Map<number, "open" | "done">();
+    let cyclic = false;
+    const visit = (n: number) => {
+      if (state.get(n) === "open") cyclic = true;
+      if (state.has(n)) return;
+      state.set(n, "open");
+      sources[n]!.forEach(visit);
+      state.set(n, "done");
+      groups.push(n);
+    };
+    for (const n of this.groups.keys()) visit(n);
+    return { groups, cyclic };
+  }
+
+  /** Runs a fill once for each combination of its choices; `done` after each run that completes. */
+  private enumerate(c: Instance, done: () => void): void {
+    const { machine } = this;
+    const outer = machine.nest();
+    const { collector, collecting } = this;
+    this.collecting = this.interners[c.group]!;
+    do {
+      this.collector = 0;
+      machine.picks.length = 0;
+      runToEnd(c.fill!);
+      // Values yielded before a dead end count: yields do not end the walk.
+      if (this.collector) done();
+    } while (machine.chooser.advance());
+    this.collector = collector;
+    this.collecting = collecting;
+    machine.unnest(outer);
+  }
+
+  private fillMask(c: Instance): number {
+    let mask = 0;
+    this.enumerate(c, () => {
+      mask |= this.collector;
+    });
+    return mask;
+  }
+
+  private fillOne(c: Instance, decl: CellDecl): boolean {
+    const { machine } = this;
+    const held = machine.state[c.word]!;
+    if (decl.ways !== undefined && popcount(held) >= decl.ways) return false;
+    const values = this.admits[c.group]!(this.fillMask(c)) & ~held;
+    if (values === 0) return false;
+    machine.state[c.word] = held | (1 << this.decideBit(c, values));
+    return true;
+  }
+
+  private evictOne(c: Instance): boolean {
+    const { machine } = this;
+    const held = machine.state[c.word]!;
+    if (held === 0) return false;
+    machine.state[c.word] = held & ~(1 << this.decideBit(c, held));
+    return true;
+  }
+
+  /** Chooses one of the bits of a mask (by value when a script is replayed). */
+  private decideBit(c: Instance, mask: number): number {
+    const single = popcount(mask) === 1 ? 31 - Math.clz32(mask) : -1;
+    const wanted = this.machine.scripted();
+    if (wanted !== undefined) {
+      const bit = this.interners[c.group]!.bit(wanted);
+      return mask & bit ? 31 - Math.clz32(bit) : this.machine.derail();
+    }
+    const at = single >= 0 ? single : nthBit(mask, this.machine.chooser.choose(popcount(mask)));
+    this.machine.note(this.interners[c.group]!.values[at]!);
+    return at;
+  }
+
+  private instanceAt(
+    decl: CellDecl,
+    index: readonly Node[],
+    exprs: ExprCompiler,
+  ): () => Instance | undefined {
+    if (index.every((i) => i.k === "const")) {
+      const c = this.find(
+        decl,
+        index.map((i) => (i as { value: number }).value),
+      );
+      return () => c;
+    }
+    const keys = index.map((i) => exprs.compile(i));
+    const own = this.instances.filter((c) => this.groups[c.group]!.decl === decl);
+    return () => own.find((c) => c.key.every((v, i) => v === keys[i]!()));
+  }
+
+  private lookup(
+    i: Instr & { op: "lookup" },
+    instance: () => Instance | undefined,
+    next: number,
+  ): Step {
+    const { machine } = this;
+    const { registers, state } = machine;
+    const { reg, walks } = i;
+    return () => {
+      const c = instance();
+      if (!c) return -1;
+      const held = state[c.word]!;
+      const fresh = walks && c.fill && !machine.hitsOnly ? this.fillMask(c) : 0;
+      const found = held | fresh;
+      if (found === 0) return -1;
+      const at = this.decideBit(c, found);
+      if (at < 0) return -1;
+      const value = this.interners[c.group]!.values[at]!;
+      registers[reg] = value;
+      machine.picks.push({
+        instance: this.first[c.group]! + c.index,
+        value,
+        held: ((held >>> at) & 1) === 1 && ((fresh >>> at) & 1) === 0,
+      });
+      return next;
+    };
+  }
+
+  private clear(i: Instr & { op: "clear" }, next: number, exprs: ExprCompiler): Step {
+    const own = this.instances
+      .filter((c) => this.groups[c.group]!.decl === i.cell)
+      .map((c) => ({ c, match: exprs.matcher(i.index, c.key) }));
+    if (own.length === 0) return () => next;
+    const { state, registers } = this.machine;
+    const { group } = own[0]!.c;
+    const interner = this.interners[group]!;
+    const bit = this.groupBit(group);
+    const cond = i.where && exprs.compile(i.where.cond);
+    const reg = i.where?.reg ?? 0;
+    const removed = (mask: number): number => {
+      if (!cond) return mask;
+      let gone = 0;
+      for (let rest = mask; rest !== 0; rest &= rest - 1) {
+        const one = rest & -rest;
+        registers[reg] = interner.values[31 - Math.clz32(one)]!;
+        if (cond()) gone |= one;
+      }
+      return gone;
+    };
+    return () => {
+      for (const { c, match } of own) {
+        const held = state[c.word]!;
+        if (held === 0 || !match()) continue;
+        state[c.word] = held & ~removed(held);
+        this.dirty |= bit;
+      }
+      return next;
+    };
+  }
+}

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lowering: binds a system's names, inlines its calls, folds its constants, and keeps what matters.
+//
+//   system ──► written fields ──► threads, rules ──► cells they read ──► effects ──► program
+//
+// What no thread, rule or property can notice is left out: cell instances that nobody looks up,
+// outstanding entries without effect, stores to fields that are never read.
+
+import type { FieldDecl, KeyPattern, Node } from "../ir/expr.ts";
+import type { CellDecl, Definition, PendingDecl } from "../ir/machine.ts";
+import type { AnySort } from "../ir/sort.ts";
+import { nested } from "../ir/steps.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import { operands, tidy, visitNode } from "./flow.ts";
+import type { Env, Scope } from "./fold.ts";
+import { fold } from "./fold.ts";
+import type { InlineContext } from "./inline.ts";
+import { inline } from "./inline.ts";
+import type {
+  CellGroup,
+  CellInstance,
+  Code,
+  Instr,
+  PendingInstance,
+  Program,
+  RuleInstance,
+  System,
+  Thread,
+} from "./program.ts";
+import { sizeOf } from "./program.ts";
+import { programText } from "./text.ts";
+import { hashText } from "../base/hash.ts";
+
+export interface LowerOptions {
+  /** Keep cells, entries and stores that nothing in the program can notice. Default false. */
+  readonly keepAll?: boolean;
+}
+
+/** Lowers a system. Throws on a mistake in a routine or rule; scenario mistakes are found before. */
+export function lower(system: System, options: LowerOptions = {}): Program {
+  return new Lowering(system, options.keepAll ?? false).run();
+}
+
+const constant = (value: number, sort: AnySort): Node => ({ k: "const", value, sort });
+const keyText = (name: string, key: readonly number[]): string => `${name}[${key.join()}]`;
+
+/** Names of the fields that statements reachable from `roots` write. */
+function writtenFields(
+  roots: readonly (readonly Stmt[])[],
+  find: (name: string) => Definition | undefined,
+): Set<string> {
+  const written = new Set<string>();
+  const called = new Set<string>();
+  const visit = (stmts: readonly Stmt[]): void => {
+    for (const s of stmts) {
+      if (s.k === "set" && s.to.k === "read") written.add(s.to.field.name);
+      if ((s.k === "xchg" || s.k === "cas") && s.at.k === "read") written.add(s.at.field.name);
+      if (s.k === "call" && !called.has(s.callee)) {
+        called.add(s.callee);
+        const callee = find(s.callee);
+        if (callee) visit(callee.body());
+      }
+      nested(s).forEach(visit);
+    }
+  };
+  roots.forEach(visit);
+  return written;
+}
+
+/** Every combination of values below the given sizes, first position slowest. */
+function combinations(sizes: readonly number[]): number[][] {
+  return sizes.reduce<number[][]>(
+    (done, size) => done.flatMap((d) => Array.from({ length: size }, (_, i) => [...d, i])),
+    [[]],
+  );
+}
+
+class Lowering {
+  private readonly system: System;
+  private readonly keepAll: boolean;
+  private readonly knobs = new Set<string>();
+  private readonly written: Set<string>;
+  private readonly initial = new Map<string, number>();
+  private readonly definitions: ReadonlyMap<string, Definition>;
+  private readonly context: InlineContext;
+  private registers = 0;
+  /** Cell instances that something looks up: text of the key -> instance. */
+  private readonly used = new Map<string, CellInstance>();
+  private readonly posted = new Map<string, { decl: PendingDecl; key: number[] }>();
+
+  constructor(system: System, keepAll: boolean) {
+    this.system = system;
+    this.keepAll = keepAll;
+    const { machine, kernel } = system;
+    this.definitions = new Map(machine.definitions.map((d) => [d.name, d]));
+    const find = (name: string) => kernel.routines.get(name) ?? this.definitions.get(name);
+    this.written = writtenFields(
+      [
+        ...system.threads.map((t) => t.body),
+        ...machine.rules.map((r) => r.body()),
+        ...machine.pending.map((p) => p.effect()),
+        ...machine.cells.flatMap((c) => (c.fill ? [c.fill()] : [])),
+        ...system.observers.flatMap((o) => o.on.map((r) => r.body())),
+      ],
+      find,
+    );
+    for (const i of system.initial) this.initial.set(keyText(i.field.name, i.index), i.value);
+    this.context = {
+      kernel,
+      definitions: this.definitions,
+      observers: system.observers,
+      scope: this.scope(),
+      newRegister: () => this.registers++,
+    };
+  }
+
+  private scope(): Scope {
+    const { domain, knobs } = this.system;
+    return {
+      domain,
+      knob: (name) => {
+        this.knobs.add(name);
+        const value = knobs[name];
+        if (value === undefined) throw new Error(`knob ${name} has no value`);
+        return value;
+      },
+      constantField: (field, index) => {
+        if (this.keepAll || this.written.has(field.name)) return undefined;
+        return this.initial.get(keyText(field.name, index)) ?? field.initial;
+      },
+    };
+  }
+
+  run(): Program {
+    const { system } = this;
+    let threads = system.threads.map((t): Thread => {
+      return { name: t.name, ...this.code(t.name, t.body, new Map(), t.locals) };
+    });
+    let rules = system.machine.rules.flatMap((r) => this.ruleInstances(r));
+    for (const t of [...threads, ...rules]) this.collect(t);
+    const effects = this.effects();
+    const dead = this.deadSets(effects);
+    threads = threads.map((t) => this.withoutDead(t, dead));
+    rules = rules.map((r) => this.withoutDead(r, dead));
+    const pending = effects.filter((p) => !dead.has(p)).map((p) => this.withoutDead(p, dead));
+    const cells = this.cellGroups();
+    return this.finish(threads, rules, pending, cells);
+  }
+
+  private code(
+    name: string,
+    body: readonly Stmt[],
+    env: Env,
+    locals: Readonly<Record<string, AnySort>>,
+  ): Code {
+    const code = inline(this.context, name, body, env, locals);
+    return { instrs: tidy(code.instrs), registers: code.registers };
+  }
+
+  private ruleInstances(decl: System["machine"]["rules"][number]): RuleInstance[] {
+    const { domain } = this.system;
+    const params = Object.entries(decl.params);
+    return combinations(params.map(([, sort]) => sizeOf(sort, domain))).flatMap((args) => {
+      const env = new Map(params.map(([name, sort], i) => [name, constant(args[i]!, sort)]));
+      const guard: Stmt = { k: "await", cond: decl.when.node };
+      if (isFalse(fold(decl.when.node, env, this.context.scope))) return [];
+      const body: Stmt[] = [{ k: "atomic", body: [guard, ...decl.body()] }];
+      return [{ decl, args, ...this.code(decl.name, body, env, decl.locals) }];
+    });
+  }
+
+  /** Notes the cells that code looks up and the pending sets that it posts to. */
+  private collect(code: Code): void {
+    for (const i of code.instrs) {
+      if (i.op === "lookup") this.use(i.cell, i.index);
+      if (i.op === "post") {
+        for (const key of this.keys(Object.values(i.set.keys), i.index)) {
+          this.posted.set(keyText(i.set.name, key), { decl: i.set, key });
+        }
+      }
+    }
+  }
+
+  /** All key combinations that a pattern may mean. */
+  private keys(sorts: readonly AnySort[], pattern: readonly KeyPattern[]): number[][] {
+    const { domain } = this.system;
+    const sizes = sorts.map((s) => sizeOf(s, domain));
+    return combinations(sizes).filter((key) =>
+      key.every((v, i) => {
+        const p = pattern[i]!;
+        return p.k !== "const" || p.value === v;
+      }),
+    );
+  }
+
+  private use(decl: CellDecl, index: readonly KeyPattern[]): void {
+    const names = Object.entries(decl.keys);
+    for (const key of this.keys(Object.values(decl.keys), index)) {
+      const text = keyText(decl.name, key);
+      if (this.used.has(text)) continue;
+      const env = new Map(names.map(([name, sort], i) => [name, constant(key[i]!, sort)]));
+      // Entered first: a fill may look the same cell up again.
+      this.used.set(text, { decl, key, fill: undefined });
+      const fill = decl.fill && this.code(decl.name, decl.fill(), env, decl.locals);
+      this.used.set(text, { decl, key, fill });
+      if (fill) this.collect(fill);
+    }
+  }
+
+  private effects(): PendingInstance[] {
+    const done = new Map<string, PendingInstance>();
+    // An effect may post too, so this goes on until nothing new appears.
+    for (;;) {
+      const next = [...this.posted].find(([text]) => !done.has(text));
+      if (!next) break;
+      const [text, { decl, key }] = next;
+      const keys = Object.entries(decl.keys);
+      const env = new Map(keys.map(([name, sort], i) => [name, constant(key[i]!, sort)]));
+      const registers = new Map<number, AnySort>();
+      const entry = Object.entries(decl.entry).map(([name, sort]) => {
+        const reg = this.registers++;
+        registers.set(reg, sort);
+        env.set(name, { k: "reg", reg, sort } as never);
+        return reg;
+      });
+      const code = this.code(decl.name, decl.effect(), env, decl.locals);
+      for (const [r, s] of code.registers) registers.set(r, s);
+      const capacity = this.system.domain.limits[decl.capacity];
+      if (capacity === undefined) throw new Error(`the domain has no limit ${decl.capacity}`);
+      const ready = decl.ready && fold(decl.ready.node, env, this.context.scope);
+      done.set(text, {
+        decl,
+        key,
+        capacity,
+        entry,
+        ready: ready && isTrue(ready) ? undefined : ready,
+        instrs: code.instrs,
+        registers,
+      });
+      this.collect(code);
+    }
+    const order = this.system.machine.pending;
+    return [...done.values()].sort(
+      (a, b) => order.indexOf(a.decl) - order.indexOf(b.decl) || compareKeys(a.key, b.key),
+    );
+  }
+
+  /** Pending sets whose entries change nothing that is kept. */
+  private deadSets(effects: readonly PendingInstance[]): Set<PendingInstance> {
+    const idle = (i: Instr): boolean => {
+      if (i.op === "clear" || i.op === "insert") {
+        return this.keys(Object.values(i.cell.keys), i.index).every(
+          (key) => !this.used.has(keyText(i.cell.name, key)),
+        );
+      }
+      return ["emit", "halt", "jump", "branch", "let"].includes(i.op);
+    };
+    if (this.keepAll) return new Set();
+    return new Set(effects.filter((e) => !e.ready && e.instrs.every(idle)));
+  }
+
+  /** The code without posts to dead sets, and without conditions that speak of them. */
+  private withoutDead<C extends Code>(code: C, dead: ReadonlySet<PendingInstance>): C {
+    if (dead.size === 0) return code;
+    const gone = new Set([...dead].map((d) => keyText(d.decl.name, d.key)));
+    const isDead = (decl: PendingDecl, index: readonly KeyPattern[]): boolean =>
+      this.keys(Object.values(decl.keys), index).every(
+        (key) => gone.has(keyText(decl.name, key)) || !this.posted.has(keyText(decl.name, key)),
+      );
+    const scope = this.context.scope;
+    const cut = (node: Node): Node => {
+      if (node.k === "outstanding" && isDead(node.set, node.index)) {
+        return constant(0, node.sort);
+      }
+      if (node.k !== "op") return node;
+      return fold({ ...node, args: node.args.map(cut) }, new Map(), scope);
+    };
+    const instrs = code.instrs.map((i, at): Instr => {
+      const skip: Instr = { op: "jump", to: at + 1, origin: i.origin, joined: i.joined };
+      if (i.op === "post" && isDead(i.set, i.index)) return skip;
+      if (i.op === "branch") return { ...i, cond: cut(i.cond) };
+      if (i.op !== "await") return i;
+      const cond = cut(i.cond);
+      return isTrue(cond) ? skip : { ...i, cond };
+    });
+    return { ...code, instrs: tidy(instrs) };
+  }
+
+  private cellGroups(): CellGroup[] {
+    const { cells } = this.system.machine;
+    if (this.keepAll) {
+      for (const decl of cells) this.use(decl, Object.values(decl.keys).map(() => ({ k: "any" })));
+    }
+    return cells.flatMap((decl): CellGroup[] => {
+      const instances = [...this.used.values()]
+        .filter((c) => c.decl === decl)
+        .sort((a, b) => compareKeys(a.key, b.key));
+      if (instances.length === 0) return [];
+      if (!decl.admits) return [{ decl, instances, admits: undefined }];
+      const reg = this.registers++;
+      const env = new Map<string, Node>([["entry", { k: "reg", reg, sort: decl.value }]]);
+      const cond = fold(decl.admits.node, env, this.context.scope);
+      return [{ decl, instances, admits: isTrue(cond) ? undefined : { reg, cond } }];
+    });
+  }
+
+  private finish(
+    threads: readonly Thread[],
+    rules: readonly RuleInstance[],
+    pending: readonly PendingInstance[],
+    cells: readonly CellGroup[],
+  ): Program {
+    const read = new Map<string, FieldDecl>();
+    const note = (n: Node) => {
+      if (n.k === "read") read.set(n.field.name, n.field);
+    };
+    const fills = cells.flatMap((g) => g.instances.flatMap((c) => (c.fill ? [c.fill] : [])));
+    for (const code of [...threads, ...rules, ...pending, ...fills]) {
+      for (const i of code.instrs) {
+        for (const node of operands(i)) visitNode(node, note);
+        if (i.op === "xchg" || i.op === "cas") read.set(i.field.name, i.field);
+        if (i.op === "store" && this.keepAll) read.set(i.field.name, i.field);
+      }
+    }
+    for (const p of pending) if (p.ready) visitNode(p.ready, note);
+    const kept = <C extends Code>(code: C): C => ({
+      ...code,
+      instrs: tidy(
+        code.instrs.map((i, at): Instr => {
+          if (i.op !== "store" || read.has(i.field.name)) return i;
+          return { op: "jump", to: at + 1, origin: i.origin, joined: i.joined };
+        }),
+      ),
+    });
+    const program = {
+      domain: this.system.domain,
+      fields: [...read.values()],
+      initial: this.system.initial.filter((i) => read.has(i.field.name)),
+      entries: this.system.entries.filter((e) => this.used.has(keyText(e.cell.name, e.index))),
+      threads: threads.map(kept),
+      rules: rules.map(kept),
+      cells,
+      pending: pending.map(kept),
+      observers: this.system.observers.map((o) => o.name),
+      knobs: [...this.knobs].sort(),
+      registers: this.registers,
+    };
+    return { ...program, hash: hashText(programText(program)) };
+  }
+}
+
+function isTrue(node: Node): boolean {
+  return node.k === "const" && node.value !== 0;
+}
+
+function isFalse(node: Node): boolean {
+  return node.k === "const" && node.value === 0;
+}
+
+function compareKeys(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((v, i) => v !== b[i]);
+  return at < 0 ? 0 : a[at]! - b[at]!;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text of lowered code: canonical, for the content hash, and readable, for debugging.
+
+import type { KeyPattern, Node } from "../ir/expr.ts";
+import type { Code, Instr, Program } from "./program.ts";
+
+const infix: Readonly<Record<string, string>> = {
+  eq: "==",
+  ne: "!=",
+  lt: "<",
+  le: "<=",
+  and: "&&",
+  or: "||",
+  add: "+",
+  sub: "-",
+  div: "/",
+};
+
+/** An expression as text; equal texts mean equal expressions. */
+export function nodeText(n: Node | KeyPattern): string {
+  switch (n.k) {
+    case "any":
+      return "*";
+    case "in":
+      return `in ${nodeText(n.range)}`;
+    case "const":
+      return `${n.value}`;
+    case "named":
+    case "local":
+      return n.name;
+    case "reg":
+      return `r${n.reg}`;
+    case "knob":
+      return `${n.knob}=${n.is}`;
+    case "limit":
+      return n.name;
+    case "read":
+      return `${n.field.name}[${n.index.map(nodeText).join()}]`;
+    case "get":
+      return `${nodeText(n.arg)}.${n.field}`;
+    case "with":
+      return `${nodeText(n.arg)}{${n.set.map(([f, e]) => `${f}:${nodeText(e)}`).join()}}`;
+    case "outstanding": {
+      const where = n.where.map(([f, e]) => `${f}:${nodeText(e)}`).join();
+      return `outstanding(${n.set.name}[${n.index.map(nodeText).join()}]{${where}})`;
+    }
+    case "op": {
+      const sign = infix[n.op];
+      const args = n.args.map(nodeText);
+      return sign ? `(${args[0]} ${sign} ${args[1]})` : `${n.op}(${args.join()})`;
+    }
+  }
+}
+
+const at = (name: string, index: readonly (Node | KeyPattern)[]) =>
+  `${name}[${index.map(nodeText).join()}]`;
+const record = (pairs: readonly (readonly [string, Node])[]) =>
+  `{${pairs.map(([n, e]) => `${n}:${nodeText(e)}`).join()}}`;
+
+/** One instruction as text, without its origin. */
+export function instrText(i: Instr): string {
+  const joined = i.joined ? "+ " : "";
+  switch (i.op) {
+    case "let":
+      return `${joined}r${i.reg} := ${nodeText(i.value)}`;
+    case "store":
+      return `${joined}${at(i.field.name, i.index)} := ${nodeText(i.value)}`;
+    case "xchg":
+      return `${joined}r${i.reg} := xchg ${at(i.field.name, i.index)} ${nodeText(i.value)}`;
+    case "cas":
+      return `${joined}r${i.reg} := cas ${at(i.field.name, i.index)} ${nodeText(i.expect)} ${nodeText(i.value)}`;
+    case "branch":
+      return `${joined}unless ${nodeText(i.cond)} goto ${i.to}`;
+    case "jump":
+      return `${joined}goto ${i.to}`;
+    case "each":
+      return `${joined}each r${i.reg} in ${nodeText(i.over)} else ${i.to}`;
+    case "next":
+      return `${joined}next r${i.reg} + ${nodeText(i.stride)} goto ${i.to}`;
+    case "await":
+      return `${joined}await ${nodeText(i.cond)}`;
+    case "retry":
+      return `${joined}retry ${nodeText(i.permitted)}`;
+    case "choose":
+      return `${joined}r${i.reg} := choose ${i.sort.name}${i.where ? ` where ${nodeText(i.where)}` : ""}`;
+    case "either":
+      return `${joined}either ${i.to.join()}`;
+    case "lookup":
+      return `${joined}r${i.reg} := ${i.walks ? "lookup" : "pick"} ${at(i.cell.name, i.index)}`;
+    case "insert":
+      return `${joined}insert ${at(i.cell.name, i.index)} ${nodeText(i.value)}`;
+    case "clear":
+      return `${joined}clear ${at(i.cell.name, i.index)}${i.where ? ` where ${nodeText(i.where.cond)}` : ""}`;
+    case "post":
+      return `${joined}post ${at(i.set.name, i.index)} ${record(i.entry)}`;
+    case "emit":
+      return `${joined}emit ${i.event.name} ${record(i.args)}`;
+    case "yield":
+      return `${joined}yield ${nodeText(i.value)}`;
+    case "violate":
+      return `${joined}violate ${i.observer}`;
+    case "grow":
+      return `${joined}grow r${i.reg} ${nodeText(i.by)}`;
+    case "halt":
+      return `${joined}halt`;
+  }
+}
+
+/** Code as numbered lines. */
+export const codeText = (code: Code): string =>
+  code.instrs.map((i, n) => `${String(n).padStart(4)}  ${instrText(i)}`).join("\n");
+
+/** All of a program as text, registers renumbered by appearance so that equal programs agree. */
+export function programText(p: Omit<Program, "hash">): string {
+  const parts: string[] = [JSON.stringify([p.domain.sizes, p.domain.limits])];
+  const init = p.initial.map((i) => `${i.field.name}[${i.index.join()}]=${i.value}`);
+  parts.push(init.sort().join(";"));
+  parts.push(p.entries.map((e) => `${e.cell.name}[${e.index.join()}]=${e.value}`).join(";"));
+  for (const t of p.threads) parts.push(t.name, codeText(t));
+  for (const r of p.rules) parts.push(`${r.decl.name}(${r.args.join()})`, codeText(r));
+  for (const q of p.pending) {
+    parts.push(`${q.decl.name}[${q.key.join()}]x${q.capacity} ${q.entry.join()}`);
+    parts.push(q.ready ? nodeText(q.ready) : "", JSON.stringify(q.decl.order), codeText(q));
+  }
+  for (const g of p.cells) {
+    parts.push(`${g.decl.name} ${g.decl.evicts} ${g.decl.ways}`);
+    parts.push(g.admits ? `${g.admits.reg} ${nodeText(g.admits.cond)}` : "");
+    for (const c of g.instances) parts.push(c.key.join(), c.fill ? codeText(c.fill) : "");
+  }
+  const numbers = new Map<string, string>();
+  return parts.join("\n").replace(/\br\d+\b/g, (r) => {
+    let n = numbers.get(r);
+    if (n === undefined) numbers.set(r, (n = `r${numbers.size}`));
+    return n;
+  });
+}

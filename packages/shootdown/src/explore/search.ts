@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reference search: breadth first, every interleaving, deterministic; it says what limit it hit.
+//
+//   level n ──every transition──► successors ──new──► level n+1   (free transitions stay in level n)
+
+import type { PackedMachine, Transition } from "../engine/packed.ts";
+import { findCycle } from "./stuck.ts";
+import { VisitedSet } from "./visited.ts";
+
+/** What is asked of the runs of a program. */
+export interface Question {
+  /** Holds from some state on: the answer is known as soon as it is seen. */
+  readonly latched?: (m: PackedMachine) => boolean;
+  /** Holds in a final state. */
+  readonly final?: (m: PackedMachine) => boolean;
+  /** Index of a thread that may try again for ever. */
+  readonly stuck?: number;
+}
+
+export interface Limits {
+  readonly states_max: number;
+  readonly bytes_max: number;
+}
+
+export interface Progress {
+  readonly states: number;
+  readonly transitions: number;
+  readonly depth: number;
+  readonly queue: number;
+}
+
+export interface Outcome {
+  readonly observed: "never" | "sometimes" | "always" | "inconclusive";
+  /** Every reachable state was visited (or none was needed any more). */
+  readonly exhaustive: boolean;
+  readonly states: number;
+  readonly transitions: number;
+  /** Steps to the witness, or to the last state found. */
+  readonly depth: number;
+  /** The limit that was hit. */
+  readonly limit?: string;
+  /** Transitions from the initial state to the witness, with their choices. */
+  readonly path?: readonly PathStep[];
+  /** Transitions that lead back to the end of `path`. */
+  readonly cycle?: readonly PathStep[];
+}
+
+export interface PathStep {
+  readonly transition: number;
+  readonly choices: readonly number[];
+}
+
+/** Searches all runs. `progress` is called now and then; it may throw to stop. */
+export function search(
+  machine: PackedMachine,
+  question: Question,
+  limits: Limits,
+  progress?: (p: Progress) => void,
+): Outcome {
+  return new Search(machine, question, limits, progress).run();
+}
+
+/** Between two calls of `progress`. */
+const PROGRESS_STATES = 1 << 14;
+
+class Search {
+  private readonly machine: PackedMachine;
+  private readonly question: Question;
+  private readonly limits: Limits;
+  private readonly progress: ((p: Progress) => void) | undefined;
+  private readonly visited: VisitedSet;
+  private readonly parents: number[] = [-1];
+  private readonly via: number[] = [-1];
+  private readonly level: number[] = [0];
+  private depth = 0;
+  private transitions = 0;
+  private found: { state: number; cycle?: readonly PathStep[] } | undefined;
+  /** A maximal run without what is asked for. */
+  private counter = false;
+
+  constructor(
+    machine: PackedMachine,
+    question: Question,
+    limits: Limits,
+    progress: ((p: Progress) => void) | undefined,
+  ) {
+    this.machine = machine;
+    this.question = question;
+    this.limits = limits;
+    this.progress = progress;
+    this.visited = new VisitedSet(machine.words);
+  }
+
+  run(): Outcome {
+    this.visited.add(this.machine.initial());
+    this.inspect(0);
+    let current = [0];
+    let next: number[] = [];
+    let limit: string | undefined;
+    while (current.length > 0 && limit === undefined) {
+      for (let i = 0; i < current.length; i++) {
+        const id = current[i]!;
+        if (this.level[id] !== this.depth) continue;
+        this.expand(id, current, next);
+        if ((i & (PROGRESS_STATES - 1)) === 0) this.tell(current.length - i + next.length);
+        limit = this.limitHit();
+        if (limit !== undefined) break;
+      }
+      if (this.found && (this.counter || this.probe())) return this.answer(true, undefined);
+      current = next;
+      next = [];
+      if (current.length > 0) this.depth++;
+    }
+    return this.answer(limit === undefined, limit);
+  }
+
+  private tell(queue: number): void {
+    const { depth, transitions } = this;
+    this.progress?.({ states: this.visited.count, transitions, depth, queue });
+  }
+
+  private limitHit(): string | undefined {
+    if (this.visited.count > this.limits.states_max) return `--max-states ${this.limits.states_max}`;
+    if (this.visited.bytes > this.limits.bytes_max) return `--max-memory ${this.limits.bytes_max}`;
+    return undefined;
+  }
+
+  private expand(id: number, current: number[], next: number[]): void {
+    const { machine, visited } = this;
+    let moves = false;
+    for (const [n, t] of machine.transitions.entries()) {
+      const { words } = machine;
+      machine.successors(t, visited.arena, id * words, () => {
+        this.transitions++;
+        if (t.kind === "thread" || t.kind === "effect") moves = true;
+        const before = visited.count;
+        const to = visited.add(machine.state);
+        const isNew = visited.count > before;
+        if (isNew) {
+          this.parents.push(id);
+          this.via.push(n);
+          this.level.push(t.free ? this.depth : this.depth + 1);
+          (t.free ? current : next).push(to);
+          this.inspect(to);
+        } else if (t.free && this.level[to]! > this.depth) {
+          this.level[to] = this.depth;
+          this.parents[to] = id;
+          this.via[to] = n;
+          current.push(to);
+        }
+      });
+    }
+    if (!moves) this.final(id);
+  }
+
+  /** Looks at a state that has just been found; the scratch state holds it. */
+  private inspect(id: number): void {
+    const { machine, question } = this;
+    if (this.found) return;
+    if (question.latched?.(machine)) this.found = { state: id };
+    if (question.stuck !== undefined && machine.retrying(question.stuck)) {
+      const keep = machine.state.slice();
+      const cycle = findCycle(machine, question.stuck, keep);
+      if (cycle) this.found = { state: id, cycle };
+    }
+  }
+
+  private final(id: number): void {
+    const { machine, question, visited } = this;
+    machine.load(visited.arena, id * machine.words);
+    const holds = question.latched?.(machine) || question.final?.(machine) || false;
+    if (!holds) this.counter = true;
+    else if (!this.found) this.found = { state: id };
+  }
+
+  /** Looks for a maximal run without what is asked for, depth first; bounded. */
+  private probe(): boolean {
+    const { machine, question } = this;
+    const seen = new VisitedSet(machine.words);
+    seen.add(machine.initial());
+    const stack = [0];
+    const words = machine.words;
+    for (let id = stack.pop(); id !== undefined && seen.count < PROBE_STATES_MAX; id = stack.pop()) {
+      let moves = false;
+      for (const t of machine.transitions) {
+        if (t.free) continue;
+        machine.successors(t, seen.arena, id * words, () => {
+          moves ||= t.kind !== "rule";
+          if (question.latched?.(machine)) return;
+          const before = seen.count;
+          const to = seen.add(machine.state);
+          if (seen.count > before) stack.push(to);
+        });
+      }
+      if (moves) continue;
+      machine.load(seen.arena, id * words);
+      if (!question.final?.(machine)) {
+        this.counter = true;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private answer(exhaustive: boolean, limit: string | undefined): Outcome {
+    const { found } = this;
+    const states = this.visited.count;
+    const common = { exhaustive, states, transitions: this.transitions };
+    if (!found) {
+      const observed = exhaustive ? "never" : "inconclusive";
+      const base = { ...common, observed, depth: this.depth } as const;
+      return limit === undefined ? base : { ...base, limit };
+    }
+    const observed = this.counter || !exhaustive ? "sometimes" : "always";
+    const path = this.path(found.state);
+    const depth = this.level[found.state]!;
+    const base = { ...common, observed, depth, path } as const;
+    return found.cycle ? { ...base, cycle: found.cycle } : base;
+  }
+
+  /** The transitions that led to a state; choices are found by running each again. */
+  private path(to: number): PathStep[] {
+    const { machine, visited } = this;
+    const { words } = machine;
+    const steps: PathStep[] = [];
+    for (let id = to; this.parents[id]! >= 0; id = this.parents[id]!) {
+      const t: Transition = machine.transitions[this.via[id]!]!;
+      let choices: readonly number[] | undefined;
+      machine.successors(t, visited.arena, this.parents[id]! * words, () => {
+        if (choices) return;
+        for (let i = 0; i < words; i++) {
+          if (machine.state[i] !== visited.arena[id * words + i]) return;
+        }
+        choices = [...machine.choices];
+      });
+      if (!choices) throw new Error("a step of the search cannot be repeated");
+      steps.push({ transition: this.via[id]!, choices });
+    }
+    return steps.reverse();
+  }
+}
+
+/** A run that ends without the condition is looked for among so many states. */
+const PROBE_STATES_MAX = 20_000;
