@@ -6,17 +6,20 @@
 //
 // Written with plain fields and rules, so that a state is exactly what other checkers count.
 
-import { constant, field } from "../../packages/shootdown/src/ir/expr.ts";
+import type { Domain, System } from "../../packages/shootdown/src/engine/program.ts";
+import type { Expr } from "../../packages/shootdown/src/ir/expr.ts";
 import {
   FALSE,
   TRUE,
   and,
+  constant,
   eq,
+  field,
   member,
   ne,
   not,
+  place,
 } from "../../packages/shootdown/src/ir/expr.ts";
-import type { Expr } from "../../packages/shootdown/src/ir/expr.ts";
 import type { Machine, ObserverDecl, RuleDecl } from "../../packages/shootdown/src/ir/machine.ts";
 import { event, observer, on, rule } from "../../packages/shootdown/src/ir/machine.ts";
 import type { Ty } from "../../packages/shootdown/src/ir/sort.ts";
@@ -33,30 +36,28 @@ import {
   when,
   whenElse,
 } from "../../packages/shootdown/src/ir/stmt.ts";
-import { place } from "../../packages/shootdown/src/ir/expr.ts";
-import type { Domain, System } from "../../packages/shootdown/src/engine/program.ts";
 
-const cpu = symbol("cpu");
-const page = symbol("page");
-const perm = enumeration("perm", ["none", "RO", "RW"]);
+export const cpu = symbol("cpu");
+export const page = symbol("page");
+export const perm = enumeration("perm", ["none", "RO", "RW"]);
 const command = enumeration("command", ["none", "TLBI", "ATCI", "SYNC"]);
 const slot = symbol("slot");
-const NONE = member(perm, "none");
+export const NONE = member(perm, "none");
 const RO = member(perm, "RO");
 const RW = member(perm, "RW");
 
-const pte = field("pte", [page], perm);
-const free = field("free", [page], bool);
+export const pte = field("pte", [page], perm);
+export const free = field("free", [page], bool);
 const locked = field("locked", [], bool);
 const tlb = field("tlb", [cpu, page], perm);
 const stlb = field("stlb", [page], perm);
 const atc = field("atc", [page], perm);
-const ainv = field("ainv", [page], bool);
+export const ainv = field("ainv", [page], bool);
 const req_page = field("req_page", [], page);
 const req_value = field("req_value", [], perm);
 const dma = field("dma", [], bool);
 const dma_page = field("dma_page", [], page);
-const ack = field("ack", [cpu, cpu], bool);
+export const ack = field("ack", [cpu, cpu], bool);
 const done = field("done", [cpu], bool);
 const q_op = field("q_op", [slot], command);
 const q_page = field("q_page", [slot], page);
@@ -166,13 +167,17 @@ const shift: Stmt[] = [
   set(q_cpu(q(2)), nobody),
 ];
 
-function queueRules(pages: number): RuleDecl[] {
+/** The queue's end; `invalidate` is what a TLBI does to the IOTLB. */
+export function queueRules(
+  pages: number,
+  invalidate: (p: Expr<"page">) => Stmt,
+): RuleDecl[] {
   const idle = Array.from({ length: pages }, (_, p) => not(ainv(constant(page, p))));
   return [
     rule("queue_tlbi", {
       forall: { p: page },
       when: ({ p }) => and(eq(q_op(q(0)), member(command, "TLBI")), eq(q_page(q(0)), p)),
-      body: ({ p }) => [set(stlb(p), NONE), ...shift],
+      body: ({ p }) => [invalidate(p), ...shift],
       source,
     }),
     rule("queue_atci", {
@@ -201,8 +206,15 @@ export interface ModelOptions {
   readonly bug?: 1 | 2;
 }
 
+/** What a CPU does to its own TLB, and with its IPIs. */
+export interface CpuParts {
+  readonly flush: (c: Expr<"cpu">, p: Expr<"page">) => Stmt;
+  readonly sent?: (c: Expr<"cpu">, p: Expr<"page">) => Stmt;
+}
+
 /** One CPU's program: 15 places, 0..14. */
-function thread(c: number, options: ModelOptions): Stmt[] {
+function thread(c: number, options: ModelOptions, parts: CpuParts): Stmt[] {
+  const { flush } = parts;
   const me = constant(cpu, c);
   const p = local("p", page);
   const was = local("was", perm);
@@ -214,8 +226,12 @@ function thread(c: number, options: ModelOptions): Stmt[] {
   ];
   const [first, second] = options.bug === 1 ? (["ATCI", "TLBI"] as const) : (["TLBI", "ATCI"] as const);
   const unmap: Stmt[] = [
-    set(tlb(me, p), NONE),
-    atomic(...others.map((o) => set(ack(me, constant(cpu, o)), TRUE)), set(locked(), FALSE)),
+    flush(me, p),
+    atomic(
+      ...others.map((o) => set(ack(me, constant(cpu, o)), TRUE)),
+      ...(parts.sent ? [parts.sent(me, p)] : []),
+      set(locked(), FALSE),
+    ),
     await_(and(...others.map((o) => not(ack(me, constant(cpu, o)))))),
     atomic(
       await_(eq(q_op(q(0)), member(command, "none"))),
@@ -230,7 +246,7 @@ function thread(c: number, options: ModelOptions): Stmt[] {
     choose(p, page),
     atomic(await_(not(locked())), set(locked(), TRUE)),
     atomic(set(was, pte(p)), when(eq(was, RO), set(pte(p), RW))),
-    when(eq(was, RO), set(tlb(me, p), NONE)),
+    when(eq(was, RO), flush(me, p)),
     // The page register is given up with the lock.
     atomic(set(locked(), FALSE), emit(unlocked, { page: p })),
   ];
@@ -243,46 +259,55 @@ function thread(c: number, options: ModelOptions): Stmt[] {
   ];
 }
 
+const useAfterFree: ObserverDecl = observer(
+  "use_after_free",
+  "a freed frame is still in a cache, in a response or in flight",
+  on(stepped, () => [
+    forall(page, (p) => [
+      when(and(free(p), ne(stlb(p), NONE)), violate("use_after_free")),
+      when(and(free(p), ne(atc(p), NONE)), violate("use_after_free")),
+      when(and(free(p), ne(req_value(), NONE), eq(req_page(), p)), violate("use_after_free")),
+      when(and(free(p), dma(), eq(dma_page(), p)), violate("use_after_free")),
+      forall(cpu, (c) => [when(and(free(p), ne(tlb(c, p), NONE)), violate("use_after_free"))]),
+    ]),
+  ]),
+);
+
 /** The system; `pages` is 2 in S, M and L. */
 export function model(options: ModelOptions, pages = 2): System {
+  return system(options, pages, { flush: (c, p) => set(tlb(c, p), NONE) }, {
+    machine: {
+      cells: [],
+      pending: [],
+      rules: [...rules, ...queueRules(pages, (p) => set(stlb(p), NONE))],
+      definitions: [],
+    },
+    observers: [useAfterFree],
+  });
+}
+
+/** The CPUs' programs on some hardware. */
+export function system(
+  options: ModelOptions,
+  pages: number,
+  parts: CpuParts,
+  hardware: { readonly machine: Machine; readonly observers: readonly ObserverDecl[] },
+): System {
   const domain: Domain = {
     sizes: { cpu: options.cpus, page: pages, slot: 3 },
     names: {},
     limits: {},
   };
-  const machine: Machine = {
-    cells: [],
-    pending: [],
-    rules: [...rules, ...queueRules(pages)],
-    definitions: [],
-  };
-  const useAfterFree: ObserverDecl = observer(
-    "use_after_free",
-    "a freed frame is still in a cache, in a response or in flight",
-    on(stepped, () => [
-      forall(page, (p) => [
-        when(
-          and(free(p), ne(stlb(p), NONE)),
-          violate("use_after_free"),
-        ),
-        when(and(free(p), ne(atc(p), NONE)), violate("use_after_free")),
-        when(and(free(p), ne(req_value(), NONE), eq(req_page(), p)), violate("use_after_free")),
-        when(and(free(p), dma(), eq(dma_page(), p)), violate("use_after_free")),
-        forall(cpu, (c) => [when(and(free(p), ne(tlb(c, p), NONE)), violate("use_after_free"))]),
-      ]),
-    ]),
-  );
   return {
-    machine,
+    ...hardware,
     kernel: { name: "model", version: "0", routines: new Map() },
     domain,
     knobs: {},
     threads: Array.from({ length: options.cpus }, (_, c) => ({
       name: `CPU${c}`,
       locals: { p: page, was: perm },
-      body: thread(c, options),
+      body: thread(c, options, parts),
     })),
-    observers: [useAfterFree],
     initial: Array.from({ length: pages }, (_, p) => ({
       field: pte.decl,
       index: [p],

@@ -15,6 +15,9 @@ import type { CellGroup, Code, Instr } from "./program.ts";
 /** A sort has at most this many distinct values in cells: one bit each in a word. */
 export const CELL_VALUES_MAX = 32;
 
+/** A bit of `dirty` that stands for every pending set. */
+const PENDING_BIT = 1 << 31;
+
 /** More distinct values than a cell can tell apart: a limit, not a mistake of the scenario. */
 export class TooManyValues extends Error {
   constructor(sort: string) {
@@ -79,6 +82,8 @@ export class PackedCells {
   private readonly cyclic: boolean;
   private readonly fieldBits = new Map<string, number>();
   private dirty = -1;
+  /** What every step is taken to change. */
+  private always = 0;
   private collector = 0;
   private collecting: Interner | undefined;
 
@@ -113,9 +118,11 @@ export class PackedCells {
     for (const c of this.instances) {
       const { fill } = this.groups[c.group]!.instances[c.index]!;
       c.reads = this.groupBit(c.group);
-      if (!fill) continue;
-      c.fill = code.compile(fill);
-      c.reads |= this.readBits(fill);
+      if (fill) c.fill = code.compile(fill);
+    }
+    for (const c of this.order) {
+      const { fill } = this.groups[c.group]!.instances[c.index]!;
+      if (fill) c.reads |= this.readBits(fill);
     }
   }
 
@@ -153,7 +160,7 @@ export class PackedCells {
   }
 
   clean(): void {
-    this.dirty = 0;
+    this.dirty = this.always;
   }
 
   dirtyAll(): void {
@@ -274,7 +281,13 @@ export class PackedCells {
   private readBits(code: Code): number {
     let bits = 0;
     for (const i of code.instrs) {
-      if (i.op === "lookup") bits |= this.groupBit(this.groups.findIndex((g) => g.decl === i.cell));
+      if (i.op === "lookup") {
+        const group = this.groups.findIndex((g) => g.decl === i.cell);
+        bits |= this.groupBit(group);
+        // A walk through another cell reads what that cell's fill reads, kept there or not.
+        if (i.walks && this.cyclic) bits = -1;
+        for (const c of i.walks ? this.instances : []) if (c.group === group) bits |= c.reads;
+      }
       const field = (f: FieldDecl) => {
         bits |= this.fieldBit(f.name);
       };
@@ -282,7 +295,10 @@ export class PackedCells {
         visitNode(node, (n: Node) => {
           if (n.k === "read") field(n.field);
           // Pending sets change without a trace here: look again after every step.
-          if (n.k === "outstanding") bits = -1;
+          if (n.k === "outstanding") {
+            bits = -1;
+            this.always = PENDING_BIT;
+          }
         });
       }
     }

@@ -83,6 +83,7 @@ function readsShared(i: Operation): boolean {
 /** Whether a step begins here: the instruction touches something that others can see. */
 export function beginsStep(i: Instr): boolean {
   if (i.joined) return false;
+  if (i.first) return true;
   switch (i.op) {
     case "jump":
     case "emit":
@@ -133,7 +134,8 @@ export function defines(i: Operation): number {
   }
 }
 
-function uses(i: Operation): number[] {
+/** The registers that an operation reads. */
+export function uses(i: Operation): number[] {
   const found: number[] = [];
   for (const node of operands(i)) {
     visitNode(node, (n) => {
@@ -177,12 +179,23 @@ export function tidy(code: readonly Instr[]): readonly Instr[] {
   }
 }
 
+/** Takes an instruction out; the start of an atomic block stays where it was. */
+export function idle(i: Instr, at: number): Instr {
+  const { origin, joined } = i;
+  return { op: "jump", to: at + 1, origin, joined, ...(i.first ? { first: true } : {}) };
+}
+
+/** Whether an idle jump must stay, because the rest of its atomic block relies on it. */
+function holdsStep(code: readonly Instr[], i: Instr & { op: "jump" }): boolean {
+  return i.first === true && code[finalTarget(code, i.to)]!.joined;
+}
+
 function dropDead(code: readonly Instr[]): readonly Instr[] {
   const live = liveness(code);
   return code.map((i, at): Instr => {
     if (i.op !== "let") return i;
     const next = live[at + 1];
-    return next?.has(i.reg) ? i : { op: "jump", to: at + 1, origin: i.origin, joined: i.joined };
+    return next?.has(i.reg) ? i : idle(i, at);
   });
 }
 
@@ -190,7 +203,7 @@ function finalTarget(code: readonly Instr[], to: number): number {
   let at = to;
   for (let hops = 0; hops < code.length; hops++) {
     const i = code[at]!;
-    if (i.op !== "jump") return at;
+    if (i.op !== "jump" || i.first) return at;
     at = i.to;
   }
   return at;
@@ -227,8 +240,9 @@ function compact(code: readonly Instr[]): readonly Instr[] {
   for (let at = 0; at < code.length; at++) {
     moved.set(at, keep.length);
     const i = code[at]!;
-    const idle = i.op === "jump" && nextKept(code, reached, at + 1) === i.to;
-    if (reached.has(at) && !idle) keep.push(at);
+    const useless =
+      i.op === "jump" && nextKept(code, reached, at + 1) === i.to && !holdsStep(code, i);
+    if (reached.has(at) && !useless) keep.push(at);
   }
   const to = (t: number): number => moved.get(t)!;
   return keep.map((at): Instr => {

@@ -148,7 +148,7 @@ function foldRange(node: Node & { k: "op" }, args: readonly Node[]): Node | unde
   const bounds = args.map((x) =>
     x.k === "op" && x.op === "range" && x.args.every((y) => y.k === "const")
       ? x.args.map((y) => (y as { value: number }).value)
-      : x.k === "const"
+      : x.k === "const" && x.sort.kind !== "range"
         ? [x.value, x.value + 1]
         : undefined,
   );
@@ -179,6 +179,8 @@ export function arith(op: Op, v: readonly number[]): number {
       return a - b;
     case "div":
       return Math.floor(a / b);
+    case "mul":
+      return a * b;
     default:
       throw new Error(`${op} is not arithmetic`);
   }

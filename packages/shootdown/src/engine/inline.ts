@@ -100,8 +100,10 @@ class Flattener {
 
   push(operation: Operation): number {
     const joined = this.atomicDepth > 0 && this.atomicBegun;
+    const first = this.atomicDepth > 0 && !this.atomicBegun;
     this.atomicBegun = true;
-    this.instrs.push({ ...operation, origin: this.origin, joined } as Draft);
+    const begins = first ? { first } : {};
+    this.instrs.push({ ...operation, origin: this.origin, joined, ...begins } as Draft);
     return this.instrs.length - 1;
   }
 
@@ -321,7 +323,7 @@ class Flattener {
 
   /** A place for the value if evaluating it twice could differ or cost a second access. */
   private stable(value: Node, sort: AnySort): Node {
-    if (pure(value)) return value;
+    if (value.k === "reg" || constant(value)) return value;
     const reg = this.local(sort);
     this.push({ op: "let", reg: reg.reg, value });
     return reg;
@@ -424,19 +426,7 @@ class Flattener {
   }
 }
 
-/** Neither reads shared state nor changes while a callee runs. */
-function pure(node: Node): boolean {
-  switch (node.k) {
-    case "const":
-    case "reg":
-      return true;
-    case "op":
-      return node.args.every(pure);
-    case "get":
-      return pure(node.arg);
-    case "with":
-      return pure(node.arg) && node.set.every(([, e]) => pure(e));
-    default:
-      return false;
-  }
+/** Made of constants alone: a constant, or a range between two. */
+function constant(node: Node): boolean {
+  return node.k === "const" || (node.k === "op" && node.args.every(constant));
 }

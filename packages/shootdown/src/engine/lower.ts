@@ -11,7 +11,7 @@ import type { CellDecl, Definition, PendingDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { operands, tidy, visitNode } from "./flow.ts";
+import { idle, operands, tidy, visitNode } from "./flow.ts";
 import type { Env, Scope } from "./fold.ts";
 import { fold } from "./fold.ts";
 import type { InlineContext } from "./inline.ts";
@@ -247,7 +247,7 @@ class Lowering {
 
   /** Pending sets whose entries change nothing that is kept. */
   private deadSets(effects: readonly PendingInstance[]): Set<PendingInstance> {
-    const idle = (i: Instr): boolean => {
+    const harmless = (i: Instr): boolean => {
       if (i.op === "clear" || i.op === "insert") {
         return this.keys(Object.values(i.cell.keys), i.index).every(
           (key) => !this.used.has(keyText(i.cell.name, key)),
@@ -256,7 +256,7 @@ class Lowering {
       return ["emit", "halt", "jump", "branch", "let"].includes(i.op);
     };
     if (this.keepAll) return new Set();
-    return new Set(effects.filter((e) => !e.ready && e.instrs.every(idle)));
+    return new Set(effects.filter((e) => !e.ready && e.instrs.every(harmless)));
   }
 
   /** The code without posts to dead sets, and without conditions that speak of them. */
@@ -276,7 +276,7 @@ class Lowering {
       return fold({ ...node, args: node.args.map(cut) }, new Map(), scope);
     };
     const instrs = code.instrs.map((i, at): Instr => {
-      const skip: Instr = { op: "jump", to: at + 1, origin: i.origin, joined: i.joined };
+      const skip = idle(i, at);
       if (i.op === "post" && isDead(i.set, i.index)) return skip;
       if (i.op === "branch") return { ...i, cond: cut(i.cond) };
       if (i.op !== "await") return i;
@@ -328,7 +328,7 @@ class Lowering {
       instrs: tidy(
         code.instrs.map((i, at): Instr => {
           if (i.op !== "store" || read.has(i.field.name)) return i;
-          return { op: "jump", to: at + 1, origin: i.origin, joined: i.joined };
+          return idle(i, at);
         }),
       ),
     });

@@ -136,6 +136,8 @@ export class ExprCompiler {
         return () => a() - b();
       case "div":
         return () => Math.trunc(a() / b());
+      case "mul":
+        return () => a() * b();
       case "ite":
         return () => (a() ? b() : c());
       default:

@@ -373,7 +373,7 @@ export function runToEnd(code: readonly Step[]): boolean {
 }
 
 /** Whether an entry of the first kind, if earlier, keeps one of the second from taking effect. */
-function orderMatrix(
+export function orderMatrix(
   decl: Program["pending"][number]["decl"],
 ): (earlier: number, later: number) => boolean {
   if (decl.order.length === 0) return () => false;

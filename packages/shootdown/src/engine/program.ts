@@ -135,8 +135,15 @@ export type Operation =
   | { readonly op: "grow"; readonly reg: number; readonly by: Node }
   | { readonly op: "halt" };
 
-/** An operation with its place in the source. `joined`: no step begins here, whatever it accesses. */
-export type Instr = Operation & { readonly origin: Origin; readonly joined: boolean };
+/**
+ * An operation with its place in the source. `joined`: no step begins here, whatever it accesses.
+ * `first`: an atomic block begins here, and so does a step.
+ */
+export type Instr = Operation & {
+  readonly origin: Origin;
+  readonly joined: boolean;
+  readonly first?: boolean;
+};
 
 /** Flat code; registers are numbered through the whole program. */
 export interface Code {

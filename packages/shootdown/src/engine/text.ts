@@ -14,6 +14,7 @@ const infix: Readonly<Record<string, string>> = {
   add: "+",
   sub: "-",
   div: "/",
+  mul: "*",
 };
 
 /** An expression as text; equal texts mean equal expressions. */
@@ -59,7 +60,7 @@ const record = (pairs: readonly (readonly [string, Node])[]) =>
 
 /** One instruction as text, without its origin. */
 export function instrText(i: Instr): string {
-  const joined = i.joined ? "+ " : "";
+  const joined = i.joined ? "+ " : i.first ? "^ " : "";
   switch (i.op) {
     case "let":
       return `${joined}r${i.reg} := ${nodeText(i.value)}`;

@@ -147,6 +147,7 @@ class Search {
           this.parents[to] = id;
           this.via[to] = n;
           current.push(to);
+          this.inspect(to);
         }
       });
     }
@@ -156,7 +157,8 @@ class Search {
   /** Looks at a state that has just been found; the scratch state holds it. */
   private inspect(id: number): void {
     const { machine, question } = this;
-    if (this.found) return;
+    // A free transition may lead to one that costs less than the first found.
+    if (this.found && this.level[id]! >= this.level[this.found.state]!) return;
     if (question.latched?.(machine)) this.found = { state: id };
     if (question.stuck !== undefined && machine.retrying(question.stuck)) {
       const keep = machine.state.slice();

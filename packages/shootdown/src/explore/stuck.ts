@@ -12,8 +12,24 @@ import { VisitedSet } from "./visited.ts";
 /** More states than this in one repetition are not looked at. */
 const CYCLE_STATES_MAX = 10_000;
 
-/** The steps of a cycle through `from`, or undefined. `from` is a copy of the state. */
+/**
+ * The steps of a cycle through `from`, or undefined. `from` is a copy of the state; the choices of
+ * a transition being enumerated stay as they are, the scratch state does not.
+ */
 export function findCycle(
+  machine: PackedMachine,
+  thread: number,
+  from: Int32Array,
+): readonly PathStep[] | undefined {
+  const outer = machine.nest();
+  try {
+    return cycleThrough(machine, thread, from);
+  } finally {
+    machine.unnest(outer);
+  }
+}
+
+function cycleThrough(
   machine: PackedMachine,
   thread: number,
   from: Int32Array,

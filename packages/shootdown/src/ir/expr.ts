@@ -16,6 +16,7 @@ export type Op =
   | "add"
   | "sub"
   | "div"
+  | "mul"
   | "ite"
   | "range"
   | "lo"
@@ -131,6 +132,22 @@ export function member<N extends string, V extends string>(
 /** A limit of the model; the executor's domain gives its value. */
 export const limit = (name: string): Expr<"int"> => expr({ k: "limit", name, sort: int });
 
+/** A limit as a value of an ordered sort. */
+export const limitOf = <S extends string>(sort: Ty<S>, name: string): Expr<S> =>
+  expr({ k: "limit", name, sort });
+
+/** The value of an ordered sort that is `by` after another; ordered sorts may differ. */
+export const after = <S extends string>(sort: Ty<S>, a: Expr<string>, by: Expr<string>): Expr<S> =>
+  op("add", sort, a, by);
+
+/** Integer division, as a value of an ordered sort. */
+export const divided = <S extends string>(sort: Ty<S>, a: Expr<string>, by: Expr<"int">): Expr<S> =>
+  op("div", sort, a, by);
+
+/** Product, as a value of an ordered sort. */
+export const times = <S extends string>(sort: Ty<S>, a: Expr<string>, by: Expr<"int">): Expr<S> =>
+  op("mul", sort, a, by);
+
 /** Whether a knob of the lowering has this value; folds to a constant. */
 export const knobIs = (knob: string, value: string): Expr<"bool"> =>
   expr({ k: "knob", knob, is: value, sort: bool });
@@ -138,8 +155,9 @@ export const knobIs = (knob: string, value: string): Expr<"bool"> =>
 export const TRUE: Expr<"bool"> = constant(bool, 1);
 export const FALSE: Expr<"bool"> = constant(bool, 0);
 
-const op = <S extends string>(name: Op, sort: Ty<S>, ...args: readonly Expr<string>[]): Expr<S> =>
-  expr({ k: "op", op: name, args: args.map((a) => a.node), sort });
+function op<S extends string>(name: Op, sort: Ty<S>, ...args: readonly Expr<string>[]): Expr<S> {
+  return expr({ k: "op", op: name, args: args.map((a) => a.node), sort });
+}
 
 export const eq = <S extends string>(a: Expr<S>, b: Expr<NoInfer<S>>) => op("eq", bool, a, b);
 export const ne = <S extends string>(a: Expr<S>, b: Expr<NoInfer<S>>) => op("ne", bool, a, b);
@@ -180,6 +198,8 @@ export interface RangeOps<E extends string, R extends string> {
   readonly overlaps: (a: Expr<R>, b: Expr<R>) => Expr<"bool">;
   /** The range that holds just `e`. */
   readonly one: (e: Expr<E>) => Expr<R>;
+  /** Number of elements of a range that is not empty. */
+  readonly length: (r: Expr<R>) => Expr<"int">;
 }
 
 export function rangeOps<E extends string, R extends string>(
@@ -195,6 +215,7 @@ export function rangeOps<E extends string, R extends string>(
     contains: (r, e) => op("contains", bool, r, e),
     overlaps: (a, b) => op("overlaps", bool, a, b),
     one: (e) => make(e, op("add", element, e, constant(element, 1))),
+    length: (r) => op("sub", int, op("hi", element, r), op("lo", element, r)),
   };
 }
 
@@ -225,3 +246,7 @@ export function outstanding<E extends Sorts>(
 export const ANY = { k: "any" } as const;
 /** In a key position: the values that lie in a range. */
 export const inRange = (range: Expr<string>): KeyPattern => ({ k: "in", range: range.node });
+
+/** A local or parameter by name, for statements that are put into an existing body. */
+export const local = <S extends string>(name: string, sort: Ty<S>): Place<S> =>
+  place({ k: "local", name, sort });

@@ -35,7 +35,8 @@ export function numberSteps(body: readonly Stmt[], version: string): ReadonlyMap
         visit(inVersions(`${s.version}..`, version) ? s.then : s.otherwise);
         continue;
       }
-      if (!unnumbered.has(s.k)) numbers.set(s, numbers.size + 1);
+      // A statement value that stands in two places has one number.
+      if (!unnumbered.has(s.k) && !numbers.has(s)) numbers.set(s, numbers.size + 1);
       nested(s).forEach(visit);
     }
   };

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bulk execution of a safe loop: the body runs once for as many elements as take the same course.
+//
+//   elements   k . . . . . . . . . . . hi
+//              [ one batch )[ next )[ ... )    a batch ends where a run of entries ends, a condition
+//                                              turns, or two repetitions would touch one element
+//
+// All values are sweeps over the batch (open-sweep.ts). What is found late, after a store was made
+// for too many elements, is repaired: the batch is taken back and run again, shorter.
+
+import type { BulkFrame, BulkValue } from "./open-bulk-expr.ts";
+import { BulkExprs, newFrame } from "./open-bulk-expr.ts";
+import type { OpenExprs, Regs } from "./open-expr.ts";
+import { largest } from "./open-expr.ts";
+import type { SafeLoop } from "./open-loop.ts";
+import { added } from "./open-loop.ts";
+import { still, total } from "./open-sweep.ts";
+import type { OpenMachine } from "./open.ts";
+import type { Pair, Sweep, SweepPair, Value } from "./open-value.ts";
+import { grown, sweepAt } from "./open-value.ts";
+import type { Code, Instr } from "./program.ts";
+
+/** Runs one instruction for the whole batch; the index of the next. */
+type BulkStep = (f: BulkFrame) => number;
+
+export class BulkLoop {
+  private readonly machine: OpenMachine;
+  private readonly loop: SafeLoop;
+  private readonly exprs: BulkExprs;
+  private readonly steps: readonly BulkStep[];
+  private readonly slot: number;
+  private readonly stride: (regs: Regs) => number;
+  private readonly frame: BulkFrame;
+
+  constructor(machine: OpenMachine, exprs: OpenExprs, code: Code, loop: SafeLoop) {
+    this.machine = machine;
+    this.loop = loop;
+    this.exprs = new BulkExprs(exprs, (decl) => machine.store(decl));
+    this.slot = exprs.slots.of(loop.reg);
+    const next = code.instrs[loop.end] as Instr & { op: "next" };
+    this.stride = exprs.num(next.stride);
+    this.frame = newFrame();
+    const body = code.instrs.slice(loop.top + 1, loop.end);
+    this.steps = body.map((i, n) => this.step(i, loop.top + 1 + n));
+  }
+
+  /** Runs all elements below `hi`; false, with nothing done, if the stride is not positive. */
+  run(regs: Regs, hi: number): boolean {
+    const stride = this.stride(regs);
+    if (!(stride >= 1)) return false;
+    for (let k = regs[this.slot] as number; k < hi; ) {
+      k += stride * this.batch(regs, k, hi - k, stride);
+      regs[this.slot] = k;
+    }
+    return true;
+  }
+
+  /** Runs the body for as many elements as it can; how many that were. */
+  private batch(regs: Regs, from: number, keys: number, stride: number): number {
+    const { frame, machine } = this;
+    const { journal } = machine;
+    const mark = journal.mark();
+    try {
+      let bound = keys;
+      for (;;) {
+        this.begin(regs, from, bound, stride);
+        this.body();
+        if (frame.wrote <= frame.span.keys) break;
+        journal.rollback(mark);
+        bound = frame.span.keys;
+      }
+    } finally {
+      journal.close(mark);
+    }
+    const count = Math.ceil(frame.span.keys / stride);
+    this.finish(count, stride);
+    return count;
+  }
+
+  private begin(regs: Regs, from: number, keys: number, stride: number): void {
+    const { frame } = this;
+    frame.span.keys = keys;
+    frame.scalar = regs;
+    frame.regs.length = 0;
+    frame.regs[this.slot] = { base: from, slope: 1, phase: 0, every: 1 };
+    frame.changed.length = 0;
+    frame.sums.length = 0;
+    frame.events.length = 0;
+    frame.origins.length = 0;
+    frame.touched.clear();
+    frame.wrote = 0;
+    frame.stride = stride;
+  }
+
+  private body(): void {
+    const { frame, steps } = this;
+    const first = this.loop.top + 1;
+    for (let at = first; at !== this.loop.end; ) at = steps[at - first]!(frame);
+  }
+
+  /** Brings registers and the log up to date after `count` repetitions. */
+  private finish(count: number, stride: number): void {
+    const { frame, machine } = this;
+    const { scalar } = frame;
+    const last = (count - 1) * stride;
+    for (const slot of frame.changed) scalar[slot] = valueAt(frame.regs[slot]!, last);
+    for (const { slot, sum, value } of frame.sums) {
+      if (sum.kind === "add") {
+        scalar[slot] = (scalar[slot] as number) + sum.sign * total(value, count, stride);
+      } else {
+        const range = grown(scalar[slot] as Pair, value.base, value.base);
+        scalar[slot] = grown(range, sweepAt(value, last), sweepAt(value, last));
+      }
+    }
+    const { trace } = machine.options;
+    if (trace) for (const origin of frame.origins) trace(origin, count);
+    if (frame.events.length === 0) return;
+    const events = frame.events.map(({ event, args }) => ({
+      event,
+      args: Object.fromEntries(args.map(([name, v]) => [name, plain(v)])),
+    }));
+    if (count > 1) machine.emit({ repeat: count, stride, events });
+    else {
+      for (const [n, { args }] of frame.events.entries()) {
+        const first = args.map(([name, v]) => [name, valueAt(v, 0)]);
+        machine.emit({ event: events[n]!.event, args: Object.fromEntries(first) });
+      }
+    }
+  }
+
+  private step(i: Instr, at: number): BulkStep {
+    const step = this.instruction(i, at);
+    if (!this.machine.options.trace || i.op === "jump") return step;
+    return (f) => {
+      f.origins.push(i.origin);
+      return step(f);
+    };
+  }
+
+  private instruction(i: Instr, at: number): BulkStep {
+    const { exprs } = this;
+    const next = at + 1;
+    const sum = this.loop.sums.get(at);
+    if (sum) return this.sum(i, sum, next);
+    switch (i.op) {
+      case "let": {
+        const value = exprs.compile(i.value);
+        return this.assign(i.reg, value, next);
+      }
+      case "store":
+      case "xchg":
+      case "cas":
+        return this.fieldAccess(i, next);
+      case "branch": {
+        const cond = exprs.cond(i.cond);
+        const { to } = i;
+        return (f) => (cond(f) ? next : to);
+      }
+      case "jump": {
+        const { to } = i;
+        return () => to;
+      }
+      case "each": {
+        const reg = exprs.reg(i.reg);
+        const over = exprs.pair(i.over);
+        const { to } = i;
+        return (f) => (f.span.less(reg(f) as Sweep, over(f).hi) ? next : to);
+      }
+      case "next": {
+        const reg = exprs.reg(i.reg);
+        const stride = exprs.num(i.stride);
+        return this.assign(i.reg, (f) => f.span.add(reg(f) as Sweep, stride(f)), i.to);
+      }
+      case "grow": {
+        const reg = exprs.reg(i.reg);
+        const by = exprs.num(i.by);
+        return this.assign(i.reg, (f) => grownSweep(f, reg(f) as SweepPair, by(f)), next);
+      }
+      case "emit": {
+        const args = i.args.map(([name, e]) => [name, exprs.compile(e)] as const);
+        const event = i.event.name;
+        return (f) => {
+          if (this.machine.logging) {
+            f.events.push({ event, args: args.map(([name, e]) => [name, e(f)] as const) });
+          }
+          return next;
+        };
+      }
+      case "violate": {
+        const { observer } = i;
+        return () => {
+          this.machine.violate(observer);
+          return next;
+        };
+      }
+      default:
+        throw new Error(`${i.op} in a bulk loop`);
+    }
+  }
+
+  private assign(reg: number, value: (f: BulkFrame) => BulkValue, next: number): BulkStep {
+    const slot = this.exprs.slot(reg);
+    return (f) => {
+      f.regs[slot] = value(f);
+      f.changed.push(slot);
+      return next;
+    };
+  }
+
+  private sum(i: Instr, sum: NonNullable<ReturnType<SafeLoop["sums"]["get"]>>, next: number) {
+    const { exprs } = this;
+    const { reg } = i as Instr & { reg: number };
+    const slot = exprs.slot(reg);
+    const by = i.op === "grow" ? i.by : added((i as Instr & { op: "let" }).value, reg)!.node;
+    const value = exprs.num(by);
+    return (f: BulkFrame): number => {
+      const v = value(f);
+      const even = sum.kind === "grow" || v.slope === 0 || v.every === 1;
+      f.sums.push({ slot, sum, value: even ? v : still(f.span.hold(v)) });
+      return next;
+    };
+  }
+
+  private fieldAccess(i: Instr & { op: "store" | "xchg" | "cas" }, next: number): BulkStep {
+    const { exprs, machine } = this;
+    const store = machine.store(i.field);
+    const index = i.index.map((n) => exprs.num(n));
+    const value = exprs.compile(i.value);
+    const max = largest(i.field.value, machine.program.domain);
+    if (i.op === "store") {
+      return (f) => {
+        exprs.write(f, store, index.map((e) => e(f)), value(f), max);
+        return next;
+      };
+    }
+    const slot = exprs.slot(i.reg);
+    const expect = i.op === "cas" ? exprs.compile(i.expect) : undefined;
+    return (f) => {
+      const at = index.map((e) => e(f));
+      const v = value(f);
+      const old = exprs.read(f, store, at);
+      const ok = !expect || exprs.same(f, old, expect(f));
+      if (ok) exprs.write(f, store, at, v, max);
+      f.regs[slot] = expect ? still(ok ? 1 : 0) : old;
+      f.changed.push(slot);
+      return next;
+    };
+  }
+}
+
+const isPair = (v: BulkValue): v is SweepPair => "lo" in v;
+
+function valueAt(v: BulkValue, d: number): Value {
+  return isPair(v) ? { lo: sweepAt(v.lo, d), hi: sweepAt(v.hi, d) } : sweepAt(v, d);
+}
+
+/** As a log shows it: a sweep only if it moves. */
+function plain(v: BulkValue): Value | Sweep | SweepPair {
+  if (isPair(v)) return v.lo.slope === 0 && v.hi.slope === 0 ? valueAt(v, 0) : v;
+  return v.slope === 0 ? v.base : v;
+}
+
+function grownSweep(f: BulkFrame, range: SweepPair, by: Sweep): SweepPair {
+  const after = f.span.add(by, still(1));
+  if (!f.span.less(range.lo, range.hi)) return { lo: by, hi: after };
+  const lo = f.span.less(by, range.lo) ? by : range.lo;
+  const hi = f.span.less(range.hi, after) ? after : range.hi;
+  return { lo, hi };
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cells of the open executor: the entries of the keys in use, filled and evicted one by one.
+
+import type { CellDecl } from "../ir/machine.ts";
+import type { Compiled, OpenStep } from "./open-code.ts";
+import { compileCode, runToEnd } from "./open-code.ts";
+import type { KeyTest, Regs } from "./open-expr.ts";
+import { OpenExprs, Slots, matches } from "./open-expr.ts";
+import { compareKeys } from "./open-pending.ts";
+import type { KeyedCode, OpenCell } from "./open-program.ts";
+import type { OpenMachine } from "./open.ts";
+import type { Instr } from "./program.ts";
+
+/** An entry of a cell. */
+export interface CellEntry {
+  readonly key: readonly number[];
+  readonly value: number;
+}
+
+interface Contents {
+  readonly key: readonly number[];
+  /** Oldest first. */
+  readonly values: number[];
+}
+
+interface Group {
+  readonly source: OpenCell;
+  readonly contents: Map<string, Contents>;
+  readonly admits: (value: number) => boolean;
+  /** Fill code, compiled on first use. */
+  readonly fills: Map<KeyedCode, Compiled>;
+}
+
+export class OpenCells {
+  private readonly machine: OpenMachine;
+  private readonly groups = new Map<string, Group>();
+  private collected: Set<number> | undefined;
+
+  constructor(machine: OpenMachine) {
+    this.machine = machine;
+    for (const source of machine.program.cells) {
+      const contents = new Map<string, Contents>();
+      const admits = this.admitter(source);
+      this.groups.set(source.decl.name, { source, contents, admits, fills: new Map() });
+    }
+  }
+
+  /** Declared cells, in order. */
+  names(): string[] {
+    return [...this.groups.keys()];
+  }
+
+  decl(name: string): CellDecl | undefined {
+    return this.groups.get(name)?.source.decl;
+  }
+
+  /** The keys for which fills are to be tried: those that the program lists. */
+  listed(name: string): readonly (readonly number[])[] {
+    return this.groups.get(name)?.source.listed ?? [];
+  }
+
+  /** The keys that hold entries, least first. */
+  keys(name: string): (readonly number[])[] {
+    const contents = this.groups.get(name)?.contents.values() ?? [];
+    const held = [...contents].filter((c) => c.values.length > 0);
+    return held.map((c) => c.key).sort(compareKeys);
+  }
+
+  /** The entries of the keys that match, least key first, oldest entry first. */
+  entries(name: string, tests: readonly KeyTest[] = []): CellEntry[] {
+    const group = this.groups.get(name);
+    return this.keys(name)
+      .filter((key) => matches(tests, key))
+      .flatMap((key) =>
+        group!.contents.get(key.join())!.values.map((value): CellEntry => ({ key, value })),
+      );
+  }
+
+  /** Puts an entry into a cell, if the program has it and the entry is not there yet. */
+  add(name: string, key: readonly number[], value: number): void {
+    const group = this.groups.get(name);
+    if (!group?.source.exists(key)) return;
+    const text = key.join();
+    let held = group.contents.get(text);
+    if (!held) group.contents.set(text, (held = { key, values: [] }));
+    const { values } = held;
+    if (values.includes(value)) return;
+    values.push(value);
+    if (this.machine.journal.open) this.machine.journal.note(() => values.pop());
+  }
+
+  /** Called by the `yield` instruction of a fill. */
+  yielded(value: number): void {
+    this.collected!.add(value);
+  }
+
+  /** The values that a cell could be filled with now, admitted or not, in the order found. */
+  walk(name: string, key: readonly number[]): number[] {
+    const group = this.groups.get(name);
+    const code = group?.source.fill(key);
+    if (!group || !code) return [];
+    let compiled = group.fills.get(code);
+    if (!compiled) group.fills.set(code, (compiled = compileCode(this.machine, code, true)));
+    const { choices } = this.machine;
+    const outer = choices.nest();
+    const { collected } = this;
+    const found = new Set<number>();
+    this.collected = found;
+    do {
+      runToEnd(compiled, frameFor(compiled, code.given, key));
+    } while (choices.advanceNested());
+    this.collected = collected;
+    choices.unnest(outer);
+    return [...found];
+  }
+
+  /** Fills a cell with one of the values it could take; false if there is none. */
+  fill(name: string, key: readonly number[]): boolean {
+    const group = this.groups.get(name);
+    if (!group) return false;
+    const held = group.contents.get(key.join())?.values ?? [];
+    const { ways } = group.source.decl;
+    if (ways !== undefined && held.length >= ways) return false;
+    const fresh = this.walk(name, key).filter((v) => group.admits(v) && !held.includes(v));
+    if (fresh.length === 0) return false;
+    const at = this.machine.choices.decideValue(fresh);
+    if (at < 0) return false;
+    this.add(name, key, fresh[at]!);
+    return true;
+  }
+
+  /** Takes one of its entries from a cell; false if it has none. */
+  evict(name: string, key: readonly number[]): boolean {
+    const values = this.groups.get(name)?.contents.get(key.join())?.values ?? [];
+    if (values.length === 0) return false;
+    const at = this.machine.choices.decideValue(values);
+    if (at < 0) return false;
+    this.remove(values, at);
+    return true;
+  }
+
+  access(
+    i: Instr & { op: "lookup" | "insert" | "clear" },
+    next: number,
+    exprs: OpenExprs,
+  ): OpenStep {
+    if (i.op === "clear") return this.clear(i, next, exprs);
+    const { name } = i.cell;
+    const key = exprs.index(i.index);
+    if (i.op === "insert") {
+      const value = exprs.num(i.value);
+      return (r) => {
+        this.add(name, key(r), value(r));
+        return next;
+      };
+    }
+    const slot = exprs.slots.of(i.reg);
+    const { walks } = i;
+    return (r) => {
+      const group = this.groups.get(name);
+      const at = key(r);
+      if (!group?.source.exists(at)) return -1;
+      const found = [...(group.contents.get(at.join())?.values ?? [])];
+      // What is held comes first: that is what hardware would find.
+      const fresh = walks ? this.walk(name, at) : [];
+      for (const v of fresh) if (!found.includes(v)) found.push(v);
+      if (found.length === 0) return -1;
+      const chosen = this.machine.choices.decideValue(found);
+      if (chosen < 0) return -1;
+      r[slot] = found[chosen]!;
+      return next;
+    };
+  }
+
+  private clear(i: Instr & { op: "clear" }, next: number, exprs: OpenExprs): OpenStep {
+    const pattern = exprs.pattern(i.index);
+    const cond = i.where && exprs.num(i.where.cond);
+    const slot = i.where ? exprs.slots.of(i.where.reg) : 0;
+    const { name } = i.cell;
+    return (r) => {
+      const group = this.groups.get(name);
+      if (!group) return next;
+      const tests = pattern(r);
+      for (const { key, values } of group.contents.values()) {
+        if (values.length === 0 || !matches(tests, key)) continue;
+        for (let at = values.length - 1; at >= 0; at--) {
+          if (cond) {
+            r[slot] = values[at]!;
+            if (!cond(r)) continue;
+          }
+          this.remove(values, at);
+        }
+      }
+      return next;
+    };
+  }
+
+  private remove(values: number[], at: number): void {
+    const [value] = values.splice(at, 1);
+    if (this.machine.journal.open) this.machine.journal.note(() => values.splice(at, 0, value!));
+  }
+
+  private admitter({ admits }: OpenCell): (value: number) => boolean {
+    if (!admits) return () => true;
+    const { machine } = this;
+    const slots = new Slots(new Map());
+    const { domain } = machine.program;
+    const exprs = new OpenExprs(domain, slots, (d) => machine.store(d), machine.pendings);
+    const slot = slots.of(admits.reg);
+    const cond = exprs.num(admits.cond);
+    const regs: Regs = [];
+    return (value) => {
+      regs[slot] = value;
+      return cond(regs) !== 0;
+    };
+  }
+}
+
+/** Registers of a new run of code with its keys or parameters given. */
+export function frameFor(
+  code: Compiled,
+  given: readonly number[],
+  values: readonly number[],
+): Regs {
+  const regs = code.slots.initial.slice();
+  for (const [n, reg] of given.entries()) regs[code.slots.of(reg)] = values[n]!;
+  return regs;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lowering for the open executor: nothing is enumerated, and nothing is left out.
+//
+// Keys of cells and sets and parameters of rules are registers of one piece of code. What no thread
+// of now can notice is kept, because threads may come later.
+
+import type { Node } from "../ir/expr.ts";
+import type { CellDecl, PendingDecl, RuleDecl } from "../ir/machine.ts";
+import type { AnySort } from "../ir/sort.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import { tidy } from "./flow.ts";
+import { fold } from "./fold.ts";
+import type { InlineContext } from "./inline.ts";
+import { inline } from "./inline.ts";
+import type { EffectCode, KeyedCode, OpenCell, OpenPending, OpenProgram } from "./open-program.ts";
+import type { OpenRule } from "./open-program.ts";
+import type { Domain, System, Thread, ThreadSpec } from "./program.ts";
+import { sizeOf } from "./program.ts";
+
+/** Arguments of a rule are listed, to be tried one by one, up to this many. */
+export const RULE_ARGS_MAX = 4096;
+
+type Sorts = Readonly<Record<string, AnySort>>;
+
+/** A thread whose parameters are registers: `parameters` has their numbers, by name. */
+export interface Routine {
+  readonly thread: Thread;
+  readonly parameters: ReadonlyMap<string, number>;
+}
+
+export interface RoutineSpec extends ThreadSpec {
+  readonly parameters: Sorts;
+}
+
+/** Lowers a system. Throws on a mistake in a routine or rule. */
+export function lowerOpen(system: System): OpenProgram {
+  const { machine, domain, initial, entries, observers } = system;
+  const context = contextOf(system);
+  return {
+    domain,
+    initial,
+    entries,
+    threads: system.threads.map((t) => lowerWith(context, { ...t, parameters: {} }).thread),
+    rules: machine.rules.map((r) => ruleOf(r, context)),
+    cells: machine.cells.map((c) => cellOf(c, context)),
+    pending: machine.pending.map((p) => pendingOf(p, context)),
+    observers: observers.map((o) => o.name),
+  };
+}
+
+/** Lowers one more thread of a system, such as a call of a routine, to be spawned at run time. */
+export function lowerRoutine(system: System, spec: RoutineSpec): Routine {
+  return lowerWith(contextOf(system), spec);
+}
+
+function contextOf(system: System): InlineContext {
+  const { machine, kernel, domain, knobs, observers } = system;
+  let registers = 0;
+  return {
+    kernel,
+    definitions: new Map(machine.definitions.map((d) => [d.name, d])),
+    observers,
+    scope: {
+      domain,
+      knob: (name) => {
+        const value = knobs[name];
+        if (value === undefined) throw new Error(`knob ${name} has no value`);
+        return value;
+      },
+      constantField: () => undefined,
+    },
+    newRegister: () => registers++,
+  };
+}
+
+interface Bound {
+  readonly env: Map<string, Node>;
+  readonly registers: Map<number, AnySort>;
+  readonly numbers: readonly number[];
+}
+
+/** A register for each name. */
+function bind(context: InlineContext, sorts: Sorts): Bound {
+  const env = new Map<string, Node>();
+  const registers = new Map<number, AnySort>();
+  const numbers = Object.entries(sorts).map(([name, sort]) => {
+    const reg = context.newRegister();
+    env.set(name, { k: "reg", reg, sort });
+    registers.set(reg, sort);
+    return reg;
+  });
+  return { env, registers, numbers };
+}
+
+function codeOf(
+  context: InlineContext,
+  name: string,
+  body: readonly Stmt[],
+  bound: Bound,
+  locals: Sorts,
+): KeyedCode {
+  const code = inline(context, name, body, bound.env, locals);
+  return {
+    instrs: tidy(code.instrs),
+    registers: new Map([...bound.registers, ...code.registers]),
+    given: bound.numbers,
+  };
+}
+
+function lowerWith(context: InlineContext, spec: RoutineSpec): Routine {
+  const bound = bind(context, spec.parameters);
+  const code = codeOf(context, spec.name, spec.body, bound, spec.locals);
+  const names = Object.keys(spec.parameters);
+  return {
+    thread: { name: spec.name, instrs: code.instrs, registers: code.registers },
+    parameters: new Map(names.map((name, i) => [name, bound.numbers[i]!])),
+  };
+}
+
+function listedArgs(sorts: Sorts, domain: Domain): number[][] | undefined {
+  const sizes = Object.values(sorts).map((s) => sizeOf(s, domain));
+  if (sizes.reduce((a, b) => a * b, 1) > RULE_ARGS_MAX) return undefined;
+  return sizes.reduce<number[][]>(
+    (done, size) => done.flatMap((d) => Array.from({ length: size }, (_, i) => [...d, i])),
+    [[]],
+  );
+}
+
+function ruleOf(decl: RuleDecl, context: InlineContext): OpenRule {
+  const guard: Stmt = { k: "await", cond: decl.when.node };
+  const body: Stmt[] = [{ k: "atomic", body: [guard, ...decl.body()] }];
+  const code = codeOf(context, decl.name, body, bind(context, decl.params), decl.locals);
+  return { decl, listed: listedArgs(decl.params, context.scope.domain), at: () => code };
+}
+
+function cellOf(decl: CellDecl, context: InlineContext): OpenCell {
+  const fill =
+    decl.fill &&
+    codeOf(context, decl.name, decl.fill(), bind(context, decl.keys), decl.locals);
+  let admits: OpenCell["admits"];
+  if (decl.admits) {
+    const reg = context.newRegister();
+    const env = new Map<string, Node>([["entry", { k: "reg", reg, sort: decl.value }]]);
+    admits = { reg, cond: fold(decl.admits.node, env, context.scope) };
+  }
+  return { decl, admits, listed: undefined, exists: () => true, fill: () => fill };
+}
+
+function pendingOf(decl: PendingDecl, context: InlineContext): OpenPending {
+  const { domain } = context.scope;
+  const capacity = domain.limits[decl.capacity];
+  if (capacity === undefined) throw new Error(`the domain has no limit ${decl.capacity}`);
+  const keys = bind(context, decl.keys);
+  const fields = bind(context, decl.entry);
+  const bound: Bound = {
+    env: new Map([...keys.env, ...fields.env]),
+    registers: new Map([...keys.registers, ...fields.registers]),
+    numbers: keys.numbers,
+  };
+  const code = codeOf(context, decl.name, decl.effect(), bound, decl.locals);
+  const ready = decl.ready && fold(decl.ready.node, bound.env, context.scope);
+  const effect: EffectCode = { ...code, entry: fields.numbers, ready };
+  return { decl, capacity, at: () => effect };
+}

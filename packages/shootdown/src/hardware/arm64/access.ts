@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A load or store of a PE: translate, manage access flag and dirty state, or fault and try again.
+
+import { and, FALSE, knobIs, not } from "../../ir/expr.ts";
+import { define } from "../../ir/machine.ts";
+import {
+  again,
+  atomic,
+  callInto,
+  emit,
+  leave,
+  lookup,
+  loop,
+  ret,
+  set,
+  when,
+} from "../../ir/stmt.ts";
+import {
+  AF,
+  desc,
+  permits,
+  pfnOf,
+  valid,
+  withAccessFlag,
+  withDirtyState,
+  writableClean,
+} from "../../vocabulary/descriptor.ts";
+import { events } from "../../vocabulary/events.ts";
+import { cpu_access, do_page_fault, leave_mm } from "../../vocabulary/primitives.ts";
+import { t } from "../../vocabulary/sorts.ts";
+import { asid_of } from "../../vocabulary/state.ts";
+import { hardwareUpdate } from "../update.ts";
+import { tlb, ttbr0_valid } from "./tlb.ts";
+
+export const cpu_access_definition = define(cpu_access, {
+  source: { file: "Arm ARM D8.5, D8.16", rules: ["A2", "A3", "A12", "A13", "A14"] },
+  abstracts: ["translation and access are one step", "instruction fetches"],
+  locals: { entry: desc, done: t.bool, resolved: t.bool },
+  body: ({ cpu, agent, mm, va, write, entry, done, resolved }) => {
+    const update = { agent, mm, va, write, entry, done };
+    return [loop(
+      atomic(
+        lookup(entry, tlb({ cpu, asid: asid_of(mm), va })),
+        set(done, permits(entry, write)),
+        when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
+      ),
+      when(done, leave()),
+      when(
+        knobIs("hafdbs", "yes"),
+        when(
+          and(valid(entry), not(AF(entry))),
+          ...hardwareUpdate(update, withAccessFlag(entry)),
+          when(done, leave()),
+        ),
+        when(
+          and(write, writableClean(entry)),
+          ...hardwareUpdate(update, withDirtyState(entry)),
+          when(done, leave()),
+          // Memory holds another writable-clean descriptor by now.
+          when(writableClean(entry), again()),
+        ),
+      ),
+      emit(events.fault, { agent, va, write, found: entry }),
+      callInto(resolved, do_page_fault, { cpu, mm, va, write }),
+      when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
+    )];
+  },
+});
+
+export const leave_mm_definition = define(leave_mm, {
+  source: { file: "Arm ARM D8.2", rules: ["A6"] },
+  body: ({ cpu }) => [set(ttbr0_valid(cpu), FALSE)],
+});
+

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// A device that reads and writes through SVA: stalled and resumed by the SMMU, or with its own ATC.
+//
+//   platform device   SMMU TLB ──denied──► stall ──► kernel ──► CMD_RESUME ──► again
+//   ATS device        ATC ──denied──► (asks again?) ──► its driver's handler ──► again
+
+import { and, FALSE, knobIs, not, or, TRUE } from "../ir/expr.ts";
+import type { Expr, Place } from "../ir/expr.ts";
+import { define } from "../ir/machine.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import {
+  again,
+  atomic,
+  await_,
+  callInto,
+  emit,
+  leave,
+  lookup,
+  loop,
+  ret,
+  retry,
+  set,
+  when,
+  whenElse,
+} from "../ir/stmt.ts";
+import {
+  desc,
+  isTable,
+  permits,
+  pfnOf,
+  PTE_NONE,
+  withDirtyState,
+  writableClean,
+} from "../vocabulary/descriptor.ts";
+import { events } from "../vocabulary/events.ts";
+import {
+  cd_asid,
+  cd_epd0,
+  cd_v,
+  dev_ats,
+  dev_pasid,
+  dev_stalled,
+} from "../vocabulary/iommu.ts";
+import { device_access, handle_device_fault } from "../vocabulary/primitives.ts";
+import { regionOf, t } from "../vocabulary/sorts.ts";
+import { pmd, pte } from "../vocabulary/state.ts";
+import { atc } from "./pcie/ats.ts";
+import { smmu_tlb } from "./smmuv3/tlb.ts";
+import { hardwareUpdate } from "./update.ts";
+
+interface Access {
+  readonly dev: Expr<"dev">;
+  readonly mm: Expr<"mm">;
+  readonly va: Expr<"va">;
+  readonly write: Expr<"bool">;
+}
+
+/** Whether memory permits the access to this device right now, caches aside. */
+const memoryPermits = ({ dev, mm, va, write }: Access): Expr<"bool"> =>
+  and(
+    cd_v(dev_pasid(dev)),
+    not(cd_epd0(dev_pasid(dev))),
+    isTable(pmd(mm, regionOf(va))),
+    or(
+      permits(pte(mm, va), write),
+      and(knobIs("httu", "yes"), write, writableClean(pte(mm, va))),
+    ),
+  );
+
+/** Translates: an ATS device through its ATC, asking again or not; another through the SMMU. */
+function translate({ dev, va, write }: Access, entry: Place<"desc">): Stmt[] {
+  const pasid = dev_pasid(dev);
+  const ask = lookup(entry, smmu_tlb({ asid: cd_asid(pasid), va }));
+  return [
+    whenElse(
+      dev_ats(dev),
+      [
+        lookup(entry, atc({ dev, pasid, va })),
+        // P3: a function is permitted, not obliged, to ask again when it needs more.
+        when(knobIs("atcReRequest", "yes"), when(not(permits(entry, write)), ask)),
+      ],
+      [ask],
+    ),
+  ];
+}
+
+export const device_access_definition = define(device_access, {
+  source: {
+    file: "SMMU 3.9, 3.12, 3.13; PCIe Base 10.2",
+    rules: ["S9", "S19", "S20", "S22", "S23", "S24", "P2", "P3"],
+  },
+  abstracts: [
+    "one access at a time; translation and access are one step, since completion of an invalidation drains what is in flight (S10, P7)",
+    "PRI: an ATS device's driver handles the fault and tries again",
+  ],
+  locals: { entry: desc, done: t.bool, resolved: t.bool },
+  body: ({ dev, agent, mm, worker, va, write, entry, done, resolved }) => [
+    loop(
+      retry(memoryPermits({ dev, mm, va, write })),
+      atomic(
+        set(entry, PTE_NONE),
+        set(done, FALSE),
+        when(
+          and(cd_v(dev_pasid(dev)), not(cd_epd0(dev_pasid(dev)))),
+          ...translate({ dev, mm, va, write }, entry),
+          set(done, permits(entry, write)),
+        ),
+        when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
+      ),
+      when(done, leave()),
+      when(
+        knobIs("httu", "yes"),
+        when(
+          and(write, writableClean(entry)),
+          ...hardwareUpdate({ agent, mm, va, write, entry, done }, withDirtyState(entry)),
+          when(done, leave()),
+          // Memory holds another writable-clean descriptor by now.
+          when(writableClean(entry), again()),
+        ),
+      ),
+      emit(events.fault, { agent, va, write, found: entry }),
+      when(not(dev_ats(dev)), set(dev_stalled(dev), TRUE)),
+      callInto(resolved, handle_device_fault, { cpu: worker, dev, mm, va, write }),
+      when(not(dev_ats(dev)), await_(not(dev_stalled(dev)))),
+      when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
+    ),
+  ],
+});
+

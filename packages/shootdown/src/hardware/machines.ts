@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Machines, named by their parts: `arm64+smmuv3+btm+ats`.
+
+import type { Machine } from "../ir/machine.ts";
+import { cpu_access_definition, leave_mm_definition } from "./arm64/access.ts";
+import { cmpxchg_definition, store_definition, xchg_definition } from "./arm64/memory.ts";
+import { tlb, unordered_store, walk_cache } from "./arm64/tlb.ts";
+import {
+  dma_wmb_definition,
+  dsb_definition,
+  dvm_pe,
+  tlbi_definition,
+} from "./arm64/tlbi.ts";
+import { device_access_definition } from "./device.ts";
+import { atc } from "./pcie/ats.ts";
+import { cmdq, cmdq_insert_definition, cmdq_wait_definition } from "./smmuv3/cmdq.ts";
+import { dvm_smmu, snoop } from "./smmuv3/dvm.ts";
+import { smmu_tlb, smmu_walk_cache } from "./smmuv3/tlb.ts";
+
+/** A two-valued choice of a machine: what the architecture leaves open, or a part. */
+export interface Knob {
+  readonly name: string;
+  readonly values: readonly [string, string];
+  readonly describes: string;
+  /** Value when nothing is said; absent: both are explored. */
+  readonly value?: string;
+}
+
+/** Parts that a machine's name may add; each is a knob with the values no and yes. */
+export const PARTS: readonly Knob[] = [
+  {
+    name: "smmuv3",
+    values: ["no", "yes"],
+    describes: "an SMMUv3 that devices translate through",
+    value: "no",
+  },
+  {
+    name: "btm",
+    values: ["no", "yes"],
+    describes: "SMMU_IDR0.BTM=1: the SMMU can take part in broadcast TLB maintenance (S5)",
+    value: "no",
+  },
+  {
+    name: "ats",
+    values: ["no", "yes"],
+    describes: "devices are PCIe functions with ATS and an ATC",
+    value: "no",
+  },
+  {
+    name: "atcsnoop",
+    values: ["no", "yes"],
+    describes: "imagined: the SMMU turns each broadcast it applies into ATC invalidations",
+    value: "no",
+  },
+];
+
+/** What the architecture leaves open. */
+export const KNOBS: readonly Knob[] = [
+  {
+    name: "hafdbs",
+    values: ["no", "yes"],
+    describes: "CPUs manage access flag and dirty state in hardware (FEAT_HAFDBS, TCR_EL1.HA/HD)",
+  },
+  {
+    name: "httu",
+    values: ["no", "yes"],
+    describes: "the SMMU manages dirty state for SVA contexts (CD.HA/HD; mainline sets neither)",
+  },
+  {
+    name: "atcReRequest",
+    values: ["no", "yes"],
+    describes: "an ATC asks for a fresh translation when an entry denies an access (P3)",
+  },
+  {
+    name: "atcSnoopWait",
+    values: ["no", "yes"],
+    describes: "imagined: the CPU's DSB waits for the ATC invalidations that it caused",
+  },
+  {
+    name: "atcSnoopOrder",
+    values: ["after-tlb", "before-tlb"],
+    describes: "imagined: the ATC is invalidated after the SMMU's own TLB, or before it",
+  },
+];
+
+/** Every rule of every part; what a knob excludes folds away. Cells: sources before users. */
+export const MACHINE: Machine = {
+  cells: [
+    unordered_store.decl,
+    walk_cache.decl,
+    tlb.decl,
+    smmu_walk_cache.decl,
+    smmu_tlb.decl,
+    atc.decl,
+  ],
+  pending: [dvm_pe.decl, dvm_smmu.decl, snoop.decl, cmdq.decl],
+  rules: [],
+  definitions: [
+    cpu_access_definition,
+    leave_mm_definition,
+    store_definition,
+    xchg_definition,
+    cmpxchg_definition,
+    tlbi_definition,
+    dsb_definition,
+    dma_wmb_definition,
+    cmdq_insert_definition,
+    cmdq_wait_definition,
+    device_access_definition,
+  ],
+};
+
+export type MachineName =
+  | { readonly ok: true; readonly knobs: Readonly<Record<string, string>> }
+  | { readonly ok: false; readonly unknown: string };
+
+/** The parts of a machine's name as knob values. */
+export function machineKnobs(name: string): MachineName {
+  const [base, ...parts] = name.split("+");
+  if (base !== "arm64") return { ok: false, unknown: base ?? "" };
+  const knobs: Record<string, string> = {};
+  for (const p of PARTS) knobs[p.name] = p.value ?? "no";
+  for (const part of parts) {
+    if (!PARTS.some((p) => p.name === part)) return { ok: false, unknown: part };
+    knobs[part] = "yes";
+  }
+  return { ok: true, knobs };
+}

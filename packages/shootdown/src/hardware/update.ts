@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hardware update of access flag and dirty state, by a PE or an SMMU (Arm ARM D8.5; rules A12-A14).
+
+import { FALSE, ite } from "../ir/expr.ts";
+import type { Expr, Place } from "../ir/expr.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import { atomic, cas, emit, set, when, whenElse } from "../ir/stmt.ts";
+import { isTable, permits, pfnOf, PTE_NONE } from "../vocabulary/descriptor.ts";
+import { events } from "../vocabulary/events.ts";
+import { regionOf } from "../vocabulary/sorts.ts";
+import { pmd, pte } from "../vocabulary/state.ts";
+
+export interface Updated {
+  readonly agent: Expr<"agent">;
+  readonly mm: Expr<"mm">;
+  readonly va: Expr<"va">;
+  readonly write: Expr<"bool">;
+  /** What was translated; afterwards what memory holds. */
+  readonly entry: Place<"desc">;
+  /** Whether the access is done. */
+  readonly done: Place<"bool">;
+}
+
+/**
+ * Writes `updated` over the descriptor if memory still holds `entry`; otherwise takes what memory
+ * holds now (A14: a stale copy must not be used). Then makes the access if that is permitted.
+ */
+export function hardwareUpdate(u: Updated, updated: Expr<"desc">): Stmt[] {
+  const { agent, mm, va, write, entry, done } = u;
+  return [
+    atomic(
+      whenElse(
+        isTable(pmd(mm, regionOf(va))),
+        [
+          cas(done, pte(mm, va), entry, updated),
+          set(entry, ite(done, updated, pte(mm, va))),
+        ],
+        [set(entry, PTE_NONE), set(done, FALSE)],
+      ),
+      set(done, permits(entry, write)),
+      when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
+    ),
+  ];
+}

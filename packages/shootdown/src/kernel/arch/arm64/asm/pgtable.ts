@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Page-table entries as the kernel handles them: arch/arm64/include/asm/pgtable.h, 6.1 and 6.12.
+//
+//   clean read-only   RDONLY=1 DBM=0 DIRTY=0        dirty read-only   RDONLY=1 DBM=0 DIRTY=1
+//   clean writable    RDONLY=1 DBM=1 DIRTY=0        dirty writable    RDONLY=0 DBM=1
+
+import { and, FALSE, ite, not, or, TRUE, withFields } from "../../../../ir/expr.ts";
+import { declare, define } from "../../../../ir/machine.ts";
+import { call, callInto, loop, leave, ret, set, when } from "../../../../ir/stmt.ts";
+import type { Desc } from "../../../../vocabulary/descriptor.ts";
+import {
+  DBM,
+  desc,
+  DIRTY,
+  leaf,
+  PTE_NONE,
+  RDONLY,
+  valid,
+} from "../../../../vocabulary/descriptor.ts";
+import { cmpxchg_desc, store_desc, xchg_desc } from "../../../../vocabulary/primitives.ts";
+import { t } from "../../../../vocabulary/sorts.ts";
+import { pte } from "../../../../vocabulary/state.ts";
+
+export const pte_present = (e: Desc) => valid(e);
+export const pte_write = (e: Desc) => DBM(e);
+export const pte_hw_dirty = (e: Desc) => and(DBM(e), not(RDONLY(e)));
+export const pte_dirty = (e: Desc) => or(DIRTY(e), pte_hw_dirty(e));
+export const pte_mkyoung = (e: Desc): Desc => withFields(e, { AF: TRUE });
+export const pte_mkold = (e: Desc): Desc => withFields(e, { AF: FALSE });
+/** Sets DIRTY; a writable entry loses RDONLY. */
+export const pte_mkdirty = (e: Desc): Desc =>
+  withFields(e, { DIRTY: TRUE, RDONLY: ite(DBM(e), FALSE, RDONLY(e)) });
+/** Sets DBM; a dirty entry loses RDONLY. `pte_mkwrite_novma` since 6.6. */
+export const pte_mkwrite = (e: Desc): Desc =>
+  withFields(e, { DBM: TRUE, RDONLY: ite(DIRTY(e), FALSE, RDONLY(e)) });
+/** Keeps what hardware dirtied in DIRTY; clears DBM, sets RDONLY. */
+export const pte_wrprotect = (e: Desc): Desc =>
+  withFields(e, { DIRTY: pte_dirty(e), DBM: FALSE, RDONLY: TRUE });
+/** A new entry for a private anonymous page: protection without write, young. */
+export const mk_pte = (frame: Parameters<typeof leaf>[0]): Desc =>
+  leaf(frame, { RDONLY: TRUE, DBM: FALSE, DIRTY: FALSE, AF: TRUE });
+
+const here = { cpu: t.cpu, mm: t.mm, va: t.va };
+const file = "arch/arm64/include/asm/pgtable.h";
+
+export const set_pte_at = declare("set_pte_at", { ...here, entry: desc });
+export const ptep_get_and_clear = declare("ptep_get_and_clear", here, desc);
+export const ptep_set_wrprotect = declare("ptep_set_wrprotect", here);
+
+export const pgtable = [
+  define(set_pte_at, {
+    source: { file, sha: { "6.1": "c7cad69580cc" } },
+    abstracts: ["contpte folding", "icache maintenance, MTE"],
+    body: ({ cpu, mm, va, entry }) => [call(store_desc, { cpu, mm, va, value: entry })],
+  }),
+  define(ptep_get_and_clear, {
+    source: { file, sha: { "6.1": "70f7c99f8409", "6.12": "93f3e480939b" } },
+    abstracts: ["contpte unfolding"],
+    locals: { old: desc },
+    body: ({ cpu, mm, va, old }) => [
+      callInto(old, xchg_desc, { cpu, mm, va, value: PTE_NONE }),
+      ret(old),
+    ],
+  }),
+  define(ptep_set_wrprotect, {
+    source: { file, function: "ptep_set_wrprotect" },
+    abstracts: ["contpte unfolding"],
+    locals: { old: desc, ok: t.bool },
+    body: ({ cpu, mm, va, old, ok }) => [
+      loop(
+        set(old, pte(mm, va)),
+        callInto(ok, cmpxchg_desc, { cpu, mm, va, expect: old, value: pte_wrprotect(old) }),
+        when(ok, leave()),
+      ),
+    ],
+  }),
+];
+

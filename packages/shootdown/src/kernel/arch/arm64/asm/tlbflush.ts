@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLB flushes: arch/arm64/include/asm/tlbflush.h, 6.1 and 6.12.
+
+import { le, limit, member } from "../../../../ir/expr.ts";
+import { declare, define } from "../../../../ir/machine.ts";
+import { call, label, ret, since, when, whenElse } from "../../../../ir/stmt.ts";
+import { dsb_op, tlbi_op } from "../../../../vocabulary/events.ts";
+import { dsb, tlbi } from "../../../../vocabulary/primitives.ts";
+import { Range, t, WHOLE_MM } from "../../../../vocabulary/sorts.ts";
+import { asid_of } from "../../../../vocabulary/state.ts";
+import { mmu_notifier_arch_invalidate_secondary_tlbs } from "../../../mm/mmu_notifier.ts";
+
+const file = "arch/arm64/include/asm/tlbflush.h";
+const ISHST = member(dsb_op, "ISHST");
+const ISH = member(dsb_op, "ISH");
+
+export const flush_tlb_mm = declare("flush_tlb_mm", { cpu: t.cpu, mm: t.mm });
+export const flush_tlb_page = declare("flush_tlb_page", { cpu: t.cpu, mm: t.mm, va: t.va });
+export const flush_tlb_page_nosync = declare("flush_tlb_page_nosync", {
+  cpu: t.cpu,
+  mm: t.mm,
+  va: t.va,
+});
+export const __flush_tlb_range = declare("__flush_tlb_range", {
+  cpu: t.cpu,
+  mm: t.mm,
+  range: t.range,
+  last_level: t.bool,
+});
+/** Nothing on arm64 until 6.19. */
+export const flush_tlb_fix_spurious_fault = declare("flush_tlb_fix_spurious_fault", {
+  cpu: t.cpu,
+  mm: t.mm,
+  va: t.va,
+});
+
+export const tlbflush = [
+  define(flush_tlb_mm, {
+    source: { file },
+    abstracts: ["KPTI's second ASID"],
+    body: ({ cpu, mm }) => [
+      call(dsb, { cpu, op: ISHST }),
+      call(tlbi, { cpu, op: member(tlbi_op, "ASIDE1IS"), asid: asid_of(mm), range: WHOLE_MM }),
+      call(dsb, { cpu, op: ISH }),
+      since("6.6", [call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: WHOLE_MM })]),
+    ],
+  }),
+  define(flush_tlb_page_nosync, {
+    source: { file },
+    body: ({ cpu, mm, va }) => [
+      call(dsb, { cpu, op: ISHST }),
+      call(tlbi, {
+        cpu,
+        op: member(tlbi_op, "VALE1IS"),
+        asid: asid_of(mm),
+        range: Range.one(va),
+      }),
+      since("6.6", [
+        call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: Range.one(va) }),
+      ]),
+    ],
+  }),
+  define(flush_tlb_page, {
+    source: { file },
+    body: ({ cpu, mm, va }) => [
+      call(flush_tlb_page_nosync, { cpu, mm, va }),
+      call(dsb, { cpu, op: ISH }),
+    ],
+  }),
+  define(__flush_tlb_range, {
+    source: { file },
+    abstracts: ["one operation for the whole range", "TTL hints", "stride"],
+    body: ({ cpu, mm, range, last_level }) => [
+      when(
+        le(limit("MAX_TLBI_OPS"), Range.length(range)),
+        call(flush_tlb_mm, { cpu, mm }),
+        ret(),
+      ),
+      call(dsb, { cpu, op: ISHST }),
+      whenElse(
+        last_level,
+        [call(tlbi, { cpu, op: member(tlbi_op, "VALE1IS"), asid: asid_of(mm), range })],
+        [call(tlbi, { cpu, op: member(tlbi_op, "VAE1IS"), asid: asid_of(mm), range })],
+      ),
+      since("6.6", [call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range })]),
+      call(dsb, { cpu, op: ISH }),
+    ],
+  }),
+  define(flush_tlb_fix_spurious_fault, {
+    source: { file: "arch/arm64/include/asm/pgtable.h" },
+    body: () => [label("nothing")],
+  }),
+];

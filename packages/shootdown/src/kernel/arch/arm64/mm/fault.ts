@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Faults: arch/arm64/mm/fault.c, 6.1 and 6.12.
+
+import { and, eq, FALSE, not, or, TRUE, withFields } from "../../../../ir/expr.ts";
+import { declare, define } from "../../../../ir/machine.ts";
+import { call, callInto, label, leave, loop, ret, set, when } from "../../../../ir/stmt.ts";
+import { AF, DBM, desc, DIRTY, RDONLY } from "../../../../vocabulary/descriptor.ts";
+import { cmpxchg_desc, do_page_fault } from "../../../../vocabulary/primitives.ts";
+import { t } from "../../../../vocabulary/sorts.ts";
+import { pte } from "../../../../vocabulary/state.ts";
+import { handle_mm_fault } from "../../../mm/memory.ts";
+import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
+import { vma, VM_WRITE } from "../../../state.ts";
+import { flush_tlb_page } from "../asm/tlbflush.ts";
+
+const file = "arch/arm64/mm/fault.c";
+
+/** Makes an entry more permissive; whether it changed. */
+export const ptep_set_access_flags = declare(
+  "ptep_set_access_flags",
+  { cpu: t.cpu, mm: t.mm, va: t.va, entry: desc, dirty: t.bool },
+  t.bool,
+);
+
+export const fault = [
+  define(ptep_set_access_flags, {
+    source: {
+      file,
+      function: "ptep_set_access_flags (6.1), __ptep_set_access_flags (6.12)",
+      sha: { "6.1": "a080fe5ba0dd", "6.12": "d7e1ed75f333" },
+    },
+    abstracts: ["contpte: the wrapper of 6.12 passes single pages through"],
+    locals: { old: desc, ok: t.bool },
+    body: ({ cpu, mm, va, entry, dirty, old, ok }) => [
+      set(old, pte(mm, va)),
+      when(eq(old, entry), ret(FALSE)),
+      loop(
+        // Only ever more permissive: adds AF, DBM, DIRTY, takes RDONLY away.
+        callInto(ok, cmpxchg_desc, {
+          cpu,
+          mm,
+          va,
+          expect: old,
+          value: withFields(old, {
+            AF: or(AF(old), AF(entry)),
+            DBM: or(DBM(old), DBM(entry)),
+            DIRTY: or(DIRTY(old), DIRTY(entry)),
+            RDONLY: and(RDONLY(old), RDONLY(entry)),
+          }),
+        }),
+        when(ok, leave()),
+        set(old, pte(mm, va)),
+      ),
+      label("flush", when(dirty, call(flush_tlb_page, { cpu, mm, va }))),
+      label("notify"),
+      ret(TRUE),
+    ],
+  }),
+  define(do_page_fault, {
+    source: { file, sha: { "6.1": "98751ac0a688", "6.12": "320c8a7372da" } },
+    abstracts: ["per-VMA locks of 6.12: mmap_lock is taken for reading", "retry after I/O"],
+    body: ({ cpu, mm, va, write }) => [
+      call(mmap_read_lock, { mm }),
+      when(
+        or(not(vma(mm, va)), and(write, not(VM_WRITE(mm, va)))),
+        call(mmap_read_unlock, { mm }),
+        ret(FALSE),
+      ),
+      call(handle_mm_fault, { cpu, mm, va, write }),
+      call(mmap_read_unlock, { mm }),
+      ret(TRUE),
+    ],
+  }),
+];
+

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fork: kernel/fork.c, 6.1 and 6.12.
+
+import { and, not } from "../ir/expr.ts";
+import { declare, define } from "../ir/machine.ts";
+import { call, each, emit, grow, set, when } from "../ir/stmt.ts";
+import { desc, isTable, pfnOf } from "../vocabulary/descriptor.ts";
+import { events } from "../vocabulary/events.ts";
+import { EMPTY, Range, regionOf, t, va as vaSort, WHOLE_MM } from "../vocabulary/sorts.ts";
+import { pmd, pte } from "../vocabulary/state.ts";
+import { pte_present, pte_write } from "./arch/arm64/asm/pgtable.ts";
+import { flush_tlb_mm } from "./arch/arm64/asm/tlbflush.ts";
+import { copy_page_range } from "./mm/memory.ts";
+import { mmap_write_lock, mmap_write_unlock } from "./mm/mmap_lock.ts";
+import { vma } from "./state.ts";
+
+export const dup_mmap = declare("dup_mmap", { cpu: t.cpu, mm: t.mm });
+
+export const fork = [
+  define(dup_mmap, {
+    source: {
+      file: "kernel/fork.c",
+      sha: { "6.1": "425ba578749d", "6.12": "0205767433c7" },
+    },
+    abstracts: ["all vmas of the process are copied as one"],
+    locals: { vmas: t.range, entry: desc, upper: desc },
+    body: ({ cpu, mm, vmas, entry, upper }) => [
+      call(mmap_write_lock, { mm }),
+      set(vmas, EMPTY),
+      each(vaSort, WHOLE_MM, (va) => [when(vma(mm, va), grow(vmas, va))]),
+      when(not(Range.empty(vmas)), call(copy_page_range, { cpu, mm, range: vmas })),
+      call(flush_tlb_mm, { cpu, mm }),
+      // From here on parent and child share the pages, read-only.
+      each(vaSort, vmas, (va) => [
+        set(upper, pmd(mm, regionOf(va))),
+        when(
+          isTable(upper),
+          set(entry, pte(mm, va)),
+          when(
+            and(pte_present(entry), not(pte_write(entry))),
+            emit(events.write_revoked, { mm, frame: pfnOf(entry) }),
+          ),
+        ),
+      ]),
+      call(mmap_write_unlock, { mm }),
+    ],
+  }),
+];

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// SVA on SMMUv3: drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-sva.c and arm-smmu-v3.c, 6.1 and 6.12.
+
+import { after, constant, eq, FALSE, le, limit, member, or, TRUE } from "../../ir/expr.ts";
+import { declare, define } from "../../ir/machine.ts";
+import { call, forall, label, set, since, when, whenElse } from "../../ir/stmt.ts";
+import { command } from "../../vocabulary/events.ts";
+import {
+  cd_aset,
+  cd_asid,
+  cd_epd0,
+  cd_ttb0,
+  cd_v,
+  cr2_ptm,
+  dev_ats,
+  dev_pasid,
+} from "../../vocabulary/iommu.ts";
+import { cmdq_insert, cmdq_wait, dma_wmb } from "../../vocabulary/primitives.ts";
+import { asid, Range, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
+import { asid_of } from "../../vocabulary/state.ts";
+import { dev_attached, dev_mm, mm_pasid, mm_subscribed } from "../state.ts";
+import type { Expr } from "../../ir/expr.ts";
+
+const sva = "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-sva.c";
+const smmu = "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c";
+const op = (name: (typeof command.values)[number]) => member(command, name);
+
+/** `arm_smmu_mm_invalidate_range` in 6.1. */
+export const arm_smmu_mm_arch_invalidate_secondary_tlbs = declare(
+  "arm_smmu_mm_arch_invalidate_secondary_tlbs",
+  { cpu: t.cpu, mm: t.mm, range: t.range },
+);
+export const arm_smmu_mm_release = declare("arm_smmu_mm_release", { cpu: t.cpu, mm: t.mm });
+export const arm_smmu_tlb_inv_asid = declare("arm_smmu_tlb_inv_asid", {
+  cpu: t.cpu,
+  asid: t.asid,
+});
+export const arm_smmu_tlb_inv_range_asid = declare("arm_smmu_tlb_inv_range_asid", {
+  cpu: t.cpu,
+  asid: t.asid,
+  range: t.range,
+});
+export const arm_smmu_atc_inv_domain = declare("arm_smmu_atc_inv_domain", {
+  cpu: t.cpu,
+  mm: t.mm,
+  range: t.range,
+});
+/** Publishes a command, and a CMD_SYNC behind it which it waits for. */
+export const arm_smmu_cmdq_issue_cmdlist = declare("arm_smmu_cmdq_issue_cmdlist", {
+  cpu: t.cpu,
+  op: command,
+  asid: t.asid,
+  dev: t.dev,
+  range: t.range,
+  sync: t.bool,
+});
+export const arm_smmu_device_reset = declare("arm_smmu_device_reset", {});
+export const arm_smmu_sva_bind = declare("arm_smmu_sva_bind", {
+  dev: t.dev,
+  mm: t.mm,
+  subscribe: t.bool,
+});
+
+const anyDev = constant(t.dev, 0);
+
+/** The ASID that the SMMU uses for an mm. */
+const smmuAsid = (mm: Expr<"mm">) => cd_asid(mm_pasid(mm));
+
+export const arm_smmu_v3_sva = [
+  define(arm_smmu_mm_arch_invalidate_secondary_tlbs, {
+    source: {
+      file: sva,
+      function: "arm_smmu_mm_invalidate_range (6.1), arm_smmu_mm_arch_invalidate_secondary_tlbs",
+      sha: { "6.1": "ab84559fa74c", "6.12": "20002eace148" },
+    },
+    abstracts: ["FEAT_RANGE_INV"],
+    body: ({ cpu, mm, range }) => [
+      label(
+        "tlbi",
+        whenElse(
+          // An empty range has size 0, and so means everything.
+          or(Range.empty(range), le(limit("CMDQ_MAX_TLBI_OPS"), Range.length(range))),
+          [call(arm_smmu_tlb_inv_asid, { cpu, asid: smmuAsid(mm) })],
+          [call(arm_smmu_tlb_inv_range_asid, { cpu, asid: smmuAsid(mm), range })],
+        ),
+      ),
+      label(
+        "atc",
+        whenElse(
+          or(Range.empty(range), le(limit("CMDQ_MAX_TLBI_OPS"), Range.length(range))),
+          [call(arm_smmu_atc_inv_domain, { cpu, mm, range: WHOLE_MM })],
+          [call(arm_smmu_atc_inv_domain, { cpu, mm, range })],
+        ),
+      ),
+    ],
+  }),
+  define(arm_smmu_tlb_inv_asid, {
+    source: { file: smmu, sha: { "6.1": "556b466de775", "6.12": "556b466de775" } },
+    body: ({ cpu, asid }) => [
+      call(arm_smmu_cmdq_issue_cmdlist, {
+        ...{ cpu, asid, dev: anyDev, range: WHOLE_MM, sync: TRUE },
+        op: op("CMD_TLBI_NH_ASID"),
+      }),
+    ],
+  }),
+  define(arm_smmu_tlb_inv_range_asid, {
+    source: { file: smmu, sha: { "6.1": "0f9a5d341fac", "6.12": "0f9a5d341fac" } },
+    abstracts: ["batches of 64 commands; one range is one entry of the queue"],
+    body: ({ cpu, asid, range }) => [
+      call(arm_smmu_cmdq_issue_cmdlist, {
+        ...{ cpu, asid, dev: anyDev, range, sync: TRUE },
+        op: op("CMD_TLBI_NH_VA"),
+      }),
+    ],
+  }),
+  define(arm_smmu_atc_inv_domain, {
+    source: { file: smmu, sha: { "6.1": "001eb44169eb", "6.12": "834528522e1a" } },
+    abstracts: ["the range is not widened to a power of two", "nr_ats_masters"],
+    body: ({ cpu, mm, range }) => [
+      forall(t.dev, (dev) => [
+        when(
+          dev_attached(dev),
+          when(
+            eq(dev_mm(dev), mm),
+            when(
+              dev_ats(dev),
+              call(arm_smmu_cmdq_issue_cmdlist, {
+                ...{ cpu, asid: smmuAsid(mm), dev, range, sync: TRUE },
+                op: op("CMD_ATC_INV"),
+              }),
+            ),
+          ),
+        ),
+      ]),
+    ],
+  }),
+  define(arm_smmu_cmdq_issue_cmdlist, {
+    source: { file: smmu, sha: { "6.1": "098473f6c47f", "6.12": "66b507b23d7a" } },
+    abstracts: ["the commands of a list may be interleaved with those of other CPUs"],
+    body: ({ cpu, op: first, asid: tag, dev, range, sync }) => [
+      // Descriptors stored before are visible to the SMMU once it sees PROD move.
+      call(dma_wmb, { cpu }),
+      call(cmdq_insert, { cpu, op: first, asid: tag, dev, range }),
+      when(
+        sync,
+        call(cmdq_insert, {
+          ...{ cpu, asid: constant(asid, 0), dev: anyDev, range: WHOLE_MM },
+          op: op("CMD_SYNC"),
+        }),
+        call(cmdq_wait, { cpu }),
+      ),
+    ],
+  }),
+  define(arm_smmu_mm_release, {
+    source: { file: sva, sha: { "6.1": "99f44ae548d3", "6.12": "e117e274559f" } },
+    abstracts: ["CMD_CFGI_CD: the CD is read afresh"],
+    body: ({ cpu, mm }) => [
+      set(cd_epd0(mm_pasid(mm)), TRUE),
+      call(arm_smmu_tlb_inv_asid, { cpu, asid: smmuAsid(mm) }),
+      call(arm_smmu_atc_inv_domain, { cpu, mm, range: WHOLE_MM }),
+    ],
+  }),
+  define(arm_smmu_device_reset, {
+    source: { file: smmu, sha: { "6.1": "ff9c23803bd9", "6.12": "ee91da8357e0" } },
+    abstracts: ["all but CR2"],
+    body: () => [label("cr2", set(cr2_ptm(), TRUE))],
+  }),
+  define(arm_smmu_sva_bind, {
+    source: {
+      file: sva,
+      function: "__arm_smmu_sva_bind (6.1), arm_smmu_sva_set_dev_pasid (6.12)",
+      sha: { "6.1": "32949cddd78c", "6.12": "45b12c9725a7" },
+    },
+    abstracts: ["the order of the CD's words", "one CD table for all devices"],
+    body: ({ dev, mm, subscribe }) => [
+      label(
+        "asid",
+        // 6.1 pins the CPU's ASID; 6.12 allocates one of its own and opts out of broadcasts.
+        since(
+          "6.6",
+          [
+            set(cd_asid(mm_pasid(mm)), after(asid, asid_of(mm), limit("CPU_ASIDS"))),
+            set(cd_aset(mm_pasid(mm)), TRUE),
+          ],
+          [set(cd_asid(mm_pasid(mm)), asid_of(mm)), set(cd_aset(mm_pasid(mm)), FALSE)],
+        ),
+      ),
+      set(cd_ttb0(mm_pasid(mm)), mm),
+      set(cd_epd0(mm_pasid(mm)), FALSE),
+      set(cd_v(mm_pasid(mm)), TRUE),
+      set(dev_pasid(dev), mm_pasid(mm)),
+      set(dev_mm(dev), mm),
+      set(dev_attached(dev), TRUE),
+      when(subscribe, set(mm_subscribed(mm), TRUE)),
+    ],
+  }),
+];
+

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Faults, copy on write, fork's copy and unmapping: mm/memory.c, 6.1 and 6.12.
+
+import { add, eq, FALSE, ne, not, num, TRUE } from "../../ir/expr.ts";
+import { declare, define } from "../../ir/machine.ts";
+import { call, callInto, emit, each, grow, ret, set, since, when } from "../../ir/stmt.ts";
+import { desc, isTable, pfnOf } from "../../vocabulary/descriptor.ts";
+import { events } from "../../vocabulary/events.ts";
+import { EMPTY, Range, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
+import { pmd, pte } from "../../vocabulary/state.ts";
+import {
+  mk_pte,
+  pte_mkdirty,
+  pte_mkwrite,
+  pte_mkyoung,
+  pte_present,
+  pte_write,
+  ptep_get_and_clear,
+  ptep_set_wrprotect,
+  set_pte_at,
+} from "../arch/arm64/asm/pgtable.ts";
+import { flush_tlb_fix_spurious_fault } from "../arch/arm64/asm/tlbflush.ts";
+import { ptep_set_access_flags } from "../arch/arm64/mm/fault.ts";
+import { gather_page, is_zero_page, page_refs, PageAnonExclusive } from "../state.ts";
+import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
+import {
+  mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_only_end,
+  mmu_notifier_invalidate_range_start,
+} from "./mmu_notifier.ts";
+import { alloc_page, put_page } from "./page_alloc.ts";
+import { ptep_clear_flush, ptep_clear_flush_notify } from "./pgtable-generic.ts";
+
+const file = "mm/memory.c";
+const at = { cpu: t.cpu, mm: t.mm, va: t.va };
+
+export const handle_mm_fault = declare("handle_mm_fault", { ...at, write: t.bool });
+export const handle_pte_fault = declare("handle_pte_fault", { ...at, write: t.bool });
+export const do_anonymous_page = declare("do_anonymous_page", at);
+export const do_wp_page = declare("do_wp_page", { ...at, orig: desc });
+export const wp_page_reuse = declare("wp_page_reuse", { ...at, orig: desc });
+export const wp_page_copy = declare("wp_page_copy", { ...at, orig: desc });
+export const copy_page_range = declare("copy_page_range", {
+  cpu: t.cpu,
+  mm: t.mm,
+  range: t.range,
+});
+export const copy_present_pte = declare("copy_present_pte", at);
+export const zap_pte_range = declare(
+  "zap_pte_range",
+  { cpu: t.cpu, mm: t.mm, range: t.range },
+  t.range,
+);
+
+export const memory = [
+  define(handle_mm_fault, {
+    source: { file, sha: { "6.1": "ee088dae6d74", "6.12": "a73a0ba7e55d" } },
+    abstracts: ["page tables exist wherever a vma is", "huge pages"],
+    body: ({ cpu, mm, va, write }) => [call(handle_pte_fault, { cpu, mm, va, write })],
+  }),
+  define(handle_pte_fault, {
+    source: { file, sha: { "6.1": "2bdfd1d7ee2c", "6.12": "512f3c2abe70" } },
+    abstracts: ["swap, NUMA hinting, file pages"],
+    locals: { orig: desc, now: desc, entry: desc, changed: t.bool },
+    body: ({ cpu, mm, va, write, orig, now, entry, changed }) => [
+      set(orig, pte(mm, va)),
+      when(not(pte_present(orig)), call(do_anonymous_page, { cpu, mm, va }), ret()),
+      call(spin_lock_ptl, { mm }),
+      set(now, pte(mm, va)),
+      when(ne(now, orig), call(spin_unlock_ptl, { mm }), ret()),
+      set(entry, orig),
+      when(
+        write,
+        when(not(pte_write(entry)), call(do_wp_page, { cpu, mm, va, orig }), ret()),
+        set(entry, pte_mkdirty(entry)),
+      ),
+      set(entry, pte_mkyoung(entry)),
+      callInto(changed, ptep_set_access_flags, { cpu, mm, va, entry, dirty: write }),
+      when(not(changed), when(write, call(flush_tlb_fix_spurious_fault, { cpu, mm, va }))),
+      call(spin_unlock_ptl, { mm }),
+    ],
+  }),
+  define(do_anonymous_page, {
+    source: { file, sha: { "6.1": "c88d0e03b923", "6.12": "c47c76455587" } },
+    abstracts: ["a read fault maps a new page too, not the zero page"],
+    locals: { frame: t.pfn, now: desc },
+    body: ({ cpu, mm, va, frame, now }) => [
+      callInto(frame, alloc_page, {}),
+      call(spin_lock_ptl, { mm }),
+      set(now, pte(mm, va)),
+      when(pte_present(now), call(spin_unlock_ptl, { mm }), call(put_page, { frame }), ret()),
+      set(PageAnonExclusive(frame), TRUE),
+      call(set_pte_at, { cpu, mm, va, entry: pte_mkwrite(pte_mkdirty(mk_pte(frame))) }),
+      call(spin_unlock_ptl, { mm }),
+    ],
+  }),
+  define(do_wp_page, {
+    source: { file, sha: { "6.1": "f58be69b7ed8", "6.12": "f9ac6d87a007" } },
+    abstracts: ["the swap cache and KSM", "shared mappings"],
+    locals: { reuse: t.bool, refs: t.int },
+    body: ({ cpu, mm, va, orig, reuse, refs }) => [
+      when(
+        is_zero_page(pfnOf(orig)),
+        call(spin_unlock_ptl, { mm }),
+        call(wp_page_copy, { cpu, mm, va, orig }),
+        ret(),
+      ),
+      set(reuse, PageAnonExclusive(pfnOf(orig))),
+      when(
+        not(reuse),
+        set(refs, page_refs(pfnOf(orig))),
+        when(eq(refs, num(1)), set(PageAnonExclusive(pfnOf(orig)), TRUE), set(reuse, TRUE)),
+      ),
+      when(reuse, call(wp_page_reuse, { cpu, mm, va, orig }), ret()),
+      set(page_refs(pfnOf(orig)), add(page_refs(pfnOf(orig)), num(1))),
+      call(spin_unlock_ptl, { mm }),
+      call(wp_page_copy, { cpu, mm, va, orig }),
+    ],
+  }),
+  define(wp_page_reuse, {
+    source: { file, sha: { "6.1": "fbf6b4c0377b", "6.12": "f0409016a160" } },
+    locals: { changed: t.bool },
+    body: ({ cpu, mm, va, orig, changed }) => [
+      callInto(changed, ptep_set_access_flags, {
+        ...{ cpu, mm, va },
+        entry: pte_mkwrite(pte_mkdirty(pte_mkyoung(orig))),
+        dirty: TRUE,
+      }),
+      call(spin_unlock_ptl, { mm }),
+    ],
+  }),
+  define(wp_page_copy, {
+    source: { file, sha: { "6.1": "06c71145bfdc", "6.12": "da68686f0491" } },
+    abstracts: ["the copy itself, which precedes the notifier"],
+    locals: { frame: t.pfn, now: desc, old: desc },
+    body: ({ cpu, mm, va, orig, frame, now, old }) => [
+      callInto(frame, alloc_page, {}),
+      call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),
+      call(spin_lock_ptl, { mm }),
+      set(now, pte(mm, va)),
+      when(
+        ne(now, orig),
+        call(spin_unlock_ptl, { mm }),
+        call(mmu_notifier_invalidate_range_only_end, { cpu, mm, range: Range.one(va) }),
+        call(put_page, { frame }),
+        when(not(is_zero_page(pfnOf(orig))), call(put_page, { frame: pfnOf(orig) })),
+        ret(),
+      ),
+      since(
+        "6.6",
+        [callInto(old, ptep_clear_flush, { cpu, mm, va })],
+        [callInto(old, ptep_clear_flush_notify, { cpu, mm, va })],
+      ),
+      // From here on a write through this mm must reach the new page.
+      emit(events.write_revoked, { mm, frame: pfnOf(orig) }),
+      set(PageAnonExclusive(frame), TRUE),
+      call(set_pte_at, { cpu, mm, va, entry: pte_mkwrite(pte_mkdirty(mk_pte(frame))) }),
+      call(spin_unlock_ptl, { mm }),
+      call(mmu_notifier_invalidate_range_only_end, { cpu, mm, range: Range.one(va) }),
+      when(
+        not(is_zero_page(pfnOf(orig))),
+        // The mapping's reference and the fault's own.
+        call(put_page, { frame: pfnOf(orig) }),
+        call(put_page, { frame: pfnOf(orig) }),
+      ),
+    ],
+  }),
+  define(copy_page_range, {
+    source: { file, sha: { "6.1": "aa9d6fb1df9b", "6.12": "7636e89d8485" } },
+    abstracts: ["the child's page tables: only its references to the pages"],
+    body: ({ cpu, mm, range }) => [
+      call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
+      call(spin_lock_ptl, { mm }),
+      each(vaSort, range, (va) => [call(copy_present_pte, { cpu, mm, va })]),
+      call(spin_unlock_ptl, { mm }),
+      call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
+    ],
+  }),
+  define(copy_present_pte, {
+    source: { file, sha: { "6.1": "81277097d80f" } },
+    abstracts: ["pinned pages"],
+    locals: { entry: desc, upper: desc },
+    body: ({ cpu, mm, va, entry, upper }) => [
+      set(upper, pmd(mm, regionOf(va))),
+      when(not(isTable(upper)), ret()),
+      set(entry, pte(mm, va)),
+      when(not(pte_present(entry)), ret()),
+      set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1))),
+      set(PageAnonExclusive(pfnOf(entry)), FALSE),
+      when(pte_write(entry), call(ptep_set_wrprotect, { cpu, mm, va })),
+    ],
+  }),
+  define(zap_pte_range, {
+    source: { file, sha: { "6.1": "ce1b0c7af344", "6.12": "3572fae997b3" } },
+    abstracts: [
+      "dirty file pages, which flush under the lock",
+      "a full batch of pages, which flushes early",
+      "one lock for all tables",
+    ],
+    locals: { gathered: t.range, upper: desc, old: desc },
+    body: ({ cpu, mm, range, gathered, upper, old }) => [
+      set(gathered, EMPTY),
+      call(spin_lock_ptl, { mm }),
+      each(vaSort, range, (va) => [
+        set(upper, pmd(mm, regionOf(va))),
+        when(
+          isTable(upper),
+          set(old, pte(mm, va)),
+          when(
+            pte_present(old),
+            callInto(old, ptep_get_and_clear, { cpu, mm, va }),
+            grow(gathered, va),
+            set(gather_page(cpu, pfnOf(old)), TRUE),
+          ),
+        ),
+      ]),
+      call(spin_unlock_ptl, { mm }),
+      ret(gathered),
+    ],
+  }),
+];

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unmapping and exit: mm/mmap.c, mm/vma.c, mm/memory.c (free_pgtables), 6.1 and 6.12.
+
+import { after, FALSE, not, num, TRUE } from "../../ir/expr.ts";
+import { declare, define } from "../../ir/machine.ts";
+import { call, callInto, each, emit, grow, ret, set, when, xchg } from "../../ir/stmt.ts";
+import { desc, isTable, nextOf, PTE_NONE } from "../../vocabulary/descriptor.ts";
+import { events } from "../../vocabulary/events.ts";
+import { leave_mm } from "../../vocabulary/primitives.ts";
+import {
+  EMPTY,
+  firstPage,
+  Range,
+  region,
+  regionOf,
+  Regions,
+  regionsOf,
+  t,
+  va as vaSort,
+  WHOLE_MM,
+} from "../../vocabulary/sorts.ts";
+import { pmd } from "../../vocabulary/state.ts";
+import { flush_tlb_mm } from "../arch/arm64/asm/tlbflush.ts";
+import { gather_table, mm_alive, vma } from "../state.ts";
+import { zap_pte_range } from "./memory.ts";
+import {
+  mmap_read_lock,
+  mmap_read_unlock,
+  mmap_write_downgrade,
+  mmap_write_lock,
+  mmap_write_unlock,
+} from "./mmap_lock.ts";
+import { tlb_end_vma, tlb_flush_mmu_free, tlb_flush_tables } from "./mmu_gather.ts";
+import {
+  mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start,
+  mmu_notifier_release,
+} from "./mmu_notifier.ts";
+
+const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
+
+export const do_munmap = declare("do_munmap", ranged);
+export const free_pgtables = declare("free_pgtables", ranged, t.range);
+export const exit_mmap = declare("exit_mmap", { cpu: t.cpu, mm: t.mm });
+
+export const mmap = [
+  define(do_munmap, {
+    source: {
+      file: "mm/mmap.c, mm/vma.c",
+      function: "do_mas_align_munmap, unmap_region (6.1), do_vmi_align_munmap, vms_clear_ptes (6.12)",
+      sha: { "6.12": "81a3163e1047" },
+    },
+    abstracts: ["splitting vmas: the range is whole vmas"],
+    locals: { gathered: t.range, tables: t.range },
+    body: ({ cpu, mm, range, gathered, tables }) => [
+      call(mmap_write_lock, { mm }),
+      each(vaSort, range, (va) => [set(vma(mm, va), FALSE)]),
+      call(mmap_write_downgrade, { mm }),
+      // unmap_vmas()
+      call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
+      callInto(gathered, zap_pte_range, { cpu, mm, range }),
+      call(tlb_end_vma, { cpu, mm, range: gathered }),
+      call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
+      callInto(tables, free_pgtables, { cpu, mm, range }),
+      // tlb_finish_mmu()
+      call(tlb_flush_tables, { cpu, mm, range: tables }),
+      call(tlb_flush_mmu_free, { cpu, mm }),
+      call(mmap_read_unlock, { mm }),
+    ],
+  }),
+  define(free_pgtables, {
+    source: {
+      file: "mm/memory.c",
+      function: "free_pgtables, free_pgd_range, free_pte_range",
+      sha: { "6.1": "1d665408fd2f", "6.12": "1a8d4be60f27" },
+    },
+    abstracts: ["upper levels are never freed"],
+    locals: { below: t.range, above: t.range, first: region, last: region, old: desc, freed: t.range },
+    body: ({ cpu, mm, range, below, above, first, last, old, freed }) => [
+      // floor and ceiling: other vmas in the first and in the last table
+      set(below, EMPTY),
+      each(vaSort, Range.make(firstPage(regionOf(Range.lo(range))), Range.lo(range)), (va) => [
+        when(vma(mm, va), grow(below, va)),
+      ]),
+      set(above, EMPTY),
+      each(
+        vaSort,
+        Range.make(Range.hi(range), firstPage(Regions.hi(regionsOf(range)))),
+        (va) => [when(vma(mm, va), grow(above, va))],
+      ),
+      set(first, Regions.lo(regionsOf(range))),
+      when(not(Range.empty(below)), set(first, after(region, first, num(1)))),
+      set(last, Regions.hi(regionsOf(range))),
+      when(
+        not(Range.empty(above)),
+        // The ceiling's table stays.
+        set(last, regionOf(Range.lo(above))),
+      ),
+      set(freed, EMPTY),
+      each(region, Regions.make(first, last), (r) => [
+        xchg(old, pmd(mm, r), PTE_NONE),
+        when(
+          isTable(old),
+          emit(events.pmd_clear, { cpu, region: r, table: nextOf(old) }),
+          set(gather_table(cpu, nextOf(old)), TRUE),
+          grow(freed, firstPage(r)),
+        ),
+      ]),
+      ret(freed),
+    ],
+  }),
+  define(exit_mmap, {
+    source: {
+      file: "mm/mmap.c",
+      function: "exit_mmap, called by __mmput",
+      sha: { "6.1": "e383bcffa3ef", "6.12": "75b5fa304fcf" },
+    },
+    abstracts: ["the last user exits on this CPU", "the last batch of pages is full too"],
+    locals: { gathered: t.range, tables: t.range },
+    body: ({ cpu, mm, gathered, tables }) => [
+      call(leave_mm, { cpu }),
+      set(mm_alive(mm), FALSE),
+      call(mmu_notifier_release, { cpu, mm }),
+      call(mmap_read_lock, { mm }),
+      call(mmu_notifier_invalidate_range_start, { cpu, mm, range: WHOLE_MM }),
+      callInto(gathered, zap_pte_range, { cpu, mm, range: WHOLE_MM }),
+      // fullmm: tlb_end_vma() does nothing, and a batch of pages that is full is freed at once.
+      call(tlb_flush_mmu_free, { cpu, mm }),
+      call(mmu_notifier_invalidate_range_end, { cpu, mm, range: WHOLE_MM }),
+      call(mmap_read_unlock, { mm }),
+      call(mmap_write_lock, { mm }),
+      each(vaSort, WHOLE_MM, (va) => [set(vma(mm, va), FALSE)]),
+      callInto(tables, free_pgtables, { cpu, mm, range: WHOLE_MM }),
+      when(not(Range.empty(tables)), call(flush_tlb_mm, { cpu, mm })),
+      call(tlb_flush_mmu_free, { cpu, mm }),
+      call(mmap_write_unlock, { mm }),
+    ],
+  }),
+];
+

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Locks: include/linux/mmap_lock.h and the page-table lock of include/linux/mm.h.
+
+import { add, eq, FALSE, not, num, sub, TRUE } from "../../ir/expr.ts";
+import { declare, define } from "../../ir/machine.ts";
+import { atomic, await_, set } from "../../ir/stmt.ts";
+import { t } from "../../vocabulary/sorts.ts";
+import { mmap_lock_readers, mmap_lock_writer, ptl } from "../state.ts";
+
+const file = "include/linux/mmap_lock.h";
+const of = { mm: t.mm };
+
+export const mmap_read_lock = declare("mmap_read_lock", of);
+export const mmap_read_unlock = declare("mmap_read_unlock", of);
+export const mmap_write_lock = declare("mmap_write_lock", of);
+export const mmap_write_unlock = declare("mmap_write_unlock", of);
+export const mmap_write_downgrade = declare("mmap_write_downgrade", of);
+export const spin_lock_ptl = declare("spin_lock_ptl", of);
+export const spin_unlock_ptl = declare("spin_unlock_ptl", of);
+
+export const mmap_lock = [
+  define(mmap_read_lock, {
+    source: { file },
+    body: ({ mm }) => [
+      atomic(
+        await_(not(mmap_lock_writer(mm))),
+        set(mmap_lock_readers(mm), add(mmap_lock_readers(mm), num(1))),
+      ),
+    ],
+  }),
+  define(mmap_read_unlock, {
+    source: { file },
+    body: ({ mm }) => [
+      atomic(set(mmap_lock_readers(mm), sub(mmap_lock_readers(mm), num(1)))),
+    ],
+  }),
+  define(mmap_write_lock, {
+    source: { file },
+    abstracts: ["a waiting writer does not hold back new readers"],
+    body: ({ mm }) => [
+      atomic(
+        await_(not(mmap_lock_writer(mm))),
+        await_(eq(mmap_lock_readers(mm), num(0))),
+        set(mmap_lock_writer(mm), TRUE),
+      ),
+    ],
+  }),
+  define(mmap_write_unlock, {
+    source: { file },
+    body: ({ mm }) => [set(mmap_lock_writer(mm), FALSE)],
+  }),
+  define(mmap_write_downgrade, {
+    source: { file },
+    body: ({ mm }) => [
+      atomic(
+        set(mmap_lock_readers(mm), add(mmap_lock_readers(mm), num(1))),
+        set(mmap_lock_writer(mm), FALSE),
+      ),
+    ],
+  }),
+  define(spin_lock_ptl, {
+    source: { file: "include/linux/mm.h", function: "pte_offset_map_lock" },
+    abstracts: ["one lock a process, not one a table"],
+    body: ({ mm }) => [atomic(await_(not(ptl(mm))), set(ptl(mm), TRUE))],
+  }),
+  define(spin_unlock_ptl, {
+    source: { file: "include/linux/mm.h", function: "pte_unmap_unlock" },
+    body: ({ mm }) => [set(ptl(mm), FALSE)],
+  }),
+];

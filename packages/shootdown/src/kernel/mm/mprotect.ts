@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Changing protection: mm/mprotect.c, 6.1 and 6.12.
+
+import { and, not } from "../../ir/expr.ts";
+import { declare, define } from "../../ir/machine.ts";
+import { call, callInto, each, emit, grow, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
+import { desc, isTable, pfnOf } from "../../vocabulary/descriptor.ts";
+import { events } from "../../vocabulary/events.ts";
+import { EMPTY, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
+import { pmd, pte } from "../../vocabulary/state.ts";
+import {
+  pte_dirty,
+  pte_mkwrite,
+  pte_present,
+  pte_write,
+  pte_wrprotect,
+  ptep_get_and_clear,
+  set_pte_at,
+} from "../arch/arm64/asm/pgtable.ts";
+import { PageAnonExclusive, VM_WRITE } from "../state.ts";
+import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
+import {
+  mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start,
+} from "./mmu_notifier.ts";
+import { tlb_end_vma } from "./mmu_gather.ts";
+
+const file = "mm/mprotect.c";
+
+export const do_mprotect_pkey = declare("do_mprotect_pkey", {
+  cpu: t.cpu,
+  mm: t.mm,
+  range: t.range,
+  writable: t.bool,
+});
+export const change_pte_range = declare(
+  "change_pte_range",
+  { cpu: t.cpu, mm: t.mm, range: t.range, writable: t.bool },
+  t.range,
+);
+
+export const mprotect = [
+  define(do_mprotect_pkey, {
+    source: { file, sha: { "6.1": "24fbb023da1b", "6.12": "832f0c586798" } },
+    abstracts: ["PROT_NONE", "splitting and merging vmas"],
+    locals: { gathered: t.range, entry: desc },
+    body: ({ cpu, mm, range, writable, gathered, entry }) => [
+      call(mmap_write_lock, { mm }),
+      each(vaSort, range, (va) => [set(VM_WRITE(mm, va), writable)]),
+      call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
+      callInto(gathered, change_pte_range, { cpu, mm, range, writable }),
+      call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
+      call(tlb_end_vma, { cpu, mm, range: gathered }),
+      when(
+        not(writable),
+        each(vaSort, gathered, (va) => [
+          set(entry, pte(mm, va)),
+          when(
+            and(pte_present(entry), not(pte_write(entry))),
+            emit(events.write_revoked, { mm, frame: pfnOf(entry) }),
+          ),
+        ]),
+      ),
+      call(mmap_write_unlock, { mm }),
+    ],
+  }),
+  define(change_pte_range, {
+    source: { file, sha: { "6.1": "595f50721508", "6.12": "a84758855482" } },
+    abstracts: ["flush_tlb_batched_pending: no reclaim is in flight", "erratum 2645198"],
+    locals: { gathered: t.range, upper: desc, old: desc, reuse: t.bool },
+    body: ({ cpu, mm, range, writable, gathered, upper, old, reuse }) => [
+      set(gathered, EMPTY),
+      call(spin_lock_ptl, { mm }),
+      each(vaSort, range, (va) => [
+        set(upper, pmd(mm, regionOf(va))),
+        when(
+          isTable(upper),
+          set(old, pte(mm, va)),
+          when(
+            pte_present(old),
+            // ptep_modify_prot_start(), pte_modify(), ptep_modify_prot_commit()
+            callInto(old, ptep_get_and_clear, { cpu, mm, va }),
+            set(reuse, PageAnonExclusive(pfnOf(old))),
+            // can_change_pte_writable(): 6.1 asks for a dirty entry too.
+            since("6.6", [], [set(reuse, and(reuse, pte_dirty(old)))]),
+            whenElse(
+              and(writable, reuse),
+              [call(set_pte_at, { cpu, mm, va, entry: pte_mkwrite(pte_wrprotect(old)) })],
+              [call(set_pte_at, { cpu, mm, va, entry: pte_wrprotect(old) })],
+            ),
+            grow(gathered, va),
+          ),
+        ),
+      ]),
+      call(spin_unlock_ptl, { mm }),
+      ret(gathered),
+    ],
+  }),
+];

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames and page-table pages come and go: mm/page_alloc.c, mm/swap.c, mm/memory.c.
+
+import { after, eq, member, num, sub } from "../../ir/expr.ts";
+import { declare, define } from "../../ir/machine.ts";
+import { atomic, emit, ret, set, when } from "../../ir/stmt.ts";
+import { events } from "../../vocabulary/events.ts";
+import { pfn, t } from "../../vocabulary/sorts.ts";
+import { life, page_life, table_life } from "../../vocabulary/state.ts";
+import { next_free_page, page_refs } from "../state.ts";
+
+export const alloc_page = declare("alloc_page", {}, t.pfn);
+export const put_page = declare("put_page", { frame: t.pfn });
+export const free_table = declare("free_table", { table: t.table });
+
+export const page_alloc = [
+  define(alloc_page, {
+    source: { file: "mm/page_alloc.c", function: "__alloc_pages" },
+    abstracts: ["frames are handed out in order and never twice: an old frame is an old generation"],
+    locals: { frame: t.pfn },
+    body: ({ frame }) => [
+      atomic(
+        set(frame, next_free_page()),
+        set(next_free_page(), after(pfn, frame, num(1))),
+        set(page_life(frame), member(life, "used")),
+        set(page_refs(frame), num(1)),
+        emit(events.page_allocated, { frame }),
+      ),
+      ret(frame),
+    ],
+  }),
+  define(put_page, {
+    source: { file: "include/linux/mm.h" },
+    body: ({ frame }) => [
+      atomic(
+        set(page_refs(frame), sub(page_refs(frame), num(1))),
+        when(
+          eq(page_refs(frame), num(0)),
+          set(page_life(frame), member(life, "freed")),
+          emit(events.page_freed, { frame }),
+        ),
+      ),
+    ],
+  }),
+  define(free_table, {
+    source: { file: "mm/mmu_gather.c", function: "tlb_remove_table_free" },
+    abstracts: ["the RCU grace period: walkers of hardware do not take part in it"],
+    body: ({ table }) => [
+      atomic(
+        set(table_life(table), member(life, "freed")),
+        emit(events.table_freed, { table }),
+      ),
+    ],
+  }),
+];

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Overlays: kernels that differ from a real one in a few statements, `linux-6.12+no-notifier`.
+
+import { FALSE, local, member } from "../ir/expr.ts";
+import type { Kernel, Overlay } from "../ir/kernel.ts";
+import { editing } from "../ir/kernel.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import { call, set, since, when } from "../ir/stmt.ts";
+import { dsb_op, tlbi_op } from "../vocabulary/events.ts";
+import { cd_aset, cd_asid, cr2_ptm } from "../vocabulary/iommu.ts";
+import { dsb, tlbi } from "../vocabulary/primitives.ts";
+import { Range } from "../vocabulary/sorts.ts";
+import { asid_of } from "../vocabulary/state.ts";
+import { flush_tlb_fix_spurious_fault } from "./arch/arm64/asm/tlbflush.ts";
+import { ptep_set_access_flags } from "./arch/arm64/mm/fault.ts";
+import { arm_smmu_sva_bind } from "./iommu/arm-smmu-v3-sva.ts";
+import {
+  mmu_notifier_arch_invalidate_secondary_tlbs,
+  mmu_notifier_invalidate_range,
+} from "./mm/mmu_notifier.ts";
+import { mm_pasid } from "./state.ts";
+
+/** Applies overlays from left to right. */
+const all =
+  (...overlays: readonly Overlay[]): Overlay =>
+  (base) =>
+    overlays.reduce((k, o) => o(k), base);
+
+/** The parameters of a declaration, for statements that an edit puts into its body. */
+const upgrade = {
+  cpu: local("cpu", ptep_set_access_flags.params.cpu),
+  mm: local("mm", ptep_set_access_flags.params.mm),
+  va: local("va", ptep_set_access_flags.params.va),
+  dirty: local("dirty", ptep_set_access_flags.params.dirty),
+};
+const bind = { mm: local("mm", arm_smmu_sva_bind.params.mm) };
+
+/** The range callback of this version, for one page. */
+const notifyPage: Stmt[] = [
+  since(
+    "6.6",
+    [
+      call(mmu_notifier_arch_invalidate_secondary_tlbs, {
+        cpu: upgrade.cpu,
+        mm: upgrade.mm,
+        range: Range.one(upgrade.va),
+      }),
+    ],
+    [
+      call(mmu_notifier_invalidate_range, {
+        cpu: upgrade.cpu,
+        mm: upgrade.mm,
+        range: Range.one(upgrade.va),
+      }),
+    ],
+  ),
+];
+
+/** CR2.PTM=0, and the CD uses the CPU's pinned ASID with ASET=0; commands are still sent. */
+const btmOn = all(
+  editing("arm_smmu_device_reset", "cr2", () => [set(cr2_ptm(), FALSE)]),
+  editing("arm_smmu_sva_bind", "asid", () => [
+    set(cd_asid(mm_pasid(bind.mm)), asid_of(bind.mm)),
+    set(cd_aset(mm_pasid(bind.mm)), FALSE),
+  ]),
+);
+
+/** The range callback trusts broadcasts for the SMMU's TLB: 6.1's branch for FEAT_BTM. */
+const btmSkip = all(
+  btmOn,
+  editing("arm_smmu_mm_arch_invalidate_secondary_tlbs", "tlbi", () => []),
+);
+
+const notifierFunction = (k: Kernel): string =>
+  k.routines.has("mmu_notifier_invalidate_range")
+    ? "mmu_notifier_invalidate_range"
+    : "mmu_notifier_arch_invalidate_secondary_tlbs";
+
+const noNotifier: Overlay = (base) => editing(notifierFunction(base), "callback", () => [])(base);
+
+/** TLBI VALE1 and DSB NSH: what 6.19 does on an upgrade, seen from the CPU. */
+function localFlush(at: typeof upgrade): Stmt[] {
+  const { cpu, mm, va } = at;
+  return [
+    call(dsb, { cpu, op: member(dsb_op, "ISHST") }),
+    call(tlbi, { cpu, op: member(tlbi_op, "VALE1"), asid: asid_of(mm), range: Range.one(va) }),
+    call(dsb, { cpu, op: member(dsb_op, "NSH") }),
+  ];
+}
+
+const localUpgrade: Overlay = all(
+  editing("ptep_set_access_flags", "flush", () => [
+    when(
+      upgrade.dirty,
+      call(dsb, { cpu: upgrade.cpu, op: member(dsb_op, "ISHST") }),
+      call(tlbi, {
+        cpu: upgrade.cpu,
+        op: member(tlbi_op, "VALE1"),
+        asid: asid_of(upgrade.mm),
+        range: Range.one(upgrade.va),
+      }),
+      // Where the kernel's flush_tlb_page() has its callback.
+      since("6.6", notifyPage),
+      call(dsb, { cpu: upgrade.cpu, op: member(dsb_op, "NSH") }),
+    ),
+  ]),
+  editing(flush_tlb_fix_spurious_fault.name, "nothing", () => localFlush(upgrade)),
+);
+
+const upgradeNotify = editing("ptep_set_access_flags", "notify", () => [
+  when(upgrade.dirty, ...notifyPage),
+]);
+
+/** ATC_INV and its SYNC before TLBI and its SYNC (the order that 353e3cf8590c forbade). */
+const atcBeforeTlbi: Overlay = (base) => {
+  const name = "arm_smmu_mm_arch_invalidate_secondary_tlbs";
+  const old = base.routines.get(name);
+  if (!old) throw new Error(`${base.name} has no ${name}`);
+  const body = () => [...old.body()].reverse();
+  return { ...base, routines: new Map([...base.routines, [name, { ...old, body }]]) };
+};
+
+
+export interface NamedOverlay {
+  readonly name: string;
+  readonly describes: string;
+  readonly overlay: Overlay;
+}
+
+export const OVERLAYS: readonly NamedOverlay[] = [
+  {
+    name: "btm-on",
+    describes: "CR2.PTM=0, SVA contexts use the CPU's ASID with ASET=0; commands still sent",
+    overlay: btmOn,
+  },
+  {
+    name: "btm-skip",
+    describes: "btm-on, and the range callback sends no CMD_TLBI (release still does)",
+    overlay: btmSkip,
+  },
+  {
+    name: "no-notifier",
+    describes: "the range callback is not called; release is",
+    overlay: noNotifier,
+  },
+  {
+    name: "upgrade-notify",
+    describes: "the range callback is called in ptep_set_access_flags as well",
+    overlay: upgradeNotify,
+  },
+  {
+    name: "local-upgrade",
+    describes: "upgrades flush the local CPU only (TLBI VALE1, DSB NSH), callbacks unchanged",
+    overlay: localUpgrade,
+  },
+  {
+    name: "atc-before-tlbi",
+    describes: "the range callback invalidates the ATCs before the SMMU's TLB",
+    overlay: atcBeforeTlbi,
+  },
+];

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel's routines share and hardware does not see: locks, vmas, pages, notifiers.
+
+import { field } from "../ir/expr.ts";
+import { t } from "../vocabulary/sorts.ts";
+
+/** mmap_lock: readers and writer. */
+export const mmap_lock_readers = field("mmap_lock.readers", [t.mm], t.int);
+export const mmap_lock_writer = field("mmap_lock.writer", [t.mm], t.bool);
+/** The page-table lock; one a process here, one a table in the kernel. */
+export const ptl = field("ptl", [t.mm], t.bool);
+
+/** The vma that covers a page, and its flags. */
+export const vma = field("vma", [t.mm, t.va], t.bool);
+export const VM_WRITE = field("VM_WRITE", [t.mm, t.va], t.bool);
+
+/** References to a page: one for each mapping, and those that a routine holds. */
+export const page_refs = field("page_refs", [t.pfn], t.int);
+/** PageAnonExclusive(). */
+export const PageAnonExclusive = field("PageAnonExclusive", [t.pfn], t.bool);
+/** The zero page is mapped without a struct page that vm_normal_page() would return. */
+export const is_zero_page = field("is_zero_page", [t.pfn], t.bool);
+/** The frame that the allocator hands out next. */
+export const next_free_page = field("next_free_page", [], t.pfn);
+
+/** mm->notifier_subscriptions holds an SVA notifier. */
+export const mm_subscribed = field("mm_subscribed", [t.mm], t.bool);
+/** The PASID of an mm (mm->pasid, iommu_mm->pasid). */
+export const mm_pasid = field("mm_pasid", [t.mm], t.pasid);
+/** The device is attached to the SVA domain of its mm. */
+export const dev_attached = field("dev_attached", [t.dev], t.bool);
+export const dev_mm = field("dev_mm", [t.dev], t.mm);
+/** mm_users has not reached zero. */
+export const mm_alive = field("mm_alive", [t.mm], t.bool, 1);
+
+/** struct mmu_gather on the stack of a CPU: queued pages and tables, and what to flush. */
+export const gather_page = field("gather_page", [t.cpu, t.pfn], t.bool);
+export const gather_table = field("gather_table", [t.cpu, t.table], t.bool);

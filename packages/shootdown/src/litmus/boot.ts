@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Boot: runs the kernel's own set-up (SMMU reset, SVA bind) once, and keeps what it wrote.
+
+import { lower } from "../engine/lower.ts";
+import { PackedMachine } from "../engine/packed.ts";
+import type { Initial, System } from "../engine/program.ts";
+import { sizeOf } from "../engine/program.ts";
+import { constant } from "../ir/expr.ts";
+import type { FieldDecl } from "../ir/expr.ts";
+import type { Kernel } from "../ir/kernel.ts";
+import { bool } from "../ir/sort.ts";
+import { call, set } from "../ir/stmt.ts";
+import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
+import { dev_attached, dev_mm, mm_subscribed } from "../kernel/state.ts";
+import { MACHINE } from "../hardware/machines.ts";
+import {
+  cd_aset,
+  cd_asid,
+  cd_epd0,
+  cd_ttb0,
+  cd_v,
+  cr2_ptm,
+  dev_ats,
+  dev_pasid,
+} from "../vocabulary/iommu.ts";
+import { t } from "../vocabulary/sorts.ts";
+import type { World } from "./world.ts";
+
+/** What set-up leaves behind. */
+const WRITTEN: readonly FieldDecl[] = [
+  ...[cr2_ptm, cd_v, cd_epd0, cd_ttb0, cd_asid, cd_aset].map((f) => f.decl),
+  ...[dev_pasid, dev_ats, dev_attached, dev_mm, mm_subscribed].map((f) => f.decl),
+];
+
+/** The initial state after the kernel has set up the SMMU and bound the devices. */
+export function boot(
+  world: World,
+  kernel: Kernel,
+  knobs: Readonly<Record<string, string>>,
+): readonly Initial[] {
+  const flag = (b: boolean) => constant(bool, b ? 1 : 0);
+  const body = [
+    call(arm_smmu_device_reset, {}),
+    ...world.devices.flatMap((d) => {
+      const dev = constant(t.dev, d.dev);
+      const mm = constant(t.mm, d.mm);
+      return [
+        call(arm_smmu_sva_bind, { dev, mm, subscribe: flag(d.registered) }),
+        set(dev_ats(dev), flag(d.ats ?? knobs["ats"] === "yes")),
+      ];
+    }),
+  ];
+  const system: System = {
+    machine: { ...MACHINE, cells: [], pending: [], rules: [] },
+    kernel,
+    domain: world.domain,
+    knobs,
+    threads: [{ name: "boot", locals: {}, body }],
+    observers: [],
+    initial: world.initial,
+    entries: [],
+  };
+  const machine = new PackedMachine(lower(system, { keepAll: true }), { semantics: "concrete" });
+  let state = machine.initial();
+  for (let moved = true; moved; ) {
+    moved = false;
+    machine.successors(machine.transitions[0]!, state, 0, () => {
+      moved = true;
+      state = machine.state.slice();
+    });
+  }
+  machine.load(state, 0);
+  return [...world.initial, ...WRITTEN.flatMap((field) => read(machine, field, world))];
+}
+
+function read(machine: PackedMachine, field: FieldDecl, world: World): Initial[] {
+  const sizes = field.index.map((s) => sizeOf(s, world.domain));
+  const count = sizes.reduce((a, b) => a * b, 1);
+  return Array.from({ length: count }, (_, n) => {
+    const index = sizes.map((size, d) => {
+      const below = sizes.slice(d + 1).reduce((a, b) => a * b, 1);
+      return Math.floor(n / below) % size;
+    });
+    const value = machine.field(field.name, index) ?? 0;
+    return { field, index, value };
+  });
+}

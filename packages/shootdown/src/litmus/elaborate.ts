@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elaboration: a parsed scenario, a machine and a kernel become a system that can be lowered.
+
+import type { PackedMachine } from "../engine/packed.ts";
+import type { System } from "../engine/program.ts";
+import { MACHINE } from "../hardware/machines.ts";
+import { smmu_tlb } from "../hardware/smmuv3/tlb.ts";
+import type { Kernel } from "../ir/kernel.ts";
+import { OBSERVERS } from "../vocabulary/properties.ts";
+import { cd_asid } from "../vocabulary/iommu.ts";
+import { pte_table } from "../vocabulary/state.ts";
+import type { Expr, Scenario } from "./ast.ts";
+import { boot } from "./boot.ts";
+import { threadsOf } from "./threads.ts";
+import type { World } from "./world.ts";
+
+/** What the condition asks of runs, in terms of a packed machine. */
+export interface Condition {
+  readonly latched?: (m: PackedMachine) => boolean;
+  readonly final?: (m: PackedMachine) => boolean;
+  /** Thread that may be stuck. */
+  readonly stuck?: number;
+  /** The condition as one writes it, for reports. */
+  readonly property: string;
+}
+
+/** The system of a scenario for one machine, kernel and choice of all knobs. */
+export function elaborate(
+  scenario: Scenario,
+  world: World,
+  kernel: Kernel,
+  knobs: Readonly<Record<string, string>>,
+): System {
+  const initial = boot(world, kernel, knobs);
+  const at = (name: string, index: number) =>
+    initial.findLast((i) => i.field.name === name && i.index[0] === index)?.value ?? 0;
+  const entries = world.devices.flatMap((d) =>
+    d.cached.map((va) => {
+      const entry = initial.find((i) => i.field === pte_table.decl && i.index[1] === va);
+      const asid = at(cd_asid.decl.name, d.mm);
+      return { cell: smmu_tlb.decl, index: [asid, va], value: entry?.value ?? 0 };
+    }),
+  );
+  const names = atoms(scenario.condition.expr);
+  return {
+    machine: MACHINE,
+    kernel,
+    domain: world.domain,
+    knobs,
+    threads: threadsOf(scenario, world),
+    observers: [...OBSERVERS.values()].filter((o) => names.has(o.name)),
+    initial: dedupe(initial),
+    entries,
+  };
+}
+
+/** The last value given to an element is the one that it has. */
+function dedupe(initial: System["initial"]): System["initial"] {
+  const last = new Map(initial.map((i) => [`${i.field.name}[${i.index.join()}]`, i]));
+  return [...last.values()];
+}
+
+function atoms(e: Expr): ReadonlySet<string> {
+  switch (e.kind) {
+    case "atom":
+      return new Set([e.property.text]);
+    case "not":
+      return atoms(e.of);
+    case "equal":
+      return new Set();
+    default:
+      return new Set(e.parts.flatMap((p) => [...atoms(p)]));
+  }
+}
+
+/** A condition that this version cannot decide: why. */
+export interface Unsupported {
+  readonly span: Expr["span"];
+  readonly why: string;
+}
+
+/** Reads a condition; `stuck` must stand alone, and equalities are not decided yet. */
+export function conditionOf(scenario: Scenario): Condition | Unsupported {
+  const { expr } = scenario.condition;
+  if (expr.kind === "atom" && expr.property.text === "stuck") {
+    const arg = expr.args[0];
+    const device = arg?.kind === "name" ? arg.name.text : "";
+    const order = [...scenario.bodies.filter((b) => b.mm), ...scenario.bodies.filter((b) => !b.mm)];
+    const stuck = order.findIndex((b) => b.agent.text === device);
+    if (stuck < 0) return { span: expr.span, why: `${device} has no program that could be stuck` };
+    return { stuck, property: `stuck(${device})` };
+  }
+  const wrong = undecided(expr);
+  if (wrong) return wrong;
+  const holds = evaluate(expr);
+  const property = describe(expr);
+  return monotone(expr) ? { latched: holds, property } : { final: holds, property };
+}
+
+function undecided(e: Expr): Unsupported | undefined {
+  switch (e.kind) {
+    case "equal":
+      return { span: e.span, why: "what a page-table entry is in the end cannot be asked" };
+    case "atom":
+      return e.property.text === "stuck"
+        ? { span: e.span, why: "stuck(...) must be the whole condition" }
+        : undefined;
+    case "not":
+      return undecided(e.of);
+    default:
+      return e.parts.map(undecided).find((x) => x);
+  }
+}
+
+function monotone(e: Expr): boolean {
+  if (e.kind === "not") return false;
+  return e.kind === "atom" || (e.kind !== "equal" && e.parts.every(monotone));
+}
+
+function evaluate(e: Expr): (m: PackedMachine) => boolean {
+  switch (e.kind) {
+    case "atom": {
+      const name = e.property.text;
+      return (m) => m.violated(m.program.observers.indexOf(name));
+    }
+    case "not": {
+      const of = evaluate(e.of);
+      return (m) => !of(m);
+    }
+    case "and": {
+      const parts = e.parts.map(evaluate);
+      return (m) => parts.every((p) => p(m));
+    }
+    case "or": {
+      const parts = e.parts.map(evaluate);
+      return (m) => parts.some((p) => p(m));
+    }
+    default:
+      return () => false;
+  }
+}
+
+function describe(e: Expr): string {
+  switch (e.kind) {
+    case "atom":
+      return e.property.text;
+    case "not":
+      return `~${describe(e.of)}`;
+    case "equal":
+      return "=";
+    default:
+      return e.parts.map(describe).join(e.kind === "and" ? " /\\ " : " \\/ ");
+  }
+}

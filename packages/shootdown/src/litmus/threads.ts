@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the statements of a scenario do: each calls a routine of the kernel or of hardware.
+
+import type { ThreadSpec } from "../engine/program.ts";
+import { constant } from "../ir/expr.ts";
+import type { Expr } from "../ir/expr.ts";
+import { bool } from "../ir/sort.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import { call, loop } from "../ir/stmt.ts";
+import { dup_mmap } from "../kernel/fork.ts";
+import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
+import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
+import { cpu_access, device_access } from "../vocabulary/primitives.ts";
+import { Range, t } from "../vocabulary/sorts.ts";
+import type { Body, Scenario, Statement, VerbStatement } from "./ast.ts";
+import type { World } from "./world.ts";
+
+/** The programs of a scenario, CPUs first, in the order of the file. */
+export function threadsOf(scenario: Scenario, world: World): ThreadSpec[] {
+  const bodies = [...scenario.bodies].sort(
+    (a, b) => agentNumber(a.agent.text, world) - agentNumber(b.agent.text, world),
+  );
+  return bodies.map((b) => {
+    const run = runner(b, world);
+    return { name: b.agent.text, locals: {}, body: block(b.statements, run) };
+  });
+}
+
+function agentNumber(name: string, world: World): number {
+  return world.domain.names["agent"]!.indexOf(name);
+}
+
+type Runner = (s: VerbStatement) => Stmt;
+
+function block(statements: readonly Statement[], run: Runner): Stmt[] {
+  return statements.map((s) => {
+    if (s.kind === "loop") return loop(...block(s.body, run));
+    if (s.kind === "call") throw new Error(`${s.routine.text} passed the check of names`);
+    return run(s);
+  });
+}
+
+function pages(s: VerbStatement, world: World): Expr<"range"> {
+  const arg = s.args[0]!;
+  const [from, to] =
+    arg.kind === "range"
+      ? [arg.from.text, arg.to.text]
+      : arg.kind === "name"
+        ? [arg.name.text, arg.name.text]
+        : ["", ""];
+  const va = (name: string, plus: number) => constant(t.va, world.vaOf.get(name)! + plus);
+  return Range.make(va(from, 0), va(to, 1));
+}
+
+function runner(body: Body, world: World): Runner {
+  const device = world.devices.find((d) => d.name === body.agent.text);
+  const agent = constant(t.agent, agentNumber(body.agent.text, world));
+  const va = (s: VerbStatement) => Range.lo(pages(s, world));
+  const write = (s: VerbStatement) => constant(bool, s.verb.text === "store" ? 1 : 0);
+  if (device) {
+    const dev = constant(t.dev, device.dev);
+    const mm = constant(t.mm, device.mm);
+    const worker = constant(t.cpu, device.worker);
+    return (s) => call(device_access, { dev, agent, mm, worker, va: va(s), write: write(s) });
+  }
+  const cpu = constant(
+    t.cpu,
+    world.cpus.findIndex((c) => c.name === body.agent.text),
+  );
+  const mm = constant(t.mm, body.mm ? world.mms.indexOf(body.mm.text) : 0);
+  return (s) => {
+    switch (s.verb.text) {
+      case "load":
+      case "store":
+        return call(cpu_access, { cpu, agent, mm, va: va(s), write: write(s) });
+      case "munmap":
+        return call(do_munmap, { cpu, mm, range: pages(s, world) });
+      case "mprotect": {
+        const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
+        const writable = constant(bool, word === "read-write" ? 1 : 0);
+        return call(do_mprotect_pkey, { cpu, mm, range: pages(s, world), writable });
+      }
+      case "fork":
+        return call(dup_mmap, { cpu, mm });
+      case "exit":
+        return call(exit_mmap, { cpu, mm });
+      default:
+        throw new Error(`no meaning of ${s.verb.text}`);
+    }
+  };
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// The world of a scenario: how many of everything there is, what it is called, how it begins.
+//
+//   addresses   a page's number is region * PTRS_PER_PTE + place in its table
+//   frames      those that the file names, then fresh ones for the allocator
+//   CPUs        those with a body, then one worker for each device's faults
+
+import type { Domain, Initial } from "../engine/program.ts";
+import { wordLayout } from "../engine/word.ts";
+import type { FieldDecl } from "../ir/expr.ts";
+import {
+  is_zero_page,
+  mm_pasid,
+  next_free_page,
+  page_refs,
+  PageAnonExclusive,
+  vma,
+  VM_WRITE,
+} from "../kernel/state.ts";
+import { ttbr0 } from "../hardware/arm64/tlb.ts";
+import { desc } from "../vocabulary/descriptor.ts";
+import { dev_pasid } from "../vocabulary/iommu.ts";
+import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
+import type { Scenario } from "./ast.ts";
+import type { InitialPlace } from "./places.ts";
+import { placesOf } from "./places.ts";
+
+/** TLBIs of one PE that one target may owe; a PE waits for room beyond it. */
+const TLBI_OUTSTANDING = 2;
+/** Entries of the command queue; a CPU waits for room beyond it. */
+const CMDQ_ENTRIES = 4;
+/** Fresh frames when the scenario does not say: more than this many copies end in a limit. */
+const FRESH_FRAMES_MAX = 3;
+/** References that a page may have. */
+const REFERENCES = 8;
+
+export interface BoundDevice {
+  readonly name: string;
+  readonly dev: number;
+  readonly mm: number;
+  readonly agent: number;
+  /** CPU number of the worker that handles its faults. */
+  readonly worker: number;
+  readonly registered: boolean;
+  /** Said in the file; absent = as the machine has it. */
+  readonly ats: boolean | undefined;
+  readonly cached: readonly number[];
+}
+
+export interface World {
+  readonly domain: Domain;
+  readonly initial: readonly Initial[];
+  readonly devices: readonly BoundDevice[];
+  /** CPU number -> name and mm of its body. */
+  readonly cpus: readonly { readonly name: string; readonly mm: number | undefined }[];
+  readonly vaOf: ReadonlyMap<string, number>;
+  readonly mms: readonly string[];
+  readonly frames: ReadonlyMap<string, number>;
+}
+
+/** Numbers everything that a scenario names. */
+export function worldOf(scenario: Scenario): World {
+  const places = placesOf(scenario);
+  const mms = scenario.items.flatMap((i) => (i.kind === "mm" ? i.names.map((n) => n.text) : []));
+  const pages = scenario.items.flatMap((i) => (i.kind === "page" ? i.names.map((n) => n.text) : []));
+  const addresses = numberAddresses(scenario, places);
+  const cpuBodies = scenario.bodies.filter((b) => /^CPU\d+$/.test(b.agent.text));
+  const deviceItems = scenario.items.filter((i) => i.kind === "device");
+  const cpus = [
+    ...cpuBodies.map((b) => ({
+      name: b.agent.text,
+      mm: b.mm ? mms.indexOf(b.mm.text) : undefined,
+    })),
+    ...deviceItems.map((d) => ({ name: `${d.name.text}.worker`, mm: undefined })),
+  ];
+  const devices = deviceItems.map(
+    (d, dev): BoundDevice => ({
+      name: d.name.text,
+      dev,
+      mm: mms.indexOf(d.mm.text),
+      agent: cpuBodies.length + dev,
+      worker: cpuBodies.length + dev,
+      registered: d.attributes.notifier?.text !== "unregistered",
+      ats: d.attributes.ats && d.attributes.ats.text === "ats",
+      cached: d.cached.flatMap((r) => namesBetween(addresses.order, r.from.text, r.to?.text)).map(
+        (name) => addresses.of.get(name)!,
+      ),
+    }),
+  );
+  const fresh = freshFrames(scenario);
+  const frames = new Map(pages.map((p, i) => [p, i]));
+  const domain: Domain = {
+    sizes: {
+      cpu: cpus.length,
+      mm: mms.length,
+      va: addresses.regions * addresses.perTable,
+      region: addresses.regions,
+      table: mms.length * addresses.regions,
+      pfn: pages.length + fresh + 1,
+      asid: 2 * mms.length,
+      pasid: mms.length,
+      dev: Math.max(1, devices.length),
+      agent: cpuBodies.length + devices.length,
+      int: REFERENCES,
+    },
+    names: {
+      cpu: cpus.map((c) => c.name),
+      mm: mms,
+      va: Array.from(
+        { length: addresses.regions * addresses.perTable },
+        (_, n) => addresses.names.get(n) ?? `page#${n}`,
+      ),
+      pfn: [...pages, ...Array.from({ length: fresh }, (_, n) => `new#${n}`), "(no frame left)"],
+      dev: devices.map((d) => d.name),
+      agent: [...cpuBodies.map((b) => b.agent.text), ...devices.map((d) => d.name)],
+      pasid: mms.map((m) => `pasid(${m})`),
+      asid: [...mms.map((m) => `asid(${m})`), ...mms.map((m) => `smmu-asid(${m})`)],
+      table: mms.flatMap((m) =>
+        Array.from({ length: addresses.regions }, (_, r) => `table(${m},${r})`),
+      ),
+    },
+    limits: {
+      VA_START: 0,
+      TASK_SIZE: addresses.regions * addresses.perTable,
+      PTRS_PER_PTE: addresses.perTable,
+      PTRS_PER_PTE_MINUS_1: addresses.perTable - 1,
+      CMDQ_MAX_TLBI_OPS: addresses.perTable,
+      MAX_TLBI_OPS: addresses.perTable + 1,
+      CPU_ASIDS: mms.length,
+      TLBI_OUTSTANDING,
+      CMDQ_ENTRIES,
+    },
+  };
+  const base = { domain, devices, cpus, vaOf: addresses.of, mms, frames };
+  return { ...base, initial: initialState(scenario, places, base, addresses) };
+}
+
+interface Addresses {
+  readonly of: ReadonlyMap<string, number>;
+  readonly names: ReadonlyMap<number, string>;
+  readonly order: readonly string[];
+  readonly regions: number;
+  readonly perTable: number;
+}
+
+/** Pages that share a table get one region; a table holds two pages or more. */
+function numberAddresses(scenario: Scenario, places: readonly InitialPlace[]): Addresses {
+  const order: string[] = [];
+  const note = (name: string) => {
+    if (!order.includes(name)) order.push(name);
+  };
+  for (const i of scenario.items) if (i.kind === "va") for (const n of i.names) note(n.text);
+  for (const p of places) note(p.va);
+  const tableOf = (name: string) => places.find((p) => p.va === name)?.ownTable ?? -1;
+  const groups: { table: number; names: string[] }[] = [];
+  for (const name of order) {
+    const table = tableOf(name);
+    const group = groups.find((g) => g.table === table);
+    if (group) group.names.push(name);
+    else groups.push({ table, names: [name] });
+  }
+  const perTable = Math.max(2, ...groups.map((g) => g.names.length));
+  const of = new Map<string, number>();
+  const names = new Map<number, string>();
+  for (const [r, g] of groups.entries()) {
+    for (const [i, name] of g.names.entries()) {
+      of.set(name, r * perTable + i);
+      names.set(r * perTable + i, name);
+    }
+  }
+  return { of, names, order, regions: Math.max(1, groups.length), perTable };
+}
+
+function namesBetween(order: readonly string[], from: string, to: string | undefined): string[] {
+  const a = order.indexOf(from);
+  return order.slice(a, (to === undefined ? a : order.indexOf(to)) + 1);
+}
+
+/** One for each access that may copy, up to a limit. */
+function freshFrames(scenario: Scenario): number {
+  const said = scenario.items.find((i) => i.kind === "free-frames");
+  if (said) return said.count.value;
+  let accesses = 0;
+  const count = (statements: Scenario["bodies"][number]["statements"]): void => {
+    for (const s of statements) {
+      if (s.kind === "loop") count(s.body);
+      else if (s.kind === "verb" && (s.verb.text === "store" || s.verb.text === "load")) accesses++;
+    }
+  };
+  for (const b of scenario.bodies) count(b.statements);
+  return Math.min(FRESH_FRAMES_MAX, accesses);
+}
+
+function initialState(
+  scenario: Scenario,
+  places: readonly InitialPlace[],
+  world: Omit<World, "initial">,
+  addresses: Addresses,
+): Initial[] {
+  const { domain, mms, frames } = world;
+  const out: Initial[] = [];
+  const put = (field: { decl: FieldDecl }, index: readonly number[], value: number) =>
+    out.push({ field: field.decl, index, value });
+  const layout = wordLayout(desc, domain);
+  const word = (parts: Readonly<Record<string, number>>) =>
+    Object.entries(parts).reduce((v, [name, x]) => layout.put(v, name, x), 0);
+  const table = (m: number, va: number) =>
+    m * addresses.regions + Math.floor(va / addresses.perTable);
+  for (const [m] of mms.entries()) {
+    put(asid_of, [m], m);
+    put(mm_pasid, [m], m);
+  }
+  for (const [c, { mm }] of world.cpus.entries()) if (mm !== undefined) put(ttbr0, [c], mm);
+  for (const d of world.devices) put(dev_pasid, [d.dev], d.mm);
+  for (const p of places) {
+    const m = mms.indexOf(p.mm);
+    const va = addresses.of.get(p.va)!;
+    put(vma, [m, va], 1);
+    put(VM_WRITE, [m, va], p.vma.writable ? 1 : 0);
+    const next = table(m, va);
+    put(pmd, [m, Math.floor(va / addresses.perTable)], word({ valid: 1, table: 1, next }));
+    put(table_life, [next], life.values.indexOf("used"));
+    if (!p.pte) continue;
+    const { writable, dirty, young } = p.pte;
+    const entry = word({
+      valid: 1,
+      AF: young ? 1 : 0,
+      RDONLY: writable && dirty ? 0 : 1,
+      DBM: writable ? 1 : 0,
+      DIRTY: dirty ? 1 : 0,
+      pfn: frames.get(p.pte.page)!,
+    });
+    put(pte_table, [next, va], entry);
+  }
+  for (const [name, frame] of frames) {
+    const mapped = places.filter((p) => p.pte?.page === name);
+    const exclusive = mapped.some((p) => p.pte!.exclusive);
+    const zero = scenario.items.some(
+      (i) => i.kind === "page" && i.attributes.content && i.names.some((n) => n.text === name),
+    );
+    put(page_life, [frame], life.values.indexOf("used"));
+    put(PageAnonExclusive, [frame], exclusive ? 1 : 0);
+    // A page that is not exclusive is mapped by somebody outside the scenario too.
+    const outside = mapped.length === 1 && !exclusive ? 1 : 0;
+    put(page_refs, [frame], mapped.length + outside);
+    if (zero) put(is_zero_page, [frame], 1);
+  }
+  put(next_free_page, [], frames.size);
+  return out;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checking a scenario: every choice of the knobs that matter, searched; and what the verdict hangs on.
+//
+//   configuration ──unset knobs──► variants ──lower──► program ──(by hash, once)──► search
+//                 └─one knob flipped──► the same, for `depends_on`
+
+import { DomainOverflow } from "../engine/packed-expr.ts";
+import { TooManyValues } from "../engine/cells.ts";
+import { lower } from "../engine/lower.ts";
+import type { Semantics } from "../engine/packed.ts";
+import { PackedMachine } from "../engine/packed.ts";
+import type { Program } from "../engine/program.ts";
+import type { Limits, Outcome, Progress } from "../explore/search.ts";
+import { search } from "../explore/search.ts";
+import { KNOBS, PARTS } from "../hardware/machines.ts";
+import type { Overlay } from "../ir/kernel.ts";
+import type { Scenario } from "../litmus/ast.ts";
+import type { Condition } from "../litmus/elaborate.ts";
+import { conditionOf, elaborate } from "../litmus/elaborate.ts";
+import type { World } from "../litmus/world.ts";
+import { worldOf } from "../litmus/world.ts";
+import type { Configuration } from "./configuration.ts";
+
+export type Observation = "never" | "sometimes" | "always" | "inconclusive";
+
+export interface CheckOptions {
+  readonly semantics: Semantics;
+  readonly limits: Limits;
+  readonly progress?: (p: Progress) => void;
+  /** An edit of the kernel, for `--drop`. */
+  readonly overlay?: Overlay;
+  /** Also run with each knob flipped. */
+  readonly dependsOn: boolean;
+}
+
+export interface Variant {
+  readonly knobs: Readonly<Record<string, string>>;
+  readonly program: Program;
+  readonly outcome: Outcome;
+}
+
+export interface Verdict {
+  readonly observed: Observation;
+  readonly property: string;
+  readonly exhaustive: boolean;
+  readonly limit?: string;
+  readonly states: number;
+  readonly depth: number;
+  readonly domain: Readonly<Record<string, number>>;
+  readonly dependsOn: readonly string[];
+  /** The variant whose run shows the condition, or the first. */
+  readonly variant: Variant;
+  readonly variants: readonly Variant[];
+}
+
+/** A scenario ready to be checked, with everything found out so far about its programs. */
+export class Checker {
+  readonly scenario: Scenario;
+  readonly world: World;
+  readonly condition: Condition;
+  private readonly outcomes = new Map<string, { program: Program; outcome: Outcome }>();
+
+  constructor(scenario: Scenario) {
+    this.scenario = scenario;
+    this.world = worldOf(scenario);
+    const condition = conditionOf(scenario);
+    if ("why" in condition) throw new Error(condition.why);
+    this.condition = condition;
+  }
+
+  /** The verdict for one configuration. */
+  check(configuration: Configuration, options: CheckOptions): Verdict {
+    const variants = this.variants(configuration, options);
+    const observed = join(variants.map((v) => v.outcome.observed));
+    const shown = variants.find((v) => v.outcome.path) ?? variants[0]!;
+    const limit = variants.find((v) => v.outcome.limit)?.outcome.limit;
+    const base = {
+      observed,
+      property: this.condition.property,
+      exhaustive: variants.every((v) => v.outcome.exhaustive),
+      states: variants.reduce((n, v) => n + v.outcome.states, 0),
+      depth: shown.outcome.depth,
+      domain: this.domain(),
+      dependsOn: options.dependsOn ? this.dependsOn(configuration, observed, variants, options) : [],
+      variant: shown,
+      variants,
+    };
+    return limit === undefined ? base : { ...base, limit };
+  }
+
+  private domain(): Record<string, number> {
+    const { sizes } = this.world.domain;
+    return {
+      cpus: this.world.cpus.filter((c) => c.mm !== undefined).length,
+      pages: this.world.vaOf.size,
+      frames: sizes["pfn"]! - 1,
+      devices: this.world.devices.length,
+      tables: sizes["table"]!,
+    };
+  }
+
+  /** One run for every choice of the knobs that are not set and that the program asks for. */
+  private variants(configuration: Configuration, options: CheckOptions): Variant[] {
+    const open: Record<string, string>[] = [{}];
+    const done: Variant[] = [];
+    const seen = new Set<string>();
+    for (let chosen = open.pop(); chosen !== undefined; chosen = open.pop()) {
+      const knobs = { ...defaults(), ...configuration.knobs, ...chosen };
+      const program = this.program(configuration, knobs, options);
+      const free = program.knobs.filter((k) => !(k in configuration.knobs) && !(k in chosen));
+      const [next] = free;
+      if (next !== undefined) {
+        const { values } = KNOBS.find((k) => k.name === next)!;
+        open.push(...[...values].reverse().map((v) => ({ ...chosen, [next]: v })));
+        continue;
+      }
+      const said = { ...configuration.knobs, ...chosen };
+      const outcome = this.outcome(program, options);
+      // Two choices that give one program are one variant.
+      if (!seen.has(program.hash)) done.push({ knobs: said, program, outcome });
+      seen.add(program.hash);
+    }
+    return done;
+  }
+
+  private program(
+    configuration: Configuration,
+    knobs: Readonly<Record<string, string>>,
+    options: CheckOptions,
+  ): Program {
+    const kernel = options.overlay ? options.overlay(configuration.kernel) : configuration.kernel;
+    return lower(elaborate(this.scenario, this.world, kernel, knobs));
+  }
+
+  private outcome(program: Program, options: CheckOptions): Outcome {
+    const key = `${options.semantics} ${program.hash}`;
+    const known = this.outcomes.get(key);
+    if (known) return known.outcome;
+    const outcome = guarded(program, this.condition, options);
+    this.outcomes.set(key, { program, outcome });
+    return outcome;
+  }
+
+  private dependsOn(
+    configuration: Configuration,
+    observed: Observation,
+    variants: readonly Variant[],
+    options: CheckOptions,
+  ): string[] {
+    const names = new Set(variants.flatMap((v) => v.program.knobs));
+    const found: string[] = [];
+    for (const knob of [...PARTS, ...KNOBS]) {
+      if (!names.has(knob.name) || knob.name === "smmuv3") continue;
+      const now = configuration.knobs[knob.name];
+      const others = now === undefined ? knob.values : knob.values.filter((v) => v !== now);
+      const differs = others.some((value) => {
+        const flipped = {
+          ...configuration,
+          knobs: { ...configuration.knobs, [knob.name]: value },
+        };
+        const flippedVariants = this.variants(flipped, options);
+        return join(flippedVariants.map((v) => v.outcome.observed)) !== observed;
+      });
+      if (differs) found.push(knob.name);
+    }
+    return found;
+  }
+}
+
+function defaults(): Record<string, string> {
+  return Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]]));
+}
+
+/** One verdict for several choices: it may happen if it may happen with one of them. */
+function join(observed: readonly Observation[]): Observation {
+  if (observed.every((o) => o === observed[0])) return observed[0]!;
+  if (observed.some((o) => o === "sometimes" || o === "always")) return "sometimes";
+  return "inconclusive";
+}
+
+/** A search; limits of the model become an inconclusive outcome. */
+function guarded(program: Program, condition: Condition, options: CheckOptions): Outcome {
+  const none = { exhaustive: false, states: 0, transitions: 0, depth: 0 } as const;
+  try {
+    const machine = new PackedMachine(program, { semantics: options.semantics });
+    return search(machine, condition, options.limits, options.progress);
+  } catch (error) {
+    if (error instanceof DomainOverflow || error instanceof TooManyValues) {
+      return { ...none, observed: "inconclusive", limit: error.message };
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Configurations: a machine, a kernel and knobs, by name, as Result lines and options give them.
+
+import type { Knob } from "../hardware/machines.ts";
+import { KNOBS, machineKnobs, PARTS } from "../hardware/machines.ts";
+import type { Kernel } from "../ir/kernel.ts";
+import { kernelNamed } from "../kernel/kernels.ts";
+
+export interface Configuration {
+  readonly machine: string;
+  readonly kernelName: string;
+  readonly kernel: Kernel;
+  /** Parts of the machine, and the knobs that were set. */
+  readonly knobs: Readonly<Record<string, string>>;
+}
+
+export interface ConfigurationProblem {
+  /** Which name is wrong. */
+  readonly what: "machine" | "kernel" | "knob" | "value";
+  readonly name: string;
+  readonly known: readonly string[];
+}
+
+export type ConfigurationResult =
+  | { readonly ok: true; readonly configuration: Configuration }
+  | { readonly ok: false; readonly problem: ConfigurationProblem };
+
+export const knobNamed = (name: string): Knob | undefined => KNOBS.find((k) => k.name === name);
+
+/** Resolves names; the first that is unknown is the problem. */
+export function configure(
+  machine: string,
+  kernelName: string,
+  set: Readonly<Record<string, string>>,
+): ConfigurationResult {
+  const fail = (problem: ConfigurationProblem) => ({ ok: false, problem }) as const;
+  const parts = machineKnobs(machine);
+  if (!parts.ok) {
+    const known = ["arm64", ...PARTS.map((p) => p.name)];
+    return fail({ what: "machine", name: parts.unknown, known });
+  }
+  const named = kernelNamed(kernelName);
+  if (!named.ok) return fail({ what: "kernel", name: named.unknown, known: named.known });
+  for (const [name, value] of Object.entries(set)) {
+    const knob = knobNamed(name);
+    if (!knob) return fail({ what: "knob", name, known: KNOBS.map((k) => k.name) });
+    if (!knob.values.includes(value)) {
+      return fail({ what: "value", name: `${name}=${value}`, known: knob.values });
+    }
+  }
+  const { kernel } = named;
+  return { ok: true, configuration: { machine, kernelName, kernel, knobs: { ...parts.knobs, ...set } } };
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls of the notifier chain: what each invalidates, and the ranges between start and end.
+import { CONT_PAGES, PMD_PAGES } from "./descriptor.ts";
+import type { Desk } from "./desk.ts";
+import type { NotifierPages, NotifierRange } from "./importers/trace-record.ts";
+import { PAGE_LIMIT } from "./importers/word64.ts";
+import type { Doubt, Obligation, Span } from "./obligation.ts";
+import type { Space } from "./space.ts";
+import { WHY } from "./tally.ts";
+import { type Call, nest, type OpenRange, type Task } from "./task.ts";
+
+/** Events after which pages of the range may no longer be what they were known to be. */
+const KEEPS_MAPPINGS: ReadonlySet<string | undefined> = new Set(["PROTECTION_PAGE", "SOFT_DIRTY"]);
+
+/** Operations that open a range of exactly 2 MiB, event CLEAR, without splitting an entry. */
+const CLEARS_PMDS: ReadonlySet<string | undefined> = new Set([
+  ...["collapse_huge_page", "try_to_unmap_one", "try_to_migrate_one", "zap_page_range_single"],
+  ...["zap_page_range", "unmap_vmas", "unmap_page_range", "unmap_mapping_range", "hugetlb_wp"],
+  ...["hugetlb_fault", "hugetlb_change_protection", "copy_page_range", "page_mkclean_one"],
+]);
+
+export class Calls {
+  readonly #desk: Desk;
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+  }
+
+  /** A call of the secondary-TLB notifier. */
+  secondary(task: Task, record: NotifierPages): void {
+    const space = this.#desk.spaces.called(record.mm);
+    if (space === undefined) return;
+    const { start, end } = record;
+    const asked = this.#asked(task, space, { start, end });
+    const met = space.window.invalidate(start, end, task.pid, undefined);
+    const call: Call = { mm: space.mm, start, end, at: record.at, stray: !met };
+    task.called(call);
+    if (isExcess(call, asked)) this.#desk.tally.excess(call, asked);
+  }
+
+  /** Entry of invalidate_range_start. */
+  start(task: Task, record: NotifierRange): OpenRange | undefined {
+    const space = this.#desk.spaces.called(record.mm);
+    const { mm, start, end, event, at } = record;
+    const context = task.inner ?? task.context;
+    task.inner = undefined;
+    if (space === undefined) return undefined;
+    this.#mustBeNested(task, record);
+    const depth = task.faults.length;
+    const range: OpenRange = { kind: "range", mm, start, end, event, context, at, depth };
+    nest(task.ranges, range);
+    task.opened++;
+    space.opened++;
+    space.active++;
+    return range;
+  }
+
+  /** Entry of invalidate_range_end. */
+  end(task: Task, record: NotifierRange): void {
+    const space = this.#desk.spaces.called(record.mm);
+    if (space === undefined) return;
+    const at = task.ranges.findLastIndex(
+      (range) =>
+        range.mm === record.mm && range.start === record.start && range.end === record.end,
+    );
+    if (at < 0) {
+      this.#unopened(task, record);
+      return;
+    }
+    const range = task.ranges.splice(at, 1)[0]!;
+    space.active--;
+    const doubt = this.#doubtOf(task, range, record.only_end);
+    if (doubt !== "none") space.window.invalidate(range.start, range.end, task.pid, doubt);
+    this.#desk.ledger.close(task, range, record.at);
+    // Its pages may be anything now; a fault that is still going on sets its own again.
+    if (!KEEPS_MAPPINGS.has(range.event)) space.forget(range.start, range.end);
+  }
+
+  /**
+   * The task is at a place where the ranges it opened cannot be open any more; all of them, or
+   * those of the fault that ends, given the number of faults around it.
+   */
+  unpaired(task: Task, depth: number, line: number): void {
+    for (let at = task.ranges.length - 1; at >= 0; at--) {
+      const range = task.ranges[at]!;
+      if (range.depth < depth) continue;
+      task.ranges.splice(at, 1);
+      this.#unended(task, range, `the task went on (line ${line})`);
+    }
+  }
+
+  /** A range within another is of the same mm and meets it: else that one was never ended. */
+  #mustBeNested(task: Task, { mm, start, end, at }: NotifierRange): void {
+    for (let index = task.ranges.length - 1; index >= 0; index--) {
+      const range = task.ranges[index]!;
+      if (range.mm === mm && range.start < end && start < range.end) continue;
+      task.ranges.splice(index, 1);
+      this.#unended(task, range, `the task began another (line ${at.line})`);
+    }
+  }
+
+  /** The recording ends. Whether a range would still have been closed is then not to be seen. */
+  atEnd(task: Task): void {
+    for (const range of task.ranges.splice(0)) {
+      this.#leave(task, range);
+      this.#desk.tally.undecided(WHY.end);
+    }
+  }
+
+  #unended(task: Task, range: OpenRange, why: string): void {
+    this.#leave(task, range);
+    if (this.#desk.spaces.get(range.mm) === undefined) return;
+    this.#desk.tally.unpaired(range, `no mn_invalidate_range_end for it before ${why}`);
+  }
+
+  /** The changes whose deadline was the end that did not come: that is what is wrong, not they. */
+  #leave(task: Task, range: OpenRange): void {
+    const space = this.#desk.spaces.get(range.mm);
+    if (space !== undefined) {
+      space.active--;
+      space.forget(range.start, range.end);
+    }
+    const due = task.open.filter((change) => change.spec.until === range);
+    for (const change of due) this.#settleUnended(task, change);
+  }
+
+  #settleUnended(task: Task, change: Obligation): void {
+    // Only a kernel whose range_end invalidates can have meant the missing call to be the one.
+    if (this.#desk.contract.range_end_invalidates === false) {
+      this.#desk.ledger.closeOne(task, change, undefined);
+    } else this.#desk.ledger.drop(task, change);
+  }
+
+  #unopened(task: Task, record: NotifierRange): void {
+    // It may have been opened before the recording began, unless the task was elsewhere since.
+    if (task.begun) {
+      const message = "no mn_invalidate_range_start of this task for it";
+      this.#desk.tally.unpaired(record, message);
+    } else this.#desk.tally.undecided(WHY.no_range_start);
+  }
+
+  /**
+   * Whether range_end lets the secondary TLB drop the range: up to 6.5 unless it is called as
+   * mmu_notifier_invalidate_range_only_end, by wp_page_copy and __split_huge_pmd (mm/memory.c,
+   * mm/huge_memory.c); "none" when it does not, undefined when it does.
+   */
+  #doubtOf(task: Task, range: OpenRange, only_end: boolean | undefined): Doubt | "none" | undefined {
+    const invalidates = this.#desk.contract.range_end_invalidates;
+    if (invalidates === false || only_end === true) return "none";
+    const what = range.context?.what;
+    if (only_end === undefined) {
+      if (what === "wp_page_copy" || what === "split_huge_pmd") return "none";
+      if (mayBeOnlyEnd(task, range, what)) return "only_end";
+    }
+    return invalidates === undefined ? "contract" : undefined;
+  }
+
+  /** What the call is for: the hull of the changes it meets and of the task's operations. */
+  #asked(task: Task, space: Space, call: Span): Span | undefined {
+    const hull = new Hull(call);
+    // Only a call for very much is worth the look at every change that is open.
+    if (call.end - call.start > PMD_PAGES) {
+      for (const change of space.window.changes()) hull.add(change);
+    } else {
+      for (const change of task.open) if (change.spec.mm === space.mm) hull.add(change);
+    }
+    for (const range of task.ranges) if (range.mm === space.mm) hull.add(range);
+    if (task.protect?.mm === space.mm) hull.add(task.protect);
+    const { context } = task;
+    if (context?.mm === space.mm && context.start !== undefined) {
+      hull.add({ start: context.start, end: context.end ?? context.start + 1 });
+    }
+    const fault = task.faults[task.faults.length - 1];
+    if (fault?.mm === space.mm && fault.page !== undefined) {
+      const start = fault.page - (fault.page % CONT_PAGES);
+      hull.add({ start, end: start + CONT_PAGES });
+    }
+    return hull.span;
+  }
+}
+
+/** The smallest range around all that was added. */
+class Hull {
+  readonly #call: Span;
+  span: Span | undefined;
+
+  constructor(call: Span) {
+    this.#call = call;
+  }
+
+  add({ start, end }: Span): void {
+    // What the call does not touch is no reason for it.
+    if (start >= end || end <= this.#call.start || this.#call.end <= start) return;
+    const { span } = this;
+    this.span = {
+      start: Math.min(start, span?.start ?? start),
+      end: Math.max(end, span?.end ?? end),
+    };
+  }
+}
+
+/** Wider on both sides or one than all that asks for it; `asked` lies within or overlaps. */
+function isExcess(call: Call, asked: Span | undefined): boolean {
+  if (call.start >= call.end) return false;
+  if (asked === undefined) return call.end - call.start >= PAGE_LIMIT / 2;
+  const holds = call.start <= asked.start && asked.end <= call.end;
+  return holds && call.end - call.start > asked.end - asked.start;
+}
+
+/** A range of event CLEAR like those of only_end, and no event that tells its caller. */
+function mayBeOnlyEnd(task: Task, range: OpenRange, what: string | undefined): boolean {
+  if (range.event !== undefined && range.event !== "CLEAR") return false;
+  const pages = range.end - range.start;
+  if (pages === 1) return range.depth > 0 && task.faults.length > 0 && what === undefined;
+  return pages === PMD_PAGES && range.start % PMD_PAGES === 0 && !CLEARS_PMDS.has(what);
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks a recording: the importer's events through the monitor, in one pass and bounded memory.
+import type { Finding, TraceResult, TraceSummary } from "./finding.ts";
+import type { ByteSource } from "./importers/bytes.ts";
+import { type FtraceSummary, readFtrace } from "./importers/ftrace.ts";
+import { PROBE_EVENTS } from "./importers/kprobes.ts";
+import { Monitor, type MonitorOptions } from "./monitor.ts";
+
+export interface TraceOptions extends MonitorOptions {
+  readonly onFinding?: (finding: Finding) => void;
+}
+
+/** System calls whose entry and exit tell where a task's operation ends. */
+const SYSCALLS = [
+  ...["mmap", "munmap", "mprotect", "pkey_mprotect", "mremap", "madvise", "process_madvise"],
+  ...["msync", "mlock", "munlock", "mbind", "migrate_pages", "move_pages", "brk", "remap_file_pages"],
+  ...["clone", "clone3", "fork", "vfork", "execve", "execveat", "exit", "exit_group", "ioctl"],
+  ...["read", "write", "pread64", "pwrite64", "ftruncate", "truncate", "fallocate", "fsync"],
+  ...["fdatasync", "sync", "sync_file_range", "shmdt", "prctl", "userfaultfd", "nanosleep"],
+  ...["clock_nanosleep", "futex", "epoll_pwait", "ppoll", "wait4", "close", "sendfile"],
+];
+
+/** Ground truth and device mappings, which no verdict uses. */
+const UNUSED = new Set(["stlb_fill", "stlb_drop", "stlb_check", "map", "unmap"]);
+
+/** What the monitor reads; other events cost no decoding. */
+const WANTED: ReadonlySet<string> = new Set([
+  ...[...PROBE_EVENTS].filter((name) => !UNUSED.has(name) && !name.startsWith("cb_")),
+  ...SYSCALLS.map((name) => `sys_${name}`),
+]);
+
+const NOTES = [
+  "a CPU that sets the dirty bit by itself leaves no event: such changes are not seen",
+  "who may execute a page is not modelled: changes of that alone are not judged",
+];
+const X86_NOTE =
+  "x86 entries are not judged: their bits differ, and an upgrade at fault time needs no call there";
+
+/**
+ * Checks a recording; findings are handed out as they are decided, not in the order of lines.
+ *
+ * @returns the summary; or, as a value, why the input cannot be read, with the position. Rejects
+ *     only with what the source or `onFinding` throw.
+ */
+export async function checkTrace(
+  source: ByteSource,
+  options: TraceOptions = {},
+): Promise<TraceResult> {
+  const monitor = new Monitor(options);
+  const read = await readFtrace(
+    source,
+    { event: (event) => monitor.event(event), lost: (lost) => monitor.lost(lost) },
+    { wanted: WANTED },
+  );
+  if (!read.ok) return read;
+  monitor.finish();
+  return { ok: true, summary: summary(monitor, read.value, options.machine) };
+}
+
+function summary(monitor: Monitor, read: FtraceSummary, machine: string | undefined): TraceSummary {
+  const { tally, contract, spaces } = monitor;
+  const layout = contract.layout ?? "unknown";
+  return {
+    type: "summary",
+    format: read.format,
+    kernel: contract.kernel,
+    contract: contract.text,
+    layout,
+    machine: machine ?? null,
+    events: read.events,
+    watched_mms: spaces.count,
+    changes: tally.changes,
+    conforming: tally.conforming,
+    upgrades: tally.upgrades,
+    dirty_upgrades: tally.dirty_upgrades,
+    dirty_missing: tally.dirty_missing,
+    ...tally.classes,
+    undecidable: tally.undecidable,
+    undecidable_reasons: tally.undecidable_reasons,
+    exempt: tally.exempt_reasons,
+    not_judged: tally.unjudged_reasons,
+    ignored_lines: read.ignored_lines,
+    malformed: tally.malformed,
+    lost_places: read.lost_places,
+    lost_events: read.lost_events,
+    evicted: tally.evictions,
+    notes: layout === "x86" ? [X86_NOTE, ...NOTES] : NOTES,
+  };
+}

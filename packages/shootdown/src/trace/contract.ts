@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which kernel made a recording, as far as it matters here: the contract of the notifier calls.
+//
+//   up to 6.5   .invalidate_range, called by range_end too (unless "only_end"), and seldom by the
+//               CPU's flushes; function __mmu_notifier_invalidate_range
+//   since 6.6   .arch_invalidate_secondary_tlbs, called beside each CPU flush, never by range_end;
+//               function __mmu_notifier_arch_invalidate_secondary_tlbs
+//
+// Sources: include/linux/mmu_notifier.h and mm/mmu_notifier.c of 6.1 and 6.12; the change is
+// commits 6bbd42e2df8f, ec8832d007cb and 1af5a8109904.
+import { type Layout, layoutOf } from "./descriptor.ts";
+import type { RawEvent } from "./importers/raw-event.ts";
+import type { TraceRecord } from "./importers/trace-record.ts";
+
+export type ContractName = "invalidate_range" | "arch_invalidate_secondary_tlbs";
+
+/** Functions behind the `mn_invalidate_secondary` probe. */
+const BY_FUNCTION: ReadonlyMap<string, ContractName> = new Map([
+  ["__mmu_notifier_invalidate_range", "invalidate_range"],
+  ["__mmu_notifier_arch_invalidate_secondary_tlbs", "arch_invalidate_secondary_tlbs"],
+]);
+
+/** The kernel of src/kernel that follows the contract, and the versions that do. */
+const KERNELS: Readonly<Record<ContractName, { readonly model: string; readonly versions: string }>> =
+  {
+    invalidate_range: { model: "linux-6.1", versions: "up to 6.5" },
+    arch_invalidate_secondary_tlbs: { model: "linux-6.12", versions: "since 6.6" },
+  };
+
+/** The first version without the old contract. */
+const CHANGED_IN = [6, 6] as const;
+
+/** A mark by which whoever recorded names the probes that were set, `mn_*` as a whole. */
+export const PROBES_MARK = /^shootdown: probes (\S.*)$/;
+
+export class Contract {
+  readonly #asked: string | undefined;
+  readonly #layout: Layout | undefined;
+  #name: ContractName | undefined;
+  #how = "";
+  #seenLayout: Layout | undefined;
+  #probed = false;
+
+  /** @param kernel "linux-6.1" and the like; @param machine "arm64+smmuv3" and the like. */
+  constructor(kernel: string | undefined, machine: string | undefined) {
+    this.#asked = kernel;
+    const version = kernel === undefined ? null : /^linux-(\d+)\.(\d+)/.exec(kernel);
+    if (version !== null) {
+      const [major, minor] = [Number(version[1]), Number(version[2])];
+      const old = major < CHANGED_IN[0] || (major === CHANGED_IN[0] && minor < CHANGED_IN[1]);
+      this.#name = old ? "invalidate_range" : "arch_invalidate_secondary_tlbs";
+      this.#how = "as asked for";
+    }
+    const part = machine?.split("+")[0];
+    if (part !== undefined) this.#layout = part === "arm64" || part === "x86" ? part : "other";
+  }
+
+  get name(): ContractName | undefined {
+    return this.#name;
+  }
+
+  /** Whether range_end makes the secondary drop its range; undefined while that is not known. */
+  get range_end_invalidates(): boolean | undefined {
+    return this.#name === undefined ? undefined : this.#name === "invalidate_range";
+  }
+
+  /** Whether calls of the secondary-TLB notifier are recorded at all: else none is missing. */
+  get probed(): boolean {
+    return this.#probed;
+  }
+
+  get layout(): Layout | undefined {
+    return this.#layout ?? this.#seenLayout;
+  }
+
+  get kernel(): string {
+    if (this.#asked !== undefined) return this.#asked;
+    return this.#name === undefined ? "unknown" : KERNELS[this.#name].model;
+  }
+
+  /** In words, with how it was recognised. */
+  get text(): string {
+    if (this.#name === undefined) return "not recognised: no mn_invalidate_secondary recorded";
+    return `${this.#name} (${KERNELS[this.#name].versions}), ${this.#how}`;
+  }
+
+  /** Learns from a record. @returns whether a verdict that waited can now be given. */
+  learn(record: TraceRecord): boolean {
+    if (record.kind === "pte") this.#learnLayout(record.old);
+    if (record.kind !== "notifier" || record.what !== "secondary" || record.seen !== "call") {
+      return false;
+    }
+    const first = !this.#probed;
+    this.#probed = true;
+    const func = first ? record.at.func : undefined;
+    const found = func === undefined ? undefined : BY_FUNCTION.get(func);
+    if (found !== undefined && this.#asked === undefined) {
+      this.#name = found;
+      this.#how = `by ${func} at line ${record.at.line}`;
+    } else if (found !== undefined && found !== this.#name) {
+      this.#how += `, though line ${record.at.line} calls ${func}`;
+    }
+    return first;
+  }
+
+  /** A mark that says which probes were set. @returns as `learn`. */
+  learnMark(mark: RawEvent): boolean {
+    const names = PROBES_MARK.exec(mark.text)?.[1]?.split(/\s+/);
+    if (this.#probed || names === undefined) return false;
+    this.#probed = names.includes("mn_invalidate_secondary") || names.includes("mn_*");
+    return this.#probed;
+  }
+
+  #learnLayout(old: Parameters<typeof layoutOf>[0] | undefined): void {
+    if (this.#seenLayout === undefined && old !== undefined) this.#seenLayout = layoutOf(old);
+  }
+}

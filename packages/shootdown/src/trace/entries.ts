@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recorded changes of page-table entries: what each owes, for which pages, and until when.
+import {
+  afterSetAccessFlags,
+  CONT_PAGES,
+  classify,
+  differsUnmodelled,
+  isBlock,
+  isValid,
+  type Level,
+  layoutOf,
+  NONE,
+  PMD_PAGES,
+} from "./descriptor.ts";
+import type { Desk } from "./desk.ts";
+import type { FindingChange } from "./finding.ts";
+import type { EntryChange, EntryOperation, EntryReturn } from "./importers/trace-record.ts";
+import { type Word64 } from "./importers/word64.ts";
+import type { Obligation, Span, Until } from "./obligation.ts";
+import type { Space } from "./space.ts";
+import { EXEMPT, WHY } from "./tally.ts";
+import { nest, type Task } from "./task.ts";
+
+/** Which pages an operation changes: its page, the 2 MiB or 64 KiB around, `nr` pages, or S..E. */
+type Unit = "page" | "pmd" | "cont" | "count" | "range";
+
+interface ClearRule {
+  readonly unit: Unit;
+  /** What happens to the translation; the function's contract, for the new entry is not recorded. */
+  readonly change: FindingChange;
+  readonly until: "range" | "gather" | "next" | "fork";
+  /** The probe records the old entry: without it nothing is owed. */
+  readonly needs_old: boolean;
+  /** Up to 6.5 the split of a 2 MiB entry makes no secondary call, on purpose. */
+  readonly split?: true;
+}
+
+/**
+ * Functions that clear or write-protect an entry without recording the new one. The deadline is
+ * where the kernel relies on it (docs/TRACE.md has the reasons and the kernel functions).
+ */
+const CLEARS: { readonly [op in EntryOperation]?: ClearRule } = {
+  ptep_clear_flush: { unit: "page", change: "unmap", until: "range", needs_old: true },
+  huge_ptep_clear_flush: { unit: "range", change: "unmap", until: "range", needs_old: false },
+  pmdp_huge_clear_flush: {
+    ...{ unit: "pmd", change: "unmap", until: "range", needs_old: true, split: true },
+  },
+  pmdp_invalidate: {
+    ...{ unit: "pmd", change: "table", until: "next", needs_old: true, split: true },
+  },
+  pmdp_invalidate_ad: { unit: "pmd", change: "downgrade", until: "gather", needs_old: true },
+  pmdp_collapse_flush: { unit: "pmd", change: "table", until: "range", needs_old: true },
+  zap_huge_pmd: { unit: "pmd", change: "unmap", until: "gather", needs_old: true },
+  contpte_clear_full_ptes: { unit: "count", change: "unmap", until: "gather", needs_old: false },
+  contpte_get_and_clear_full_ptes: {
+    ...{ unit: "count", change: "unmap", until: "gather", needs_old: false },
+  },
+  contpte_wrprotect_ptes: { unit: "count", change: "downgrade", until: "fork", needs_old: false },
+  huge_ptep_set_wrprotect: { unit: "page", change: "downgrade", until: "fork", needs_old: false },
+  contpte_unfold: { unit: "cont", change: "table", until: "next", needs_old: false },
+};
+
+/** Classes of a change that owe an invalidation. */
+type Owed = FindingChange;
+
+export class Entries {
+  readonly #desk: Desk;
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+  }
+
+  /** Entry of a function that changes a leaf entry. */
+  change(task: Task, record: EntryChange): void {
+    const space = this.#desk.spaces.get(record.mm);
+    switch (record.op) {
+      case "ptep_set_access_flags":
+        this.#setAccessFlags(task, space, record);
+        return;
+      case "huge_ptep_set_access_flags":
+        if (space !== undefined) this.#hugeSetAccessFlags(task, space, record);
+        return;
+      case "contpte_ptep_set_access_flags":
+        task.contpte = true;
+        return;
+      case "ptep_modify_prot_commit":
+        if (space !== undefined) this.#commit(task, space, record);
+        return;
+      default: {
+        const rule = CLEARS[record.op];
+        if (rule === undefined || space === undefined) return;
+        const owed = this.#clear(task, space, record, rule);
+        if (record.op === "ptep_clear_flush") nest(task.entries, { record, change: owed });
+      }
+    }
+  }
+
+  /** Return of such a function. */
+  returned(task: Task, record: EntryReturn): void {
+    if (record.op !== "ptep_set_access_flags" && record.op !== "ptep_clear_flush") return;
+    const at = task.entries.findLastIndex((entry) => entry.record.op === record.op);
+    if (at < 0) return;
+    const [entry] = task.entries.splice(at, 1);
+    const change = entry?.change;
+    if (entry === undefined || change === undefined || change.dissolved) return;
+    change.changing = false;
+    if (record.op === "ptep_clear_flush") {
+      // Another CPU may have cleared it since the entry was read at the function's start.
+      if (record.old !== undefined && !isValid(record.old)) this.#desk.ledger.drop(task, change);
+      return;
+    }
+    this.#accessFlagsSet(task, entry.record, change, record);
+  }
+
+  /** The task leaves every function it was in; returns that did not come are not recorded. */
+  abandon(task: Task): void {
+    for (const { record, change } of task.entries) {
+      if (change === undefined || change.dissolved) continue;
+      if (record.op !== "ptep_set_access_flags") continue;
+      this.#desk.ledger.drop(task, change);
+      this.#desk.tally.undecided(WHY.no_return);
+    }
+    task.entries.length = 0;
+    task.contpte = false;
+  }
+
+  /**
+   * Opens the change at the function's entry, for the call comes before its return; what it is,
+   * and whether anything is owed, is decided at the return.
+   */
+  #setAccessFlags(task: Task, space: Space | undefined, record: EntryChange): void {
+    const { old, entry } = record;
+    // A wrapper that leads here is no change of its own.
+    const wrapper = task.open.find((change) => change.spec.unsure === WHY.contiguous);
+    if (wrapper !== undefined) this.#desk.ledger.drop(task, wrapper);
+    let change: Obligation | undefined;
+    if (space !== undefined && old !== undefined && entry !== undefined && isValid(old)) {
+      const now = afterSetAccessFlags(old, entry);
+      // A block is told by the entry, whatever table the probe says it is in.
+      const found = classify(old, now, isBlock(old) ? "pmd" : "pte");
+      change = this.#desk.ledger.owe(task, space, {
+        mm: space.mm,
+        ...pagesOf(record, isBlock(old) ? "pmd" : "page"),
+        operation: record.op,
+        change: owed(found) ?? "upgrade",
+        at: record.at,
+        until: task.contpte && found === "flags" ? "next" : "return",
+        old,
+        now,
+        changing: true,
+      });
+    }
+    nest(task.entries, { record, change });
+  }
+
+  #accessFlagsSet(task: Task, entry: EntryChange, change: Obligation, ret: EntryReturn): void {
+    const { ledger, tally, spaces } = this.#desk;
+    const { old, now } = change.spec;
+    if (ret.changed === false || old === undefined || now === undefined) {
+      ledger.drop(task, change);
+      return;
+    }
+    const space = spaces.get(entry.mm);
+    if (!this.#readable(old)) {
+      ledger.drop(task, change);
+      return;
+    }
+    const found = classify(old, now, isBlock(old) ? "pmd" : "pte");
+    const what = owed(found);
+    if (what === undefined) {
+      ledger.drop(task, change);
+      if (found === "access_flag") tally.exempt(EXEMPT.access_flag);
+      return;
+    }
+    if (what === "upgrade") {
+      tally.upgrades++;
+      space?.learn(change.start, change.end, "writable");
+    }
+    if (what === "flags") tally.dirty_upgrades++;
+    if (change.spec.until === "return") ledger.closeOne(task, change, ret.at);
+  }
+
+  /** Entries that are contiguous are changed in place, without ptep_set_access_flags. */
+  #hugeSetAccessFlags(task: Task, space: Space, record: EntryChange): void {
+    const { old, entry } = record;
+    if (old === undefined || entry === undefined || !isValid(old)) return;
+    const now = afterSetAccessFlags(old, entry);
+    const what = owed(classify(old, now, isBlock(old) ? "pmd" : "pte"));
+    if (what === undefined) return;
+    const pages = pagesOf(record, isBlock(old) ? "pmd" : "page");
+    this.#desk.ledger.owe(task, space, {
+      ...{ mm: space.mm, ...pages, operation: record.op, change: what, at: record.at, old, now },
+      ...{ until: "next", unsure: WHY.contiguous },
+    });
+  }
+
+  #commit(task: Task, space: Space, record: EntryChange): void {
+    const { ledger, tally } = this.#desk;
+    const { old, entry, page } = record;
+    if (task.protect !== undefined) this.#entriesRecorded(task);
+    if (old === undefined || entry === undefined) {
+      tally.undecided(WHY.no_old);
+      return;
+    }
+    if (!isValid(old)) {
+      space.learn(page, page + 1, isValid(entry) ? "valid" : "invalid");
+      return;
+    }
+    if (!this.#readable(old)) return;
+    space.learn(page, page + 1, isValid(entry) ? "valid" : "invalid");
+    const found = classify(old, entry);
+    const what = owed(found);
+    if (what === undefined) {
+      if (found === "access_flag") tally.exempt(EXEMPT.access_flag);
+      else if (differsUnmodelled(old, entry)) tally.unjudged("execute or user permission only");
+      return;
+    }
+    ledger.owe(task, space, {
+      mm: space.mm,
+      start: page,
+      end: page + 1,
+      operation: record.op,
+      change: what,
+      at: record.at,
+      until: task.gatherOf(space.mm) ?? "syscall",
+      old,
+      now: entry,
+    });
+  }
+
+  /** change_protection's entries are recorded: its notifier ranges say nothing more. */
+  #entriesRecorded(task: Task): void {
+    const protect = task.protect;
+    if (protect === undefined || protect.entries) return;
+    protect.entries = true;
+    for (const range of protect.ranges) this.#desk.ledger.drop(task, range);
+    protect.ranges.length = 0;
+  }
+
+  #clear(
+    task: Task,
+    space: Space,
+    record: EntryChange,
+    rule: ClearRule,
+  ): Obligation | undefined {
+    const { old } = record;
+    if (rule.needs_old && old === undefined) this.#desk.tally.undecided(WHY.no_old);
+    if (rule.needs_old && (old === undefined || !isValid(old))) return undefined;
+    if (old !== undefined && !this.#readable(old)) return undefined;
+    if (old === undefined && this.#desk.contract.layout === "x86") return undefined;
+    if (record.op.startsWith("pmdp_")) this.#entriesRecorded(task);
+    const range = task.rangeOf(space.mm, record.page);
+    const splits = range?.context?.what === "split_huge_pmd";
+    if (rule.split === true && splits && this.#desk.contract.range_end_invalidates !== false) {
+      this.#desk.tally.exempt(EXEMPT.split);
+      return undefined;
+    }
+    const pages = rule.unit === "range" ? range : pagesOf(record, rule.unit);
+    if (pages === undefined) {
+      this.#desk.tally.undecided(WHY.no_range_start);
+      return undefined;
+    }
+    const copies = range?.context?.what === "wp_page_copy";
+    const clears = rule.change === "unmap" || record.op === "pmdp_invalidate";
+    const level: Level = rule.unit === "pmd" ? "pmd" : "pte";
+    return this.#desk.ledger.owe(task, space, {
+      mm: space.mm,
+      start: pages.start,
+      end: pages.end,
+      operation: record.op,
+      change: copies ? "frame" : changeBy(rule, splits, clears ? old : undefined, level),
+      at: record.at,
+      until: this.#until(task, space, rule, range),
+      old,
+      now: clears ? NONE : undefined,
+      changing: record.op === "ptep_clear_flush",
+      early: range === undefined ? undefined : task.callFor(space.mm, pages, range.at.line)?.at,
+    });
+  }
+
+  #until(task: Task, space: Space, rule: ClearRule, range: object | undefined): Until {
+    if (rule.until === "fork") return "fork";
+    if (rule.until === "gather") return task.gatherOf(space.mm) ?? "syscall";
+    // Outside a split the kernel up to 6.5 leaves the call to range_end.
+    const direct = rule.until === "next" && this.#desk.contract.range_end_invalidates === false;
+    return direct || range === undefined ? "next" : (range as Until);
+  }
+
+  /** Whether the rules for arm64 descriptors apply to the entry; says so if not. */
+  #readable(old: Word64): boolean {
+    const seen = layoutOf(old) ?? this.#desk.contract.layout;
+    if (seen === "arm64" && (this.#desk.contract.layout ?? seen) === "arm64") return true;
+    this.#desk.tally.undecided(WHY.layout);
+    return false;
+  }
+}
+
+function changeBy(
+  rule: ClearRule,
+  splits: boolean,
+  old: Word64 | undefined,
+  level: Level,
+): FindingChange {
+  if (rule.change === "table") return splits || old === undefined ? "table" : "unmap";
+  return old === undefined ? rule.change : (owed(classify(old, NONE, level)) ?? rule.change);
+}
+
+/** What a class of change owes an invalidation for. */
+function owed(found: ReturnType<typeof classify>): Owed | undefined {
+  return found === "none" || found === "access_flag" ? undefined : found;
+}
+
+/** Pages of a unit other than a whole notifier range. */
+function pagesOf(record: EntryChange, unit: Exclude<Unit, "range">): Span {
+  const { page } = record;
+  switch (unit) {
+    case "page":
+      return { start: page, end: page + 1 };
+    case "count":
+      return { start: page, end: page + Math.max(1, record.count ?? 1) };
+    default: {
+      const pages = unit === "pmd" ? PMD_PAGES : CONT_PAGES;
+      const start = page - (page % pages);
+      return { start, end: start + pages };
+    }
+  }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much the monitor remembers. What does not fit is dropped, counted and reported.
+
+/** Tasks with a state of their own; beyond, idle ones are forgotten first. */
+export const MAX_TASKS = 8192;
+
+/** Watched address spaces. */
+export const MAX_MMS = 4096;
+
+/** Changes of one address space that wait for their invalidation. */
+export const MAX_OPEN = 65_536;
+
+/** Runs of pages of one address space that are known to be mapped, or not to be. */
+export const MAX_KNOWN_RUNS = 65_536;
+
+/** Nested calls of one kind in one task: faults, notifier ranges, gathers, entry functions. */
+export const MAX_NESTED = 64;
+
+/** Past calls of the secondary-TLB notifier that are kept for each task. */
+export const MAX_CALLS = 32;
+
+/** Changes past their deadline that a task keeps until its fault or system call ends. */
+export const MAX_OVERDUE = 1024;
+
+/** Verdicts that wait until the recording shows which contract the kernel follows. */
+export const MAX_HELD = 16_384;
+
+/** Pieces kept of the part of a range that was not invalidated; the rest is joined to the last. */
+export const MAX_PIECES = 64;
+
+/** Lines remembered for `explain`, lines shown of them, and findings that get some. */
+export const MAX_RECENT_LINES = 4096;
+export const MAX_CONTEXT_LINES = 12;
+export const MAX_EXPLAINED = 1000;
+
+/** Distinct reasons of each kind that the summary names. */
+export const MAX_REASONS = 32;

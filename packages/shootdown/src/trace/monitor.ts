@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor: reads the events of a recording in order and judges each change of a translation at
+// the moment after which the kernel relies on it. docs/TRACE.md has the table of these moments.
+import { Calls } from "./calls.ts";
+import { Contract } from "./contract.ts";
+import type { Desk } from "./desk.ts";
+import { Entries } from "./entries.ts";
+import type { Finding } from "./finding.ts";
+import type { LostEvents } from "./importers/ftrace.ts";
+import { decodeProbe } from "./importers/kprobes.ts";
+import type { RawEvent } from "./importers/raw-event.ts";
+import type { NotifierLife, Process, TraceRecord } from "./importers/trace-record.ts";
+import { Ledger } from "./ledger.ts";
+import { Operations } from "./operations.ts";
+import { Spaces } from "./space.ts";
+import { Tally, WHY } from "./tally.ts";
+import { type Task, Tasks } from "./task.ts";
+
+export interface MonitorOptions {
+  /** "linux-6.1" and the like: whose contract; absent: recognised. */
+  readonly kernel?: string;
+  /** "arm64+smmuv3" and the like: whose descriptors; absent: recognised. */
+  readonly machine?: string;
+  /**
+   * Address spaces to judge, as the recording writes them, from its first line on; "all" for every
+   * one, as if each had a notifier. Absent: each that the recording shows to have one, from then on.
+   */
+  readonly mm?: readonly string[] | "all";
+  /** Adds the lines around it to a finding. */
+  readonly explain?: boolean;
+  readonly onFinding?: (finding: Finding) => void;
+}
+
+/** Records within a function, or of what it calls: the task has not gone on to something else. */
+const INSIDE: ReadonlySet<TraceRecord["kind"]> = new Set([
+  ...(["notifier", "batch", "model", "pte_ret", "migration_pte", "cpu_flush"] as const),
+]);
+
+export class Monitor {
+  readonly contract: Contract;
+  readonly tally: Tally;
+  readonly spaces: Spaces;
+  readonly #desk: Desk;
+  readonly #entries: Entries;
+  readonly #calls: Calls;
+  readonly #operations: Operations;
+
+  constructor(options: MonitorOptions = {}) {
+    const tally = new Tally(options.onFinding ?? (() => undefined), options.explain === true);
+    const contract = new Contract(options.kernel, options.machine);
+    const spaces = new Spaces(options.mm, (limit) => tally.evicted(limit));
+    const ledger = new Ledger(spaces, contract, tally);
+    const tasks = new Tasks((task) => {
+      tally.evicted("MAX_TASKS");
+      ledger.abandon(task, WHY.evicted);
+    });
+    this.contract = contract;
+    this.tally = tally;
+    this.spaces = spaces;
+    this.#desk = { contract, ledger, spaces, tally, tasks };
+    this.#entries = new Entries(this.#desk);
+    this.#calls = new Calls(this.#desk);
+    this.#operations = new Operations(this.#desk);
+  }
+
+  /** The next event. */
+  event(at: RawEvent): void {
+    this.tally.saw(at);
+    const task = this.#desk.tasks.get(at.pid);
+    const record = decodeProbe(at);
+    if (record === undefined) {
+      if (at.event === "tracing_mark_write") this.#foreignMark(task, at);
+      else if (at.form === "enter" || at.form === "exit") this.#leave(task, at);
+      return;
+    }
+    if (record.kind === "malformed") {
+      // It may have been the invalidation that somebody waits for.
+      this.tally.malformed++;
+      this.tally.undecided(record.why);
+      this.#desk.ledger.lost();
+      return;
+    }
+    if (record.kind === "notifier" && record.seen === "callback") return;
+    if (this.contract.learn(record)) this.#desk.ledger.decideHeld();
+    if (!INSIDE.has(record.kind)) this.#goOn(task, record);
+    this.#dispatch(task, record);
+  }
+
+  /** Events are missing here: nothing that was going on is known any more. */
+  lost(lost: LostEvents): void {
+    if (lost.why === "overwritten") return;
+    if (lost.why === "dropped") this.tally.undecided(WHY.dropped);
+    this.#desk.ledger.lost();
+    for (const task of [...this.#desk.tasks.all()]) {
+      this.#desk.ledger.abandon(task, WHY.lost);
+      this.#desk.tasks.delete(task.pid);
+    }
+    for (const space of this.spaces.all()) {
+      space.active = 0;
+      space.forget(0, Number.MAX_SAFE_INTEGER);
+    }
+  }
+
+  /** The end of the recording. */
+  finish(): void {
+    for (const task of this.#desk.tasks.all()) {
+      this.#desk.ledger.endOperation(task);
+      this.#desk.ledger.abandon(task, WHY.end);
+      this.#calls.atEnd(task);
+    }
+    this.#desk.ledger.finish();
+  }
+
+  #dispatch(task: Task, record: TraceRecord): void {
+    switch (record.kind) {
+      case "notifier":
+        this.#notifier(task, record);
+        return;
+      case "pte":
+        this.#entries.change(task, record);
+        return;
+      case "pte_ret":
+        this.#entries.returned(task, record);
+        return;
+      case "gather":
+        this.#operations.gather(task, record);
+        return;
+      case "fault":
+        if (record.what === "handle_mm_fault_ret") this.#leaveFault(task, record.at);
+        this.#operations.fault(task, record);
+        return;
+      case "range":
+        if (record.what === "exit_mmap" && record.mm !== undefined) this.#release(record.mm);
+        this.#operations.range(task, record);
+        return;
+      case "rmap":
+        this.#operations.reverseMap(task, record);
+        return;
+      case "migration_pte":
+        this.#operations.migration(task, record);
+        return;
+      case "mark":
+        this.#leave(task, record.at);
+        return;
+      case "process":
+        this.#process(task, record);
+        return;
+      default:
+    }
+  }
+
+  #notifier(task: Task, record: TraceRecord & { readonly kind: "notifier" }): void {
+    switch (record.what) {
+      case "secondary":
+        this.#calls.secondary(task, record);
+        return;
+      case "range_start": {
+        const range = this.#calls.start(task, record);
+        if (range !== undefined) this.#operations.rangeStarted(task, range);
+        return;
+      }
+      case "range_end":
+        this.#calls.end(task, record);
+        return;
+      case "register":
+      case "watch_on":
+      case "release":
+      case "watch_off":
+        this.#life(record);
+        return;
+      default:
+        this.spaces.called(record.mm);
+    }
+  }
+
+  #life(record: NotifierLife): void {
+    if (record.what === "register" || record.what === "watch_on") this.spaces.register(record.mm);
+    else this.#release(record.mm);
+  }
+
+  /** Nobody listens from now on; what the mm's last user tears down owes nothing. */
+  #release(mm: string): void {
+    const space = this.spaces.get(mm);
+    if (space !== undefined) this.#desk.ledger.dissolve(space);
+    this.spaces.release(mm);
+  }
+
+  #process(task: Task, record: Process): void {
+    if (record.what === "fork") {
+      this.#desk.ledger.close(task, "fork", record.at);
+      return;
+    }
+    this.#leave(task, record.at);
+    this.#desk.tasks.delete(record.at.pid);
+  }
+
+  /** The task does something else: what had to come at once comes no more. */
+  #goOn(task: Task, record: TraceRecord): void {
+    if (task.contpte) {
+      if (record.kind === "pte" && record.op === "ptep_set_access_flags") return;
+      task.contpte = false;
+    }
+    this.#desk.ledger.close(task, "next", record.at);
+  }
+
+  #foreignMark(task: Task, at: RawEvent): void {
+    if (this.contract.learnMark(at)) this.#desk.ledger.decideHeld();
+    this.#leave(task, at);
+  }
+
+  #leaveFault(task: Task, at: RawEvent): void {
+    this.#entries.abandon(task);
+    const depth = task.faults.length;
+    if (depth > 0) this.#calls.unpaired(task, depth, at.line);
+    else task.begun = true;
+    this.#desk.ledger.endOperation(task);
+  }
+
+  /** The task is in user space, or at its border: every operation of its has ended. */
+  #leave(task: Task, at: RawEvent): void {
+    const { ledger } = this.#desk;
+    this.#entries.abandon(task);
+    ledger.close(task, "next", at);
+    ledger.close(task, "syscall", at);
+    ledger.close(task, "fork", at);
+    // Their ends were not recorded, yet have come.
+    for (const gather of task.gathers.splice(0)) ledger.close(task, gather, at);
+    if (task.protect !== undefined) ledger.close(task, task.protect, at);
+    this.#calls.unpaired(task, 0, at.line);
+    ledger.endOperation(task);
+    task.finishing = undefined;
+    task.protect = undefined;
+    task.context = undefined;
+    task.inner = undefined;
+    task.mapping = false;
+    task.faults.length = 0;
+    task.begun = true;
+  }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// The counts of a check, and findings in words.
+import type { ContextLine, Finding, FindingClass } from "./finding.ts";
+import type { RawEvent } from "./importers/raw-event.ts";
+import { formatPage, formatWord } from "./importers/word64.ts";
+import { MAX_CONTEXT_LINES, MAX_EXPLAINED, MAX_REASONS, MAX_RECENT_LINES } from "./limits.ts";
+import type { Obligation, Span, Until } from "./obligation.ts";
+import type { Call, OpenRange } from "./task.ts";
+
+/** Why there is no verdict: the event that the recording lacks. */
+export const WHY = {
+  race: "another task called mn_invalidate_secondary while the entry was changed: its order is missing",
+  only_end: "mn_invalidate_range_end without only_end, and no event that tells who calls it",
+  contract: "no mn_invalidate_secondary tells the kernel's contract",
+  unprobed: "no mn_invalidate_secondary in the recording, nor a mark that its probe was set",
+  lost: "events were lost after the change",
+  dropped: "events were lost",
+  evicted: "too many at once for the monitor's memory",
+  end: "the recording ends before the deadline",
+  no_return: "the function's return (ptep_set_access_flags_ret) is missing",
+  no_range_start: "mn_invalidate_range_end without mn_invalidate_range_start at the beginning",
+  layout: "no rules for descriptors of this layout (only arm64 with 4 KiB pages)",
+  no_old: "the entry before the change (old) is missing",
+  entry: "the entry that was cleared (ptep_get_and_clear) is missing",
+  fork: "the entries that fork write-protects (ptep_set_wrprotect) are missing",
+  protect: "the entries that change_protection changes (ptep_modify_prot_commit) are missing",
+  contiguous: "the return of huge_ptep_set_access_flags is missing",
+} as const;
+
+/** Why nothing is owed, by the kernel's own contract. */
+export const EXEMPT = {
+  access_flag: "access flag only (rule A1; mm notifiers of aging are others)",
+  split: "split of a 2 MiB entry up to 6.5: same frames and permissions, invalidate_range_only_end",
+} as const;
+
+export class Tally {
+  readonly #onFinding: (finding: Finding) => void;
+  readonly #recent: RawEvent[] | undefined;
+  #oldest = 0;
+  #explained = 0;
+  readonly classes: Record<FindingClass, number> = {
+    missing: 0,
+    short: 0,
+    late: 0,
+    order: 0,
+    unpaired: 0,
+    excess: 0,
+  };
+  changes = 0;
+  conforming = 0;
+  upgrades = 0;
+  dirty_upgrades = 0;
+  dirty_missing = 0;
+  undecidable = 0;
+  malformed = 0;
+  readonly undecidable_reasons: Record<string, number> = {};
+  readonly exempt_reasons: Record<string, number> = {};
+  readonly unjudged_reasons: Record<string, number> = {};
+  readonly evictions: Record<string, number> = {};
+
+  /** @param explain keeps recent lines, to be shown with findings. */
+  constructor(onFinding: (finding: Finding) => void, explain: boolean) {
+    this.#onFinding = onFinding;
+    this.#recent = explain ? [] : undefined;
+  }
+
+  /** A line that `explain` may show. */
+  saw(event: RawEvent): void {
+    const recent = this.#recent;
+    if (recent === undefined) return;
+    if (recent.length < MAX_RECENT_LINES) recent.push(event);
+    else recent[this.#oldest++ % MAX_RECENT_LINES] = event;
+  }
+
+  conforms(entries: number): void {
+    this.changes += entries;
+    this.conforming += entries;
+  }
+
+  exempt(why: string, count = 1): void {
+    this.changes += count;
+    add(this.exempt_reasons, why, count);
+  }
+
+  undecided(why: string, count = 1): void {
+    this.undecidable += count;
+    add(this.undecidable_reasons, why, count);
+  }
+
+  unjudged(why: string): void {
+    add(this.unjudged_reasons, why, 1);
+  }
+
+  evicted(limit: string): void {
+    add(this.evictions, limit, 1);
+  }
+
+  violates(
+    change: Obligation,
+    found: FindingClass,
+    rest: readonly Span[],
+    deadline: RawEvent | undefined,
+  ): void {
+    const { spec, entries } = change;
+    this.changes += entries;
+    if (found === "missing" && spec.change === "flags") this.dirty_missing++;
+    else this.classes[found]++;
+    this.#emit(spec.at, {
+      class: found,
+      mm: spec.mm,
+      start: formatPage(change.start),
+      end: formatPage(change.end),
+      operation: spec.operation,
+      change: spec.change,
+      old: spec.old === undefined ? null : formatWord(spec.old),
+      new: spec.now === undefined ? null : formatWord(spec.now),
+      message: sentence(change, found, rest, deadline),
+      entries,
+      deadline_line: deadline?.line ?? null,
+    });
+  }
+
+  /** invalidate_range_start and no invalidate_range_end, or the other way round. */
+  unpaired(range: Pick<OpenRange, "mm" | "start" | "end" | "at">, message: string): void {
+    this.classes.unpaired++;
+    this.#emit(range.at, { class: "unpaired", ...aboutCall(range), message });
+  }
+
+  /** A call for more than was asked for. */
+  excess(call: Call, asked: Span | undefined): void {
+    this.classes.excess++;
+    const of =
+      asked === undefined
+        ? "while no change was waiting and the task was in no operation on this mm"
+        : `where changes and operations in progress lie in ${span(asked)}`;
+    const message = `invalidates ${size(call)}, ${of} (advice)`;
+    this.#emit(call.at, { class: "excess", ...aboutCall(call), message });
+  }
+
+  #emit(at: RawEvent, finding: Omit<Finding, "type" | "line" | "time" | "cpu" | "pid" | "task">): void {
+    const { class: found, ...rest } = finding;
+    const head = { type: "finding", class: found, line: at.line, time: at.time_s, cpu: at.cpu };
+    const tail = { pid: at.pid, task: at.task };
+    const context = this.#context(at, finding.mm);
+    this.#onFinding({
+      ...(head as Pick<Finding, "type" | "class" | "line" | "time" | "cpu">),
+      ...rest,
+      ...tail,
+      ...(context === undefined ? {} : { context }),
+    });
+  }
+
+  /** The event and the last lines before and after it of its task or its mm. */
+  #context(at: RawEvent, mm: string): ContextLine[] | undefined {
+    if (this.#recent === undefined || this.#explained++ >= MAX_EXPLAINED) return undefined;
+    const near = this.#recent
+      .filter((event) => event.pid === at.pid || event.raw.includes(mm))
+      .sort((a, b) => a.line - b.line);
+    const here = near.findIndex((event) => event.line >= at.line);
+    const from = Math.max(0, (here < 0 ? near.length : here) - MAX_CONTEXT_LINES / 2);
+    const lines = near.slice(from, from + MAX_CONTEXT_LINES);
+    return lines.map((event) => ({ line: event.line, text: event.raw.trim() }));
+  }
+}
+
+function aboutCall(call: Pick<OpenRange, "mm" | "start" | "end" | "at">) {
+  return {
+    mm: call.mm,
+    start: formatPage(call.start),
+    end: formatPage(call.end),
+    operation: call.at.event,
+    change: null,
+    old: null,
+    new: null,
+    entries: 1,
+    deadline_line: null,
+  };
+}
+
+function add(counts: Record<string, number>, key: string, count: number): void {
+  const full = counts[key] === undefined && Object.keys(counts).length >= MAX_REASONS;
+  const slot = full ? "others" : key;
+  counts[slot] = (counts[slot] ?? 0) + count;
+}
+
+const EFFECT = {
+  upgrade: "may now be written",
+  downgrade: "may no longer be written",
+  unmap: "is no longer mapped",
+  frame: "has another frame",
+  flags: "went between clean and dirty",
+  table: "is mapped at another level",
+} as const;
+
+function sentence(
+  change: Obligation,
+  found: FindingClass,
+  rest: readonly Span[],
+  deadline: RawEvent | undefined,
+): string {
+  const { spec } = change;
+  const what = `${span(change)} ${EFFECT[spec.change]}`;
+  const when = `before ${moment(spec.until)}${deadline === undefined ? "" : ` (line ${deadline.line})`}`;
+  switch (found) {
+    case "late":
+      return `${what}; the secondary TLB was invalidated only after the kernel relied on it, not ${when}`;
+    case "order":
+      return `${what}; the invalidation (line ${spec.early?.line}) came before the change, none after it ${when}`;
+    case "short":
+      return `${what}; no invalidation of ${rest.map(span).join(", ")} ${when}, though one of other pages`;
+    default:
+      return `${what}; no invalidation of the secondary TLB ${when}`;
+  }
+}
+
+function moment(until: Until): string {
+  switch (until) {
+    case "return":
+      return "the function returned";
+    case "next":
+      return "the task went on";
+    case "fork":
+      return "the child ran (sched_process_fork)";
+    case "syscall":
+      return "the system call ended";
+    default:
+      break;
+  }
+  if (until.kind === "range") return "invalidate_range_end";
+  return until.kind === "gather" ? "tlb_finish_mmu returned" : "change_protection returned";
+}
+
+const span = ({ start, end }: Span): string => `${formatPage(start)}-${formatPage(end)}`;
+
+function size(call: Span): string {
+  const pages = call.end - call.start;
+  if (call.start === 0 && pages > 2 ** 35) return "the whole address space";
+  return pages === 1 ? "1 page" : `${pages} pages`;
+}

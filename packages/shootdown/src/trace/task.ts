@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one task (pid) of the recording is in the middle of, and the bounded table of all tasks.
+import type { RawEvent } from "./importers/raw-event.ts";
+import type { EntryChange, NotifierEvent } from "./importers/trace-record.ts";
+import { MAX_CALLS, MAX_NESTED, MAX_TASKS } from "./limits.ts";
+import type { DoubtfulCover, Obligation, Span } from "./obligation.ts";
+
+/** The operation that a task is in, by the event that began it. */
+export interface Context {
+  readonly what: string;
+  readonly mm: string | undefined;
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+}
+
+/** Between invalidate_range_start and invalidate_range_end. */
+export interface OpenRange extends Span {
+  readonly kind: "range";
+  readonly mm: string;
+  readonly event: NotifierEvent | undefined;
+  readonly context: Context | undefined;
+  readonly at: RawEvent;
+  /** The number of open faults of the task; the range cannot outlive the innermost. */
+  readonly depth: number;
+}
+
+/** Between tlb_gather_mmu and the return of tlb_finish_mmu. */
+export interface OpenGather {
+  readonly kind: "gather";
+  readonly mm: string;
+  readonly tlb: string;
+  readonly fullmm: boolean;
+}
+
+/** Within change_protection. */
+export interface OpenProtect extends Span {
+  readonly kind: "protect";
+  readonly mm: string;
+  /** Set once an entry that it changes is recorded: then the entries are judged, not the range. */
+  entries: boolean;
+  /** What the ranges of its notifier calls would owe. */
+  readonly ranges: Obligation[];
+}
+
+/** Within a function that changes an entry and whose return is recorded. */
+export interface OpenEntry {
+  readonly record: EntryChange;
+  readonly change: Obligation | undefined;
+}
+
+export interface OpenFault {
+  readonly mm: string | undefined;
+  readonly page: number | undefined;
+  readonly write: boolean;
+  /** Counters of notifier ranges at the start; see Space. */
+  readonly others: number;
+}
+
+/** A call of the secondary-TLB notifier. */
+export interface Call extends Span {
+  readonly mm: string;
+  readonly at: RawEvent;
+  /** It met no page that was waiting for one. */
+  readonly stray: boolean;
+}
+
+/** A change whose deadline has passed without its invalidation. */
+export interface Overdue {
+  readonly change: Obligation;
+  readonly rest: readonly Span[];
+  readonly doubts: readonly DoubtfulCover[];
+  readonly deadline: RawEvent | undefined;
+  /** The task did call meanwhile, for pages where nothing was waiting. */
+  readonly stray: Call | undefined;
+}
+
+export class Task {
+  readonly pid: number;
+  readonly faults: OpenFault[] = [];
+  readonly ranges: OpenRange[] = [];
+  readonly gathers: OpenGather[] = [];
+  readonly entries: OpenEntry[] = [];
+  readonly calls: Call[] = [];
+  /** Deadline to come. */
+  open: Obligation[] = [];
+  /** Deadline passed. */
+  overdue: Overdue[] = [];
+  protect: OpenProtect | undefined;
+  /** The gather that tlb_finish_mmu is working on. */
+  finishing: OpenGather | undefined;
+  /** Last event that began an operation on a range or a walk of a page's mappings. */
+  context: Context | undefined;
+  /** wp_page_copy or split_huge_pmd inside that, until its range_start. */
+  inner: Context | undefined;
+  /** Inside contpte_ptep_set_access_flags, which flushes for all entries at its end. */
+  contpte = false;
+  /** Inside unmap_mapping_range, as far as can be told. */
+  mapping = false;
+  /** A point of the recording was seen at which the task was in no operation. */
+  begun = false;
+  /** Ranges it opened so far, by which others' are told from its own. */
+  opened = 0;
+
+  constructor(pid: number) {
+    this.pid = pid;
+  }
+
+  get idle(): boolean {
+    return (
+      this.open.length + this.overdue.length + this.ranges.length + this.gathers.length === 0 &&
+      this.faults.length + this.entries.length === 0 &&
+      this.protect === undefined
+    );
+  }
+
+  /** The innermost open range of this mm that holds the page; any of the mm without a page. */
+  rangeOf(mm: string, page?: number): OpenRange | undefined {
+    for (let at = this.ranges.length - 1; at >= 0; at--) {
+      const range = this.ranges[at]!;
+      const inside = page === undefined || (range.start <= page && page < range.end);
+      if (range.mm === mm && inside) return range;
+    }
+    return undefined;
+  }
+
+  gatherOf(mm: string): OpenGather | undefined {
+    return this.gathers.findLast((gather) => gather.mm === mm);
+  }
+
+  called(call: Call): void {
+    this.calls.push(call);
+    if (this.calls.length > MAX_CALLS) this.calls.shift();
+  }
+
+  /** The last own call for all these pages after a line. */
+  callFor(mm: string, { start, end }: Span, after: number): Call | undefined {
+    return this.calls.findLast(
+      (call) =>
+        call.mm === mm && call.at.line > after && call.start <= start && end <= call.end,
+    );
+  }
+}
+
+/** Appends to a list of nested calls; a list that would not end loses its oldest. */
+export function nest<T>(list: T[], item: T): void {
+  list.push(item);
+  if (list.length > MAX_NESTED) list.shift();
+}
+
+/** All tasks, of a bounded number. */
+export class Tasks {
+  readonly #byPid = new Map<number, Task>();
+  #evict: (task: Task) => void;
+
+  /** @param evict is told of a task that has to be forgotten in the middle of something. */
+  constructor(evict: (task: Task) => void) {
+    this.#evict = evict;
+  }
+
+  get(pid: number): Task {
+    let task = this.#byPid.get(pid);
+    if (task === undefined) {
+      if (this.#byPid.size >= MAX_TASKS) this.#shrink();
+      task = new Task(pid);
+      this.#byPid.set(pid, task);
+    }
+    return task;
+  }
+
+  delete(pid: number): void {
+    this.#byPid.delete(pid);
+  }
+
+  all(): Iterable<Task> {
+    return this.#byPid.values();
+  }
+
+  /** Forgets all idle tasks, or else the oldest. */
+  #shrink(): void {
+    for (const [pid, task] of this.#byPid) if (task.idle) this.#byPid.delete(pid);
+    if (this.#byPid.size < MAX_TASKS) return;
+    for (const [pid, task] of this.#byPid) {
+      this.#byPid.delete(pid);
+      this.#evict(task);
+      return;
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The events: the one vocabulary of witnesses, live runs and recordings.
+
+import { event } from "../ir/machine.ts";
+import { enumeration } from "../ir/sort.ts";
+import { desc } from "./descriptor.ts";
+import { t } from "./sorts.ts";
+
+/** TLB maintenance operations of the PE (rule A21); ranges stand for the R forms too. */
+export const tlbi_op = enumeration("tlbi_op", [
+  ...(["VAE1", "VALE1", "VAE1IS", "VALE1IS", "ASIDE1IS", "VMALLE1IS"] as const),
+]);
+/** Barriers (rules A20, A27). */
+export const dsb_op = enumeration("dsb_op", ["ISH", "ISHST", "NSH"]);
+/** SMMU commands (rule S14), named as in the specification. */
+export const command = enumeration("command", [
+  ...(["CMD_TLBI_NH_VA", "CMD_TLBI_NH_ASID", "CMD_ATC_INV", "CMD_CFGI_CD"] as const),
+  ...(["CMD_RESUME", "CMD_SYNC"] as const),
+]);
+
+export const events = {
+  /** A descriptor changes in memory. */
+  pte_store: event("pte_store", { cpu: t.cpu, mm: t.mm, va: t.va, old: desc, value: desc }),
+  /** A table is unlinked from the upper level. */
+  pmd_clear: event("pmd_clear", { cpu: t.cpu, region: t.region, table: t.table }),
+  tlbi: event("tlbi", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range }),
+  /** An operation takes effect in the caches of one PE. */
+  tlbi_applied: event("tlbi_applied", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range }),
+  /** An operation broadcast by a PE takes effect in the SMMU. */
+  dvm_applied: event("dvm_applied", { op: tlbi_op, asid: t.asid, range: t.range }),
+  dsb: event("dsb", { cpu: t.cpu, op: dsb_op }),
+  /** A command is put into the queue. */
+  cmdq: event("cmdq", { cpu: t.cpu, op: command, asid: t.asid, dev: t.dev, range: t.range }),
+  /** A command is complete. */
+  cmdq_done: event("cmdq_done", { op: command, asid: t.asid, dev: t.dev, range: t.range }),
+  /** The ATC drops what overlaps the range. */
+  atc_invalidated: event("atc_invalidated", { dev: t.dev, range: t.range }),
+  notifier: event("notifier", { cpu: t.cpu, mm: t.mm, range: t.range }),
+  notifier_start: event("notifier_start", { cpu: t.cpu, mm: t.mm, range: t.range }),
+  notifier_end: event("notifier_end", { cpu: t.cpu, mm: t.mm, range: t.range }),
+  notifier_release: event("notifier_release", { cpu: t.cpu, mm: t.mm }),
+  /** A translation was used to read or write a frame. */
+  access: event("access", { agent: t.agent, mm: t.mm, va: t.va, frame: t.pfn, write: t.bool }),
+  fault: event("fault", { agent: t.agent, va: t.va, write: t.bool, found: desc }),
+  /** A fault that the kernel cannot resolve. */
+  abort: event("abort", { agent: t.agent, va: t.va, write: t.bool }),
+  io_page_fault: event("io_page_fault", { dev: t.dev, va: t.va, write: t.bool }),
+  page_allocated: event("page_allocated", { frame: t.pfn }),
+  page_freed: event("page_freed", { frame: t.pfn }),
+  table_freed: event("table_freed", { table: t.table }),
+  /** From here on the kernel relies on it that nobody of the mm can write the frame. */
+  write_revoked: event("write_revoked", { mm: t.mm, frame: t.pfn }),
+} as const;

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// SMMUv3 configuration that software writes and hardware reads (Arm IHI 0070, chapters 3 and 5).
+
+import { field } from "../ir/expr.ts";
+import { t } from "./sorts.ts";
+
+/** CR2.PTM: 1 = broadcast TLB maintenance may be ignored (rule S5). */
+export const cr2_ptm = field("cr2_ptm", [], t.bool);
+
+/** Context descriptors, by SubstreamID (rule S1): V, EPD0, TTB0 as the mm, ASID, ASET. */
+export const cd_v = field("cd_v", [t.pasid], t.bool);
+export const cd_epd0 = field("cd_epd0", [t.pasid], t.bool);
+export const cd_ttb0 = field("cd_ttb0", [t.pasid], t.mm);
+export const cd_asid = field("cd_asid", [t.pasid], t.asid);
+/** 1 = private: broadcasts by ASID need not apply (rule S6). */
+export const cd_aset = field("cd_aset", [t.pasid], t.bool);
+
+/** The PASID that a device uses. */
+export const dev_pasid = field("dev_pasid", [t.dev], t.pasid);
+/** STE.EATS and the endpoint's ATS Enable are on. */
+export const dev_ats = field("dev_ats", [t.dev], t.bool);
+/** A transaction of the device waits for CMD_RESUME. */
+export const dev_stalled = field("dev_stalled", [t.dev], t.bool);

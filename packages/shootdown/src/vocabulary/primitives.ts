@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What software asks of hardware, and hardware of software: calls whose bodies the other side has.
+
+import { declare } from "../ir/machine.ts";
+import { command, dsb_op, tlbi_op } from "./events.ts";
+import { desc } from "./descriptor.ts";
+import { t } from "./sorts.ts";
+
+/** Plain store of a last-level descriptor. */
+export const store_desc = declare("store_desc", {
+  cpu: t.cpu,
+  mm: t.mm,
+  va: t.va,
+  value: desc,
+});
+/** Atomic exchange of a last-level descriptor; the result is the old one. */
+export const xchg_desc = declare(
+  "xchg_desc",
+  { cpu: t.cpu, mm: t.mm, va: t.va, value: desc },
+  desc,
+);
+/** Atomic compare-and-exchange of a last-level descriptor; whether it happened. */
+export const cmpxchg_desc = declare(
+  "cmpxchg_desc",
+  { cpu: t.cpu, mm: t.mm, va: t.va, expect: desc, value: desc },
+  t.bool,
+);
+/** A TLB maintenance instruction; unordered until a DSB of the same PE (rules A24, A27). */
+export const tlbi = declare("tlbi", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range });
+/** A data synchronization barrier. */
+export const dsb = declare("dsb", { cpu: t.cpu, op: dsb_op });
+/** Orders earlier stores before the SMMU's reads that follow the queue's PROD write. */
+export const dma_wmb = declare("dma_wmb", { cpu: t.cpu });
+/** Puts a command into the SMMU's queue. */
+export const cmdq_insert = declare("cmdq_insert", {
+  cpu: t.cpu,
+  op: command,
+  asid: t.asid,
+  dev: t.dev,
+  range: t.range,
+});
+/** Waits until this CPU's CMD_SYNC is complete. */
+export const cmdq_wait = declare("cmdq_wait", { cpu: t.cpu });
+
+/** A PE executes a load or store of user space. */
+export const cpu_access = declare("cpu_access", {
+  cpu: t.cpu,
+  agent: t.agent,
+  mm: t.mm,
+  va: t.va,
+  write: t.bool,
+});
+/** A device reads or writes through the mm that it is bound to. */
+export const device_access = declare("device_access", {
+  dev: t.dev,
+  agent: t.agent,
+  mm: t.mm,
+  worker: t.cpu,
+  va: t.va,
+  write: t.bool,
+});
+
+/** The kernel's handler of a data abort; false: a signal is sent instead. */
+export const do_page_fault = declare(
+  "do_page_fault",
+  { cpu: t.cpu, mm: t.mm, va: t.va, write: t.bool },
+  t.bool,
+);
+/** The kernel's handling of a device's fault; false: the access is aborted. */
+export const handle_device_fault = declare(
+  "handle_device_fault",
+  { cpu: t.cpu, dev: t.dev, mm: t.mm, va: t.va, write: t.bool },
+  t.bool,
+);
+/** The CPU stops using the mm's tables (it switches to another). */
+export const leave_mm = declare("leave_mm", { cpu: t.cpu });

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sorts of the field: what CPUs, page tables, IOMMUs and devices are made of.
+
+import { after, constant, divided, limit, limitOf, rangeOps, times } from "../ir/expr.ts";
+import type { Expr } from "../ir/expr.ts";
+import { bool, enumeration, int, ordered, rangeOf, symbol } from "../ir/sort.ts";
+
+/** A processing element; the kernel worker that serves a device's faults has one of its own. */
+export const cpu = symbol("cpu");
+export const mm = symbol("mm");
+/** A virtual page: its number, not its address. */
+export const va = ordered("va");
+/** What one last-level table maps: PTRS_PER_PTE pages. */
+export const region = ordered("region");
+/** A page frame. */
+export const pfn = ordered("pfn");
+/** A last-level page-table page. */
+export const table = ordered("table");
+/** An ASID: those of the CPUs first, then those that only the SMMU uses. */
+export const asid = ordered("asid");
+export const pasid = symbol("pasid");
+export const dev = symbol("dev");
+/** Virtual pages, end exclusive. */
+export const range = rangeOf("range", va);
+export const regions = rangeOf("regions", region);
+/** Who accesses memory: every CPU, then every device. */
+export const agent = symbol("agent");
+
+export const t = {
+  ...{ bool, int, cpu, mm, va, region, pfn, table, asid, pasid, dev, range, regions, agent },
+} as const;
+
+export const Range = rangeOps(va, range);
+export const Regions = rangeOps(region, regions);
+
+/** The whole address space of a process, `0, -1UL` in the kernel. */
+export const WHOLE_MM: Expr<"range"> = Range.make(limitOf(va, "VA_START"), limitOf(va, "TASK_SIZE"));
+
+/** No page at all. */
+export const EMPTY: Expr<"range"> = Range.make(constant(va, 0), constant(va, 0));
+
+/** The region that a page lies in. */
+export const regionOf = (page: Expr<"va">): Expr<"region"> =>
+  divided(region, page, limit("PTRS_PER_PTE"));
+
+/** The first page of a region. */
+export const firstPage = (r: Expr<"region">): Expr<"va"> => times(va, r, limit("PTRS_PER_PTE"));
+
+/** The regions that a range of pages, not empty, touches. */
+export const regionsOf = (pages: Expr<"range">): Expr<"regions"> =>
+  Regions.make(
+    regionOf(Range.lo(pages)),
+    divided(
+      region,
+      after(va, Range.hi(pages), limit("PTRS_PER_PTE_MINUS_1")),
+      limit("PTRS_PER_PTE"),
+    ),
+  );
+
+/** Who looks at page tables: a PE's walker or the SMMU's. */
+export const walker = enumeration("walker", ["PE", "SMMU"]);

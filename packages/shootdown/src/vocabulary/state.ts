@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What CPUs, IOMMU and kernel share: page tables, frames, and who may translate what.
+
+import { field, get } from "../ir/expr.ts";
+import type { Expr } from "../ir/expr.ts";
+import { enumeration } from "../ir/sort.ts";
+import { desc } from "./descriptor.ts";
+import { regionOf, t } from "./sorts.ts";
+
+/** Upper level: the descriptor of a region, none or a table. */
+export const pmd = field("pmd", [t.mm, t.region], desc);
+/** Entries of the last-level tables. A freed table can still be read. */
+export const pte_table = field("pte_table", [t.table, t.va], desc);
+
+/** The kernel's own way to an entry, through the upper level; the table must exist. */
+export const pte = (mm: Expr<"mm">, va: Expr<"va">) =>
+  pte_table(get(pmd(mm, regionOf(va)), "next", t.table), va);
+
+/** Life of a frame or table page: never handed out, in use, given back. */
+export const life = enumeration("life", ["fresh", "used", "freed"]);
+export const page_life = field("page_life", [t.pfn], life);
+export const table_life = field("table_life", [t.table], life);
+
+/** The mm that a CPU's TTBR0 points to, and its ASID. */
+export const asid_of = field("asid_of", [t.mm], t.asid);
+
+/** Observers' memory: nobody of this mm may write this frame any more. */
+export const sealed = field("sealed", [t.mm, t.pfn], t.bool);
