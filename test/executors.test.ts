@@ -11,8 +11,8 @@ import { randomSystem } from "./support/random-system.ts";
 
 /** Systems to run in both executors: name, how it is made, how many schedules, of how many steps. */
 const SYSTEMS: readonly (readonly [string, (seed: number) => System, number, number])[] = [
-  ["random systems", (seed) => randomSystem(seededRandom(seed)), 300, 40],
-  ["model S", () => model({ cpus: 2, upgrade: true }), 10, 60],
+  ["random systems", (seed) => randomSystem(seededRandom(seed)), Number(process.env.RUNS ?? 60), 30],
+  ["model S", () => model({ cpus: 2, upgrade: true }), 2, 25],
 ];
 
 describe.each(SYSTEMS)("%s", (_name, make, numRuns, steps) => {

@@ -257,14 +257,22 @@ class Generator {
       forall: { w: who },
       locals: { p: page, q: page, x: word, n: int, b: bool, r: pages },
       when: ({ w }) => this.one(() => flag(w), () => e.eq(count(), e.num(1))),
-      body: (l) => [
+      body: (l) => {
+        const bound = { ...l, own: { w: l.q as never, p: l.p } };
+        return [
         s.choose(l.q, page),
         s.choose(l.p, page, e.ne(l.p, l.q)),
         s.set(flat(l.p), flat(l.q)),
-        s.set(l.x, this.word({ ...l, own: l })),
-        s.when(this.bool({ ...l, own: l }), s.set(entry(l.w, l.p), l.x)),
+        // Every local of a rule must be set before it is read.
+        s.set(l.x, flat(l.q)),
+        s.set(l.n, count()),
+        s.set(l.b, flag(l.w)),
+        s.set(l.r, span(l.w)),
+        s.set(l.x, this.word(bound)),
+        s.when(this.bool(bound), s.set(entry(l.w, l.p), l.x)),
         s.set(flag(l.w), e.FALSE),
-      ],
+      ];
+      },
       source,
     });
   }

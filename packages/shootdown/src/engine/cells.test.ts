@@ -171,9 +171,10 @@ test("lookups find what is held or walked, picks only what is held", () => {
   });
   m.load(m.initial(), 0);
   const picks = () => m.picks.map((p) => [p.value, p.held ? "held" : "fresh"]).flat() as never[];
+  // In the order in which the machine met the values.
   expect(outcomes(m, "thread T", picks)).toEqual([
-    [1, "fresh"],
     [4, "held"],
+    [1, "fresh"],
   ]);
   m.hitsOnly = true;
   expect(outcomes(m, "thread T", picks)).toEqual([[4, "held"]]);
@@ -190,8 +191,8 @@ test("fill options name the value and what it was looked up in", () => {
   const options = m.cells.fillOptions(at);
   const picks = options.map((o) => [o.value, o.picks.map((p) => m.cells.name(p.instance)), o.picks[0]?.held]);
   expect(picks).toEqual([
-    [1, ["near[0]"], false],
     [4, ["near[0]"], true],
+    [1, ["near[0]"], false],
   ]);
 });
 

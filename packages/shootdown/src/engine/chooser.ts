@@ -15,8 +15,8 @@ export class Chooser {
 
   /** Begins the first run, or replays exactly `digits`. */
   start(digits: readonly number[] = []): void {
-    this.digits = [...digits];
-    this.sizes = [];
+    if (digits.length > 0 || this.digits.length > 0) this.digits = [...digits];
+    if (this.sizes.length > 0) this.sizes = [];
     this.at = 0;
   }
 

@@ -38,7 +38,7 @@ const text = (code: readonly Instr[]): string[] =>
     .split("\n")
     .map((line) => line.trim().replace(/ +/g, " "));
 const live = (code: readonly Instr[]): number[][] =>
-  liveness(code).map((s) => [...s].sort((a, b) => a - b));
+  code.map((_, at) => liveness(code).at(at));
 
 test("a register is live from where it is set to where it is read", () => {
   const code = [let_(1, c(0)), put(c(0)), let_(2, r(1)), put(r(2)), halt];

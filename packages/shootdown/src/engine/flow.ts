@@ -148,34 +148,64 @@ export function uses(i: Operation): number[] {
   return bound === undefined ? found : found.filter((r) => r !== bound);
 }
 
-/** For each instruction the set of registers whose value matters when it is about to run. */
-export function liveness(code: readonly Instr[]): readonly ReadonlySet<number>[] {
-  const live = code.map(() => new Set<number>());
-  const used = code.map(uses);
+/** Sets of registers, one row of 32-bit words for each instruction. */
+export interface Liveness {
+  /** Whether the register's value matters when the instruction is about to run. */
+  has(at: number, reg: number): boolean;
+  /** The registers that matter when the instruction is about to run, in ascending order. */
+  at(at: number): number[];
+}
+
+/** Which registers are live before each instruction. */
+export function liveness(code: readonly Instr[]): Liveness {
+  const numbers = new Map<number, number>();
+  const number = (reg: number): number => {
+    let n = numbers.get(reg);
+    if (n === undefined) numbers.set(reg, (n = numbers.size));
+    return n;
+  };
+  const used = code.map((i) => uses(i).map(number));
+  const defined = code.map((i) => {
+    const reg = defines(i);
+    return reg < 0 ? -1 : number(reg);
+  });
+  const words = Math.max(1, (numbers.size + 31) >>> 5);
+  const live = new Int32Array(code.length * words);
+  const flow = code.map((i, at) => successors(i, at));
   for (let changed = true; changed; ) {
     changed = false;
     for (let at = code.length - 1; at >= 0; at--) {
-      const i = code[at]!;
-      const set = live[at]!;
-      const before = set.size;
-      const defined = defines(i);
-      for (const next of successors(i, at)) {
-        for (const r of live[next]!) if (r !== defined) set.add(r);
+      const row = at * words;
+      const d = defined[at]!;
+      for (let w = 0; w < words; w++) {
+        let bits = 0;
+        for (const next of flow[at]!) bits |= live[next * words + w]!;
+        if (d >>> 5 === w) bits &= ~(1 << (d & 31));
+        for (const u of used[at]!) if (u >>> 5 === w) bits |= 1 << (u & 31);
+        if (bits !== live[row + w]) {
+          live[row + w] = bits;
+          changed = true;
+        }
       }
-      for (const r of used[at]!) set.add(r);
-      if (set.size !== before) changed = true;
     }
   }
-  return live;
+  const regs = [...numbers.keys()];
+  const test = (at: number, n: number) =>
+    ((live[at * words + (n >>> 5)]! >>> (n & 31)) & 1) === 1;
+  return {
+    has: (at, reg) => numbers.has(reg) && test(at, numbers.get(reg)!),
+    at: (at) => regs.filter((_, n) => test(at, n)).sort((a, b) => a - b),
+  };
 }
 
 /** Removes unreachable code, jumps to jumps, and results that nobody reads. */
 export function tidy(code: readonly Instr[]): readonly Instr[] {
-  let current = code;
+  let current = shorten(code);
   for (;;) {
-    const next = compact(threadJumps(dropDead(current)));
-    if (next.length === current.length) return next;
-    current = next;
+    const live = liveness(current);
+    const dead = (i: Instr, at: number) => i.op === "let" && !live.has(at + 1, i.reg);
+    if (!current.some(dead)) return current;
+    current = shorten(current.map((i, at) => (dead(i, at) ? idle(i, at) : i)));
   }
 }
 
@@ -190,13 +220,49 @@ function holdsStep(code: readonly Instr[], i: Instr & { op: "jump" }): boolean {
   return i.first === true && code[finalTarget(code, i.to)]!.joined;
 }
 
-function dropDead(code: readonly Instr[]): readonly Instr[] {
-  const live = liveness(code);
-  return code.map((i, at): Instr => {
-    if (i.op !== "let") return i;
-    const next = live[at + 1];
-    return next?.has(i.reg) ? i : idle(i, at);
+/** Removes unreachable code and jumps to jumps. */
+export function shorten(code: readonly Instr[]): readonly Instr[] {
+  const direct = threadJumps(code);
+  const reached = new Uint8Array(direct.length);
+  const work = [0];
+  reached[0] = 1;
+  for (let at = work.pop(); at !== undefined; at = work.pop()) {
+    for (const next of successors(direct[at]!, at)) {
+      if (reached[next]) continue;
+      reached[next] = 1;
+      work.push(next);
+    }
+  }
+  const moved = new Int32Array(direct.length);
+  const keep: Instr[] = [];
+  for (let at = 0; at < direct.length; at++) {
+    moved[at] = keep.length;
+    const i = direct[at]!;
+    if (!reached[at]) continue;
+    const useless = i.op === "jump" && nextReached(reached, at + 1) === i.to;
+    if (useless && !holdsStep(direct, i)) continue;
+    keep.push(i);
+  }
+  return keep.map((i): Instr => {
+    switch (i.op) {
+      case "jump":
+      case "branch":
+      case "each":
+      case "next":
+        return { ...i, to: moved[i.to]! };
+      case "either":
+        return { ...i, to: i.to.map((t) => moved[t]!) };
+      default:
+        return i;
+    }
   });
+}
+
+/** The first reachable instruction from an index on. */
+function nextReached(reached: Uint8Array, from: number): number {
+  let at = from;
+  while (at < reached.length && !reached[at]) at++;
+  return at;
 }
 
 function finalTarget(code: readonly Instr[], to: number): number {
@@ -215,55 +281,14 @@ function threadJumps(code: readonly Instr[]): readonly Instr[] {
       case "jump":
       case "branch":
       case "each":
-      case "next":
-        return { ...i, to: finalTarget(code, i.to) };
+      case "next": {
+        const to = finalTarget(code, i.to);
+        return to === i.to ? i : { ...i, to };
+      }
       case "either":
         return { ...i, to: i.to.map((t) => finalTarget(code, t)) };
       default:
         return i;
     }
   });
-}
-
-function compact(code: readonly Instr[]): readonly Instr[] {
-  const reached = new Set<number>([0]);
-  const work = [0];
-  for (let at = work.pop(); at !== undefined; at = work.pop()) {
-    for (const next of successors(code[at]!, at)) {
-      if (reached.has(next)) continue;
-      reached.add(next);
-      work.push(next);
-    }
-  }
-  const keep: number[] = [];
-  const moved = new Map<number, number>();
-  for (let at = 0; at < code.length; at++) {
-    moved.set(at, keep.length);
-    const i = code[at]!;
-    const useless =
-      i.op === "jump" && nextKept(code, reached, at + 1) === i.to && !holdsStep(code, i);
-    if (reached.has(at) && !useless) keep.push(at);
-  }
-  const to = (t: number): number => moved.get(t)!;
-  return keep.map((at): Instr => {
-    const i = code[at]!;
-    switch (i.op) {
-      case "jump":
-      case "branch":
-      case "each":
-      case "next":
-        return { ...i, to: to(i.to) };
-      case "either":
-        return { ...i, to: i.to.map(to) };
-      default:
-        return i;
-    }
-  });
-}
-
-/** The first reachable instruction from `at` on. */
-function nextKept(code: readonly Instr[], reached: ReadonlySet<number>, from: number): number {
-  let at = from;
-  while (at < code.length && !reached.has(at)) at++;
-  return at;
 }

@@ -13,6 +13,8 @@ export interface Scope {
   knob(name: string): string;
   /** Value of a field element that nothing writes, if it is such a one. */
   constantField(field: FieldDecl, index: readonly number[]): number | undefined;
+  /** The value that every element of a field has for ever, if there is one. */
+  uniformField?(field: FieldDecl): number | undefined;
   /** Key combinations of a pending set that can hold an entry that matters. */
   live?(set: { readonly name: string }): boolean;
 }
@@ -45,6 +47,8 @@ export function fold(node: Node, env: Env, scope: Scope): Node {
       return constant(value, node.sort);
     }
     case "read": {
+      const uniform = scope.uniformField?.(node.field);
+      if (uniform !== undefined) return constant(uniform, node.sort);
       const index = node.index.map((i) => fold(i, env, scope));
       if (index.every((i) => i.k === "const")) {
         const value = scope.constantField(
@@ -60,6 +64,7 @@ export function fold(node: Node, env: Env, scope: Scope): Node {
     case "with":
       return foldWith(node, env, scope);
     case "op":
+      if (node.op === "and" || node.op === "or") return foldJunction(node, env, scope);
       return foldOp(
         node,
         node.args.map((a) => fold(a, env, scope)),
@@ -96,6 +101,15 @@ function foldWith(node: Node & { k: "with" }, env: Env, scope: Scope): Node {
     return constant(value, node.sort);
   }
   return { ...node, arg, set };
+}
+
+/** Folds from the left and stops where the result is known: the rest is never asked for. */
+function foldJunction(node: Node & { k: "op" }, env: Env, scope: Scope): Node {
+  const unit = node.op === "and" ? 1 : 0;
+  const a = fold(node.args[0]!, env, scope);
+  if (a.k === "const" && (a.value ? 1 : 0) !== unit) return a;
+  const b = fold(node.args[1]!, env, scope);
+  return foldAnd(a, b, unit) ?? { ...node, args: [a, b] };
 }
 
 /** Same value by construction: constants, registers, ranges of such. */

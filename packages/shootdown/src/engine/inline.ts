@@ -356,7 +356,8 @@ class Flattener {
     const size = sizeOf(s.sort, this.context.scope.domain);
     const constant = (value: number): Node => ({ k: "const", value, sort: s.sort });
     if (size > UNROLL_MAX) {
-      const all: Node = { k: "op", op: "range", args: [constant(0), constant(size)], sort: s.sort };
+      const sort: AnySort = { name: `all ${s.sort.name}`, kind: "range", element: s.sort };
+      const all: Node = { k: "op", op: "range", args: [constant(0), constant(size)], sort };
       return this.each(s.name, s.sort, all, undefined, s.body);
     }
     for (let value = 0; value < size; value++) {

@@ -113,7 +113,7 @@ function threadLayout(thread: Thread, domain: Domain, space: Allocator): ThreadL
     return points.push(at) - 1;
   });
   const pc = space.take(bitsFor(points.length));
-  const kept = points.map((at) => [...live[at]!]);
+  const kept = points.map((at) => live.at(at));
   const places = shareBits(kept, thread, domain, space);
   const used = new Map<number, number>();
   for (const b of [pc, ...places.values()]) {

@@ -287,7 +287,7 @@ test("observers run in the step of their event", () => {
 test("a rule is made once for each of its parameters, unless its guard is never true", () => {
   const drift = rule("drift", {
     forall: { p: page, c: core },
-    when: ({ p, c }) => eq(constant(page, 1), p),
+    when: ({ p }) => eq(constant(page, 1), p),
     body: ({ p }) => [s.set(memory(p), num(1))],
     source,
   });

@@ -11,7 +11,7 @@ import type { CellDecl, Definition, PendingDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { idle, operands, tidy, visitNode } from "./flow.ts";
+import { idle, operands, shorten, tidy, visitNode } from "./flow.ts";
 import type { Env, Scope } from "./fold.ts";
 import { fold } from "./fold.ts";
 import type { InlineContext } from "./inline.ts";
@@ -83,6 +83,7 @@ class Lowering {
   private readonly initial = new Map<string, number>();
   private readonly definitions: ReadonlyMap<string, Definition>;
   private readonly context: InlineContext;
+  private readonly uniforms = new Map<string, { readonly value: number | undefined }>();
   private registers = 0;
   /** Cell instances that something looks up: text of the key -> instance. */
   private readonly used = new Map<string, CellInstance>();
@@ -114,6 +115,21 @@ class Lowering {
     };
   }
 
+  /** Fields that nothing writes and whose elements all begin alike. */
+  private uniform(field: FieldDecl): number | undefined {
+    if (this.keepAll || this.written.has(field.name)) return undefined;
+    let known = this.uniforms.get(field.name);
+    if (known === undefined) {
+      const size = field.index.reduce((n, s) => n * sizeOf(s, this.system.domain), 1);
+      const given = this.system.initial.filter((i) => i.field.name === field.name);
+      const values = new Set(given.map((i) => i.value));
+      if (given.length < size) values.add(field.initial);
+      known = { value: values.size === 1 ? [...values][0] : undefined };
+      this.uniforms.set(field.name, known);
+    }
+    return known.value;
+  }
+
   private scope(): Scope {
     const { domain, knobs } = this.system;
     return {
@@ -124,6 +140,7 @@ class Lowering {
         if (value === undefined) throw new Error(`knob ${name} has no value`);
         return value;
       },
+      uniformField: (field) => this.uniform(field),
       constantField: (field, index) => {
         if (this.keepAll || this.written.has(field.name)) return undefined;
         return this.initial.get(keyText(field.name, index)) ?? field.initial;
@@ -154,7 +171,7 @@ class Lowering {
     locals: Readonly<Record<string, AnySort>>,
   ): Code {
     const code = inline(this.context, name, body, env, locals);
-    return { instrs: tidy(code.instrs), registers: code.registers };
+    return { instrs: shorten(code.instrs), registers: code.registers };
   }
 
   private ruleInstances(decl: System["machine"]["rules"][number]): RuleInstance[] {
@@ -183,13 +200,14 @@ class Lowering {
 
   /** All key combinations that a pattern may mean. */
   private keys(sorts: readonly AnySort[], pattern: readonly KeyPattern[]): number[][] {
-    const { domain } = this.system;
-    const sizes = sorts.map((s) => sizeOf(s, domain));
-    return combinations(sizes).filter((key) =>
-      key.every((v, i) => {
-        const p = pattern[i]!;
-        return p.k !== "const" || p.value === v;
-      }),
+    const choices = sorts.map((s, i): number[] => {
+      const p = pattern[i]!;
+      if (p.k === "const") return [p.value];
+      return Array.from({ length: sizeOf(s, this.system.domain) }, (_, v) => v);
+    });
+    return choices.reduce<number[][]>(
+      (done, values) => done.flatMap((d) => values.map((v) => [...d, v])),
+      [[]],
     );
   }
 
@@ -281,9 +299,18 @@ class Lowering {
       if (i.op === "branch") return { ...i, cond: cut(i.cond) };
       if (i.op !== "await") return i;
       const cond = cut(i.cond);
-      return isTrue(cond) ? skip : { ...i, cond };
+      return isTrue(cond) ? idle(i, at) : { ...i, cond };
     });
-    return { ...code, instrs: tidy(instrs) };
+    return { ...code, instrs };
+  }
+
+  /** Whether an instruction can matter: not a store that nobody reads, nor to a cell left out. */
+  private noticed(i: Instr, read: ReadonlyMap<string, FieldDecl>): boolean {
+    if (i.op === "store") return read.has(i.field.name);
+    if (i.op !== "clear" && i.op !== "insert") return true;
+    return this.keys(Object.values(i.cell.keys), i.index).some((key) =>
+      this.used.has(keyText(i.cell.name, key)),
+    );
   }
 
   private cellGroups(): CellGroup[] {
@@ -327,7 +354,7 @@ class Lowering {
       ...code,
       instrs: tidy(
         code.instrs.map((i, at): Instr => {
-          if (i.op !== "store" || read.has(i.field.name)) return i;
+          if (this.noticed(i, read)) return i;
           return idle(i, at);
         }),
       ),

@@ -4,11 +4,11 @@
 // Keys of cells and sets and parameters of rules are registers of one piece of code. What no thread
 // of now can notice is kept, because threads may come later.
 
-import type { Node } from "../ir/expr.ts";
+import type { FieldDecl, Node } from "../ir/expr.ts";
 import type { CellDecl, PendingDecl, RuleDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { tidy } from "./flow.ts";
+import { operands, tidy, visitNode } from "./flow.ts";
 import { fold } from "./fold.ts";
 import type { InlineContext } from "./inline.ts";
 import { inline } from "./inline.ts";
@@ -36,14 +36,15 @@ export interface RoutineSpec extends ThreadSpec {
 export function lowerOpen(system: System): OpenProgram {
   const { machine, domain, initial, entries, observers } = system;
   const context = contextOf(system);
+  const threads = system.threads.map((t) => lowerWith(context, { ...t, parameters: {} }).thread);
+  const rules = machine.rules.map((r) => ruleOf(r, context));
+  const cells = machine.cells.map((c) => cellOf(c, context));
+  const pending = machine.pending.map((p) => pendingOf(p, context));
+  const { fields } = context;
   return {
-    domain,
-    initial,
-    entries,
-    threads: system.threads.map((t) => lowerWith(context, { ...t, parameters: {} }).thread),
-    rules: machine.rules.map((r) => ruleOf(r, context)),
-    cells: machine.cells.map((c) => cellOf(c, context)),
-    pending: machine.pending.map((p) => pendingOf(p, context)),
+    ...{ domain, initial, entries, threads },
+    fields: [...fields.values()],
+    ...{ rules, cells, pending },
     observers: observers.map((o) => o.name),
   };
 }
@@ -53,10 +54,16 @@ export function lowerRoutine(system: System, spec: RoutineSpec): Routine {
   return lowerWith(contextOf(system), spec);
 }
 
-function contextOf(system: System): InlineContext {
+/** What inlining needs, and the fields that the code so far has named. */
+interface OpenContext extends InlineContext {
+  readonly fields: Map<string, FieldDecl>;
+}
+
+function contextOf(system: System): OpenContext {
   const { machine, kernel, domain, knobs, observers } = system;
   let registers = 0;
   return {
+    fields: new Map(system.initial.map((i) => [i.field.name, i.field])),
     kernel,
     definitions: new Map(machine.definitions.map((d) => [d.name, d])),
     observers,
@@ -93,21 +100,30 @@ function bind(context: InlineContext, sorts: Sorts): Bound {
 }
 
 function codeOf(
-  context: InlineContext,
+  context: OpenContext,
   name: string,
   body: readonly Stmt[],
   bound: Bound,
   locals: Sorts,
 ): KeyedCode {
   const code = inline(context, name, body, bound.env, locals);
+  const instrs = tidy(code.instrs);
+  for (const i of instrs) {
+    if ("field" in i) context.fields.set(i.field.name, i.field);
+    for (const node of operands(i)) visitNode(node, (n) => noteField(n, context));
+  }
   return {
-    instrs: tidy(code.instrs),
+    instrs,
     registers: new Map([...bound.registers, ...code.registers]),
     given: bound.numbers,
   };
 }
 
-function lowerWith(context: InlineContext, spec: RoutineSpec): Routine {
+function noteField(n: Node, context: OpenContext): void {
+  if (n.k === "read") context.fields.set(n.field.name, n.field);
+}
+
+function lowerWith(context: OpenContext, spec: RoutineSpec): Routine {
   const bound = bind(context, spec.parameters);
   const code = codeOf(context, spec.name, spec.body, bound, spec.locals);
   const names = Object.keys(spec.parameters);
@@ -126,14 +142,14 @@ function listedArgs(sorts: Sorts, domain: Domain): number[][] | undefined {
   );
 }
 
-function ruleOf(decl: RuleDecl, context: InlineContext): OpenRule {
+function ruleOf(decl: RuleDecl, context: OpenContext): OpenRule {
   const guard: Stmt = { k: "await", cond: decl.when.node };
   const body: Stmt[] = [{ k: "atomic", body: [guard, ...decl.body()] }];
   const code = codeOf(context, decl.name, body, bind(context, decl.params), decl.locals);
   return { decl, listed: listedArgs(decl.params, context.scope.domain), at: () => code };
 }
 
-function cellOf(decl: CellDecl, context: InlineContext): OpenCell {
+function cellOf(decl: CellDecl, context: OpenContext): OpenCell {
   const fill =
     decl.fill &&
     codeOf(context, decl.name, decl.fill(), bind(context, decl.keys), decl.locals);
@@ -146,7 +162,7 @@ function cellOf(decl: CellDecl, context: InlineContext): OpenCell {
   return { decl, admits, listed: undefined, exists: () => true, fill: () => fill };
 }
 
-function pendingOf(decl: PendingDecl, context: InlineContext): OpenPending {
+function pendingOf(decl: PendingDecl, context: OpenContext): OpenPending {
   const { domain } = context.scope;
   const capacity = domain.limits[decl.capacity];
   if (capacity === undefined) throw new Error(`the domain has no limit ${decl.capacity}`);
@@ -159,6 +175,7 @@ function pendingOf(decl: PendingDecl, context: InlineContext): OpenPending {
   };
   const code = codeOf(context, decl.name, decl.effect(), bound, decl.locals);
   const ready = decl.ready && fold(decl.ready.node, bound.env, context.scope);
+  if (ready) visitNode(ready, (n) => noteField(n, context));
   const effect: EffectCode = { ...code, entry: fields.numbers, ready };
   return { decl, capacity, at: () => effect };
 }

@@ -4,7 +4,7 @@
 // The same code serves every key of a cell or set, with the keys in registers, because a domain of
 // 2^36 pages has no list of instances. A program with instances is taken as well.
 
-import type { Node } from "../ir/expr.ts";
+import type { FieldDecl, Node } from "../ir/expr.ts";
 import type { CellDecl, PendingDecl, RuleDecl } from "../ir/machine.ts";
 import type { Code, Domain, Initial, InitialEntry, Program, Thread } from "./program.ts";
 
@@ -44,6 +44,8 @@ export interface OpenPending {
 
 export interface OpenProgram {
   readonly domain: Domain;
+  /** Fields that it names; a thread that comes later may bring more. */
+  readonly fields: readonly FieldDecl[];
   readonly initial: readonly Initial[];
   readonly entries: readonly InitialEntry[];
   readonly threads: readonly Thread[];
@@ -86,6 +88,6 @@ export function fromInstances(program: Program): OpenProgram {
     const codes = new Map(list.map((p) => [p.key.join(), withoutKeys(p)]));
     return { decl, capacity: list[0]!.capacity, at: (key) => codes.get(key.join()) };
   });
-  const { domain, initial, entries, threads, observers } = program;
-  return { domain, initial, entries, threads, rules, cells, pending, observers };
+  const { domain, fields, initial, entries, threads, observers } = program;
+  return { domain, fields, initial, entries, threads, rules, cells, pending, observers };
 }

@@ -82,6 +82,7 @@ export class OpenMachine {
     this.fields = new OpenFields(this.program.domain, options, this.journal);
     this.pendings = new OpenPendings(this.program.pending, this.journal);
     this.cells = new OpenCells(this);
+    for (const decl of this.program.fields) this.fields.of(decl);
     for (const { field, index, value } of this.program.initial) {
       this.store(field).write(index, fromPacked(value, field.value, this.program.domain));
     }

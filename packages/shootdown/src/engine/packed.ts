@@ -147,8 +147,8 @@ export class PackedMachine {
   load(states: Int32Array, offset: number): void {
     for (let i = 0; i < this.words; i++) this.state[i] = states[offset + i]!;
     this.cells.clean();
-    this.picks.length = 0;
-    this.choices.length = 0;
+    if (this.picks.length > 0) this.picks.length = 0;
+    if (this.choices.length > 0) this.choices.length = 0;
   }
 
   /** One of `count` alternatives: the script's, or the next to try. */

@@ -17,6 +17,9 @@ const infix: Readonly<Record<string, string>> = {
   mul: "*",
 };
 
+/** How registers are called: by number, or in the order in which a program mentions them. */
+let registerName = (reg: number): string => `r${reg}`;
+
 /** An expression as text; equal texts mean equal expressions. */
 export function nodeText(n: Node | KeyPattern): string {
   switch (n.k) {
@@ -30,7 +33,7 @@ export function nodeText(n: Node | KeyPattern): string {
     case "local":
       return n.name;
     case "reg":
-      return `r${n.reg}`;
+      return registerName(n.reg);
     case "knob":
       return `${n.knob}=${n.is}`;
     case "limit":
@@ -63,31 +66,31 @@ export function instrText(i: Instr): string {
   const joined = i.joined ? "+ " : i.first ? "^ " : "";
   switch (i.op) {
     case "let":
-      return `${joined}r${i.reg} := ${nodeText(i.value)}`;
+      return `${joined}${registerName(i.reg)} := ${nodeText(i.value)}`;
     case "store":
       return `${joined}${at(i.field.name, i.index)} := ${nodeText(i.value)}`;
     case "xchg":
-      return `${joined}r${i.reg} := xchg ${at(i.field.name, i.index)} ${nodeText(i.value)}`;
+      return `${joined}${registerName(i.reg)} := xchg ${at(i.field.name, i.index)} ${nodeText(i.value)}`;
     case "cas":
-      return `${joined}r${i.reg} := cas ${at(i.field.name, i.index)} ${nodeText(i.expect)} ${nodeText(i.value)}`;
+      return `${joined}${registerName(i.reg)} := cas ${at(i.field.name, i.index)} ${nodeText(i.expect)} ${nodeText(i.value)}`;
     case "branch":
       return `${joined}unless ${nodeText(i.cond)} goto ${i.to}`;
     case "jump":
       return `${joined}goto ${i.to}`;
     case "each":
-      return `${joined}each r${i.reg} in ${nodeText(i.over)} else ${i.to}`;
+      return `${joined}each ${registerName(i.reg)} in ${nodeText(i.over)} else ${i.to}`;
     case "next":
-      return `${joined}next r${i.reg} + ${nodeText(i.stride)} goto ${i.to}`;
+      return `${joined}next ${registerName(i.reg)} + ${nodeText(i.stride)} goto ${i.to}`;
     case "await":
       return `${joined}await ${nodeText(i.cond)}`;
     case "retry":
       return `${joined}retry ${nodeText(i.permitted)}`;
     case "choose":
-      return `${joined}r${i.reg} := choose ${i.sort.name}${i.where ? ` where ${nodeText(i.where)}` : ""}`;
+      return `${joined}${registerName(i.reg)} := choose ${i.sort.name}${i.where ? ` where ${nodeText(i.where)}` : ""}`;
     case "either":
       return `${joined}either ${i.to.join()}`;
     case "lookup":
-      return `${joined}r${i.reg} := ${i.walks ? "lookup" : "pick"} ${at(i.cell.name, i.index)}`;
+      return `${joined}${registerName(i.reg)} := ${i.walks ? "lookup" : "pick"} ${at(i.cell.name, i.index)}`;
     case "insert":
       return `${joined}insert ${at(i.cell.name, i.index)} ${nodeText(i.value)}`;
     case "clear":
@@ -101,7 +104,7 @@ export function instrText(i: Instr): string {
     case "violate":
       return `${joined}violate ${i.observer}`;
     case "grow":
-      return `${joined}grow r${i.reg} ${nodeText(i.by)}`;
+      return `${joined}grow ${registerName(i.reg)} ${nodeText(i.by)}`;
     case "halt":
       return `${joined}halt`;
   }
@@ -109,29 +112,39 @@ export function instrText(i: Instr): string {
 
 /** Code as numbered lines. */
 export const codeText = (code: Code): string =>
-  code.instrs.map((i, n) => `${String(n).padStart(4)}  ${instrText(i)}`).join("\n");
+  code.instrs.map((i, n) => `${n}  ${instrText(i)}`).join("\n");
 
-/** All of a program as text, registers renumbered by appearance so that equal programs agree. */
+/** All of a program as text, registers named by appearance so that equal programs agree. */
 export function programText(p: Omit<Program, "hash">): string {
-  const parts: string[] = [JSON.stringify([p.domain.sizes, p.domain.limits])];
+  const byNumber = registerName;
+  const numbers = new Map<number, string>();
+  registerName = (reg) => {
+    let name = numbers.get(reg);
+    if (name === undefined) numbers.set(reg, (name = `r${numbers.size}`));
+    return name;
+  };
+  try {
+    return parts(p).join("\n");
+  } finally {
+    registerName = byNumber;
+  }
+}
+
+function parts(p: Omit<Program, "hash">): string[] {
+  const text: string[] = [JSON.stringify([p.domain.sizes, p.domain.limits])];
   const init = p.initial.map((i) => `${i.field.name}[${i.index.join()}]=${i.value}`);
-  parts.push(init.sort().join(";"));
-  parts.push(p.entries.map((e) => `${e.cell.name}[${e.index.join()}]=${e.value}`).join(";"));
-  for (const t of p.threads) parts.push(t.name, codeText(t));
-  for (const r of p.rules) parts.push(`${r.decl.name}(${r.args.join()})`, codeText(r));
+  text.push(init.sort().join(";"));
+  text.push(p.entries.map((e) => `${e.cell.name}[${e.index.join()}]=${e.value}`).join(";"));
+  for (const t of p.threads) text.push(t.name, codeText(t));
+  for (const r of p.rules) text.push(`${r.decl.name}(${r.args.join()})`, codeText(r));
   for (const q of p.pending) {
-    parts.push(`${q.decl.name}[${q.key.join()}]x${q.capacity} ${q.entry.join()}`);
-    parts.push(q.ready ? nodeText(q.ready) : "", JSON.stringify(q.decl.order), codeText(q));
+    text.push(`${q.decl.name}[${q.key.join()}]x${q.capacity} ${q.entry.map(registerName).join()}`);
+    text.push(q.ready ? nodeText(q.ready) : "", JSON.stringify(q.decl.order), codeText(q));
   }
   for (const g of p.cells) {
-    parts.push(`${g.decl.name} ${g.decl.evicts} ${g.decl.ways}`);
-    parts.push(g.admits ? `${g.admits.reg} ${nodeText(g.admits.cond)}` : "");
-    for (const c of g.instances) parts.push(c.key.join(), c.fill ? codeText(c.fill) : "");
+    text.push(`${g.decl.name} ${g.decl.evicts} ${g.decl.ways}`);
+    text.push(g.admits ? `${registerName(g.admits.reg)} ${nodeText(g.admits.cond)}` : "");
+    for (const c of g.instances) text.push(c.key.join(), c.fill ? codeText(c.fill) : "");
   }
-  const numbers = new Map<string, string>();
-  return parts.join("\n").replace(/\br\d+\b/g, (r) => {
-    let n = numbers.get(r);
-    if (n === undefined) numbers.set(r, (n = `r${numbers.size}`));
-    return n;
-  });
+  return text;
 }

@@ -12,6 +12,8 @@ const VERBS: ReadonlyMap<string, Signature> = new Map<string, Signature>([
   ["mprotect", { params: ["pages", ["read-only", "read-write"]], by: "user" }],
   ["fork", { params: [], by: "user" }],
   ["exit", { params: [], by: "user" }],
+  ["signal", { params: ["signal"] }],
+  ["await", { params: ["awaited"] }],
 ]);
 
 const PROPERTIES: ReadonlyMap<string, Signature> = new Map<string, Signature>([

@@ -2,7 +2,7 @@
 // Elaboration: a parsed scenario, a machine and a kernel become a system that can be lowered.
 
 import type { PackedMachine } from "../engine/packed.ts";
-import type { System } from "../engine/program.ts";
+import type { Initial, System } from "../engine/program.ts";
 import { MACHINE } from "../hardware/machines.ts";
 import { smmu_tlb } from "../hardware/smmuv3/tlb.ts";
 import type { Kernel } from "../ir/kernel.ts";
@@ -30,8 +30,8 @@ export function elaborate(
   world: World,
   kernel: Kernel,
   knobs: Readonly<Record<string, string>>,
+  initial: readonly Initial[] = boot(world, kernel, knobs),
 ): System {
-  const initial = boot(world, kernel, knobs);
   const at = (name: string, index: number) =>
     initial.findLast((i) => i.field.name === name && i.index[0] === index)?.value ?? 0;
   const entries = world.devices.flatMap((d) =>

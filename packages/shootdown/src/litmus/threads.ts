@@ -2,26 +2,33 @@
 // What the statements of a scenario do: each calls a routine of the kernel or of hardware.
 
 import type { ThreadSpec } from "../engine/program.ts";
-import { constant } from "../ir/expr.ts";
+import { constant, TRUE } from "../ir/expr.ts";
 import type { Expr } from "../ir/expr.ts";
 import { bool } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { call, loop } from "../ir/stmt.ts";
+import { await_, call, loop, set } from "../ir/stmt.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
+import { signal } from "../vocabulary/state.ts";
 import type { Body, Scenario, Statement, VerbStatement } from "./ast.ts";
 import type { World } from "./world.ts";
 
 /** The programs of a scenario, CPUs first, in the order of the file. */
 export function threadsOf(scenario: Scenario, world: World): ThreadSpec[] {
+  const signals = signalsOf(scenario);
   const bodies = [...scenario.bodies].sort(
     (a, b) => agentNumber(a.agent.text, world) - agentNumber(b.agent.text, world),
   );
   return bodies.map((b) => {
-    const run = runner(b, world);
+    const own = runner(b, world);
+    const run: Runner = (s) => {
+      const of = signal(constant(t.signal, Math.max(0, signals.indexOf(signalName(s)))));
+      if (s.verb.text === "signal") return set(of, TRUE);
+      return s.verb.text === "await" ? await_(of) : own(s);
+    };
     return { name: b.agent.text, locals: {}, body: block(b.statements, run) };
   });
 }
@@ -31,6 +38,26 @@ function agentNumber(name: string, world: World): number {
 }
 
 type Runner = (s: VerbStatement) => Stmt;
+
+/** The names of a scenario's signals, in order of appearance. */
+export function signalsOf(scenario: Scenario): string[] {
+  const names = new Set<string>();
+  const visit = (statements: readonly Statement[]): void => {
+    for (const s of statements) {
+      if (s.kind === "loop") visit(s.body);
+      else if (s.kind === "verb" && (s.verb.text === "signal" || s.verb.text === "await")) {
+        names.add(signalName(s));
+      }
+    }
+  };
+  for (const b of scenario.bodies) visit(b.statements);
+  return [...names];
+}
+
+function signalName(s: VerbStatement): string {
+  const arg = s.args[0];
+  return arg?.kind === "name" ? arg.name.text : "";
+}
 
 function block(statements: readonly Statement[], run: Runner): Stmt[] {
   return statements.map((s) => {

@@ -24,6 +24,7 @@ import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabul
 import type { Scenario } from "./ast.ts";
 import type { InitialPlace } from "./places.ts";
 import { placesOf } from "./places.ts";
+import { signalsOf } from "./threads.ts";
 
 /** TLBIs of one PE that one target may owe; a PE waits for room beyond it. */
 const TLBI_OUTSTANDING = 2;
@@ -101,6 +102,7 @@ export function worldOf(scenario: Scenario): World {
       pasid: mms.length,
       dev: Math.max(1, devices.length),
       agent: cpuBodies.length + devices.length,
+      signal: Math.max(1, signalsOf(scenario).length),
       int: REFERENCES,
     },
     names: {

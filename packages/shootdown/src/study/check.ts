@@ -9,12 +9,13 @@ import { TooManyValues } from "../engine/cells.ts";
 import { lower } from "../engine/lower.ts";
 import type { Semantics } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
-import type { Program } from "../engine/program.ts";
+import type { Initial, Program } from "../engine/program.ts";
 import type { Limits, Outcome, Progress } from "../explore/search.ts";
 import { search } from "../explore/search.ts";
 import { KNOBS, PARTS } from "../hardware/machines.ts";
-import type { Overlay } from "../ir/kernel.ts";
+import type { Kernel, Overlay } from "../ir/kernel.ts";
 import type { Scenario } from "../litmus/ast.ts";
+import { boot } from "../litmus/boot.ts";
 import type { Condition } from "../litmus/elaborate.ts";
 import { conditionOf, elaborate } from "../litmus/elaborate.ts";
 import type { World } from "../litmus/world.ts";
@@ -58,6 +59,7 @@ export class Checker {
   readonly scenario: Scenario;
   readonly world: World;
   readonly condition: Condition;
+  private readonly boots = new WeakMap<Kernel, Map<string, readonly Initial[]>>();
   private readonly outcomes = new Map<string, { program: Program; outcome: Outcome }>();
 
   constructor(scenario: Scenario) {
@@ -101,25 +103,26 @@ export class Checker {
 
   /** One run for every choice of the knobs that are not set and that the program asks for. */
   private variants(configuration: Configuration, options: CheckOptions): Variant[] {
-    const open: Record<string, string>[] = [{}];
     const done: Variant[] = [];
     const seen = new Set<string>();
-    for (let chosen = open.pop(); chosen !== undefined; chosen = open.pop()) {
+    const visit = (chosen: Readonly<Record<string, string>>, known: Program | undefined): void => {
       const knobs = { ...defaults(), ...configuration.knobs, ...chosen };
-      const program = this.program(configuration, knobs, options);
-      const free = program.knobs.filter((k) => !(k in configuration.knobs) && !(k in chosen));
-      const [next] = free;
+      const program = known ?? this.program(configuration, knobs, options);
+      const next = program.knobs.find((k) => !(k in configuration.knobs) && !(k in chosen));
       if (next !== undefined) {
-        const { values } = KNOBS.find((k) => k.name === next)!;
-        open.push(...[...values].reverse().map((v) => ({ ...chosen, [next]: v })));
-        continue;
+        const [first, second] = KNOBS.find((k) => k.name === next)!.values;
+        // The first value is the default, with which this program was made.
+        visit({ ...chosen, [next]: first }, program);
+        visit({ ...chosen, [next]: second }, undefined);
+        return;
       }
-      const said = { ...configuration.knobs, ...chosen };
-      const outcome = this.outcome(program, options);
       // Two choices that give one program are one variant.
-      if (!seen.has(program.hash)) done.push({ knobs: said, program, outcome });
+      if (seen.has(program.hash)) return;
       seen.add(program.hash);
-    }
+      const said = { ...configuration.knobs, ...chosen };
+      done.push({ knobs: said, program, outcome: this.outcome(program, options) });
+    };
+    visit({}, undefined);
     return done;
   }
 
@@ -129,7 +132,17 @@ export class Checker {
     options: CheckOptions,
   ): Program {
     const kernel = options.overlay ? options.overlay(configuration.kernel) : configuration.kernel;
-    return lower(elaborate(this.scenario, this.world, kernel, knobs));
+    return lower(elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs)));
+  }
+
+  /** What the kernel's set-up leaves; it depends on the kernel and on whether devices have ATS. */
+  private booted(kernel: Kernel, knobs: Readonly<Record<string, string>>): readonly Initial[] {
+    const key = `ats=${knobs["ats"]}`;
+    let known = this.boots.get(kernel);
+    if (!known) this.boots.set(kernel, (known = new Map()));
+    let initial = known.get(key);
+    if (!initial) known.set(key, (initial = boot(this.world, kernel, knobs)));
+    return initial;
   }
 
   private outcome(program: Program, options: CheckOptions): Outcome {

@@ -4,7 +4,7 @@ import { CONT_PAGES, PMD_PAGES } from "./descriptor.ts";
 import type { Desk } from "./desk.ts";
 import type { NotifierPages, NotifierRange } from "./importers/trace-record.ts";
 import { PAGE_LIMIT } from "./importers/word64.ts";
-import type { Doubt, Obligation, Span } from "./obligation.ts";
+import type { Doubt, Span } from "./obligation.ts";
 import type { Space } from "./space.ts";
 import { WHY } from "./tally.ts";
 import { type Call, nest, type OpenRange, type Task } from "./task.ts";
@@ -33,9 +33,22 @@ export class Calls {
     const { start, end } = record;
     const asked = this.#asked(task, space, { start, end });
     const met = space.window.invalidate(start, end, task.pid, undefined);
-    const call: Call = { mm: space.mm, start, end, at: record.at, stray: !met };
+    const call: Call = { mm: space.mm, start, end, at: record.at };
     task.called(call);
-    if (isExcess(call, asked)) this.#desk.tally.excess(call, asked);
+    if (!met) this.#astray(task, space);
+    if (this.#reasonsRecorded(task, call) && isExcess(call, asked)) {
+      this.#desk.tally.excess(call, asked);
+    }
+  }
+
+  /** A call that met nothing: what the function that makes it is for is short of its call. */
+  #astray(task: Task, space: Space): void {
+    const entry = task.entries[task.entries.length - 1]?.change;
+    if (entry?.spec.mm === space.mm) entry.astray = true;
+    if (task.finishing === undefined) return;
+    for (const change of task.open) {
+      if (change.spec.until === task.finishing) change.astray = true;
+    }
   }
 
   /** Entry of invalidate_range_start. */
@@ -113,22 +126,21 @@ export class Calls {
     this.#desk.tally.unpaired(range, `no mn_invalidate_range_end for it before ${why}`);
   }
 
-  /** The changes whose deadline was the end that did not come: that is what is wrong, not they. */
+  /** Forgets a range; what its end would have settled is not wrong once more. */
   #leave(task: Task, range: OpenRange): void {
     const space = this.#desk.spaces.get(range.mm);
     if (space !== undefined) {
       space.active--;
       space.forget(range.start, range.end);
     }
-    const due = task.open.filter((change) => change.spec.until === range);
-    for (const change of due) this.#settleUnended(task, change);
-  }
-
-  #settleUnended(task: Task, change: Obligation): void {
-    // Only a kernel whose range_end invalidates can have meant the missing call to be the one.
-    if (this.#desk.contract.range_end_invalidates === false) {
-      this.#desk.ledger.closeOne(task, change, undefined);
-    } else this.#desk.ledger.drop(task, change);
+    // Where range_end invalidates, the one that is missing is what these changes wait for.
+    const by_end = this.#desk.contract.range_end_invalidates !== false;
+    for (const change of [...task.open]) {
+      const { mm, until } = change.spec;
+      const inside = mm === range.mm && range.start <= change.start && change.end <= range.end;
+      if (by_end && inside) this.#desk.ledger.drop(task, change);
+      else if (until === range) this.#desk.ledger.closeOne(task, change, undefined);
+    }
   }
 
   #unopened(task: Task, record: NotifierRange): void {
@@ -153,6 +165,16 @@ export class Calls {
       if (mayBeOnlyEnd(task, range, what)) return "only_end";
     }
     return invalidates === undefined ? "contract" : undefined;
+  }
+
+  /**
+   * Whether the recording says what a call is for. It does not where the operation's mm is not
+   * recorded, and within a batch, whose range is known only at its end; but no batch is the whole.
+   */
+  #reasonsRecorded(task: Task, call: Call): boolean {
+    const { context } = task;
+    if (context !== undefined && context.mm === undefined) return false;
+    return isWhole(call) || task.finishing !== undefined || task.gatherOf(call.mm) === undefined;
   }
 
   /** What the call is for: the hull of the changes it meets and of the task's operations. */
@@ -199,10 +221,13 @@ class Hull {
   }
 }
 
+/** (0, -1UL), the whole address space. */
+const isWhole = (call: Span): boolean => call.start === 0 && call.end === PAGE_LIMIT;
+
 /** Wider on both sides or one than all that asks for it; `asked` lies within or overlaps. */
 function isExcess(call: Call, asked: Span | undefined): boolean {
   if (call.start >= call.end) return false;
-  if (asked === undefined) return call.end - call.start >= PAGE_LIMIT / 2;
+  if (asked === undefined) return isWhole(call);
   const holds = call.start <= asked.start && asked.end <= call.end;
   return holds && call.end - call.start > asked.end - asked.start;
 }

@@ -19,7 +19,7 @@ import { type Word64 } from "./importers/word64.ts";
 import type { Obligation, Span, Until } from "./obligation.ts";
 import type { Space } from "./space.ts";
 import { EXEMPT, WHY } from "./tally.ts";
-import { nest, type Task } from "./task.ts";
+import { nest, type OpenRange, type Task } from "./task.ts";
 
 /** Which pages an operation changes: its page, the 2 MiB or 64 KiB around, `nr` pages, or S..E. */
 type Unit = "page" | "pmd" | "cont" | "count" | "range";
@@ -68,6 +68,12 @@ export class Entries {
 
   constructor(desk: Desk) {
     this.#desk = desk;
+  }
+
+  /** ptep_set_access_flags begins: the wrapper that leads there is no change of its own. */
+  unwrap(task: Task): void {
+    const wrapper = task.open.find((change) => change.spec.unsure === WHY.contiguous);
+    if (wrapper !== undefined) this.#desk.ledger.drop(task, wrapper);
   }
 
   /** Entry of a function that changes a leaf entry. */
@@ -130,9 +136,6 @@ export class Entries {
    */
   #setAccessFlags(task: Task, space: Space | undefined, record: EntryChange): void {
     const { old, entry } = record;
-    // A wrapper that leads here is no change of its own.
-    const wrapper = task.open.find((change) => change.spec.unsure === WHY.contiguous);
-    if (wrapper !== undefined) this.#desk.ledger.drop(task, wrapper);
     let change: Obligation | undefined;
     if (space !== undefined && old !== undefined && entry !== undefined && isValid(old)) {
       const now = afterSetAccessFlags(old, entry);
@@ -261,6 +264,7 @@ export class Entries {
       return undefined;
     }
     const copies = range?.context?.what === "wp_page_copy";
+    const until = this.#until(task, space, rule, range);
     const clears = rule.change === "unmap" || record.op === "pmdp_invalidate";
     const level: Level = rule.unit === "pmd" ? "pmd" : "pte";
     return this.#desk.ledger.owe(task, space, {
@@ -270,20 +274,20 @@ export class Entries {
       operation: record.op,
       change: copies ? "frame" : changeBy(rule, splits, clears ? old : undefined, level),
       at: record.at,
-      until: this.#until(task, space, rule, range),
+      until,
       old,
       now: clears ? NONE : undefined,
       changing: record.op === "ptep_clear_flush",
-      early: range === undefined ? undefined : task.callFor(space.mm, pages, range.at.line)?.at,
+      early: range !== undefined && until === range ? task.callFor(space.mm, pages, range.at.line)?.at : undefined,
     });
   }
 
-  #until(task: Task, space: Space, rule: ClearRule, range: object | undefined): Until {
+  #until(task: Task, space: Space, rule: ClearRule, range: OpenRange | undefined): Until {
     if (rule.until === "fork") return "fork";
     if (rule.until === "gather") return task.gatherOf(space.mm) ?? "syscall";
     // Outside a split the kernel up to 6.5 leaves the call to range_end.
     const direct = rule.until === "next" && this.#desk.contract.range_end_invalidates === false;
-    return direct || range === undefined ? "next" : (range as Until);
+    return direct || range === undefined ? "next" : range;
   }
 
   /** Whether the rules for arm64 descriptors apply to the entry; says so if not. */

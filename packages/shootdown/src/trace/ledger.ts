@@ -9,10 +9,10 @@
 import type { Contract } from "./contract.ts";
 import type { FindingClass } from "./finding.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
-import { MAX_HELD, MAX_OPEN, MAX_OVERDUE } from "./limits.ts";
+import { MAX_HELD, MAX_OPEN, MAX_OVERDUE, MAX_PIECES } from "./limits.ts";
 import { Obligation, type ObligationSpec, type Span, type Until } from "./obligation.ts";
 import type { Space, Spaces } from "./space.ts";
-import { type Tally, WHY } from "./tally.ts";
+import { type Tally, type Violation, WHY } from "./tally.ts";
 import type { Overdue, Task } from "./task.ts";
 import { holds } from "./window.ts";
 
@@ -86,13 +86,15 @@ export class Ledger {
     if (task.overdue.length === 0) return;
     const due = task.overdue;
     task.overdue = [];
+    const cases: Case[] = [];
     for (const overdue of due) {
       const { change } = overdue;
       if (change.dissolved) continue;
       const late = this.#space(change)?.window.rest(change).length === 0;
       this.#close(change);
-      this.#decide({ ...overdue, late });
+      cases.push({ ...overdue, late });
     }
+    this.#decide(cases);
   }
 
   /** The mm has no notifier any more: nothing is owed. */
@@ -115,7 +117,7 @@ export class Ledger {
   decideHeld(): void {
     const held = this.#held;
     this.#held = [];
-    for (const one of held) this.#decide(one);
+    this.#decide(held);
   }
 
   /** The end of the recording. */
@@ -149,11 +151,8 @@ export class Ledger {
         change.dissolved = true;
         continue;
       }
-      const from = change.spec.at.line;
-      const stray = task.calls.findLast(
-        (call) => call.stray && call.at.line > from && call.mm === space.mm,
-      );
-      failed.push({ change, rest, doubts: [...change.doubts], deadline, stray });
+      const { touched } = change;
+      failed.push({ change, rest, touched, doubts: [...change.doubts], deadline });
     }
     const named = failed.filter(({ change }) => change.spec.fallback !== true);
     for (const overdue of failed) {
@@ -165,38 +164,86 @@ export class Ledger {
     if (task.overdue.length > MAX_OVERDUE) this.endOperation(task);
   }
 
-  #decide(one: Case): void {
+  /**
+   * The verdicts. What one operation did alike and the same end found not invalidated is one
+   * finding; whatever it did that is unclear is then no second one.
+   */
+  #decide(cases: readonly Case[]): void {
+    const violations = new Map<string, Violation>();
+    const unclear: Case[] = [];
+    for (const one of cases) {
+      const verdict = this.#verdict(one);
+      if (verdict === "conforms") this.#conforms(one.change);
+      else if (verdict === "waits") this.#hold(one);
+      else if (verdict.why !== undefined) unclear.push(one);
+      else gather(violations, one, verdict.found);
+    }
+    const said = new Set([...violations.values()].map(({ first }) => operationOf(first)));
+    for (const one of unclear) {
+      const verdict = this.#verdict(one);
+      if (typeof verdict === "string" || verdict.why === undefined) continue;
+      if (!said.has(operationOf(one))) this.#tally.undecided(verdict.why, one.change.entries);
+    }
+    for (const violation of violations.values()) this.#tally.violates(violation);
+  }
+
+  #hold(one: Case): void {
+    if (this.#held.length < MAX_HELD) {
+      this.#held.push(one);
+      return;
+    }
+    this.#tally.evicted("MAX_HELD");
+    this.#tally.undecided(WHY.unprobed, one.change.entries);
+  }
+
+  #verdict(one: Case): Verdict {
     const { change, rest } = one;
     const { spec } = change;
     const at_end = this.#contract.range_end_invalidates;
     const known = one.doubts.filter((doubt) => doubt.why === "contract" && at_end === true);
-    if (known.length > 0 && holds(known, rest)) {
-      this.#conforms(change);
-      return;
-    }
-    if (!this.#contract.probed || at_end === undefined) {
-      if (this.#held.length < MAX_HELD) this.#held.push(one);
-      else {
-        this.#tally.evicted("MAX_HELD");
-        this.#tally.undecided(WHY.unprobed, change.entries);
-      }
-      return;
-    }
-    const doubts = one.doubts.filter((doubt) => doubt.why !== "contract" || at_end === true);
+    if (known.length > 0 && holds(known, rest)) return "conforms";
+    if (!this.#contract.probed || at_end === undefined) return "waits";
+    const doubts = one.doubts.filter(({ why }) => why === "race" || at_end);
     const doubt = holds(doubts, rest) ? doubts.find(({ why }) => why !== "contract") : undefined;
-    if (doubt !== undefined) this.#tally.undecided(WHY[doubt.why], change.entries);
-    else if (change.epoch !== this.#epoch) this.#tally.undecided(WHY.lost, change.entries);
-    else if (spec.unsure !== undefined && !shown(spec, rest)) {
-      this.#tally.undecided(spec.unsure, change.entries);
-    } else this.#tally.violates(change, classOf(one), rest, one.deadline);
+    if (doubt !== undefined) return { why: WHY[doubt.why] };
+    if (change.epoch !== this.#epoch) return { why: WHY.lost };
+    if (spec.unsure !== undefined && !shown(spec, rest)) return { why: spec.unsure };
+    return { found: classOf(one) };
   }
 }
 
-function classOf({ change, late, stray }: Case): FindingClass {
+type Verdict =
+  | "conforms"
+  | "waits"
+  | { readonly why: string }
+  | { readonly why?: undefined; readonly found: FindingClass };
+
+/** The same operation, by the event at which it should have been done. */
+function operationOf({ change, deadline }: Overdue): string {
+  const { until, operation, mm } = change.spec;
+  // Whatever kinds of entries a fork write-protects, one invalidation at its end is for all.
+  return `${deadline?.line} ${until === "fork" ? until : operation} ${mm}`;
+}
+
+function gather(violations: Map<string, Violation>, one: Case, found: FindingClass): void {
+  const { change, rest, deadline } = one;
+  const key = `${operationOf(one)} ${found} ${change.spec.change}`;
+  const same = deadline === undefined ? undefined : violations.get(key);
+  violations.set(deadline === undefined ? `${key} ${violations.size}` : key, {
+    first: same?.first ?? one,
+    found,
+    start: Math.min(change.start, same?.start ?? change.start),
+    end: Math.max(change.end, same?.end ?? change.end),
+    entries: change.entries + (same?.entries ?? 0),
+    rest: [...(same?.rest ?? []), ...rest].slice(0, MAX_PIECES),
+  });
+}
+
+function classOf({ change, touched, late }: Case): FindingClass {
   if (late) return "late";
-  if (change.touched) return "short";
+  if (touched) return "short";
   if (change.spec.early !== undefined) return "order";
-  return stray === undefined ? "missing" : "short";
+  return change.astray ? "short" : "missing";
 }
 
 /** Whether a page that is shown to owe an invalidation is among those without. */

@@ -196,10 +196,10 @@ export class Monitor {
 
   /** The task does something else: what had to come at once comes no more. */
   #goOn(task: Task, record: TraceRecord): void {
-    if (task.contpte) {
-      if (record.kind === "pte" && record.op === "ptep_set_access_flags") return;
-      task.contpte = false;
-    }
+    const inner = record.kind === "pte" && record.op === "ptep_set_access_flags";
+    if (inner) this.#entries.unwrap(task);
+    if (inner && task.contpte) return;
+    task.contpte = false;
     this.#desk.ledger.close(task, "next", record.at);
   }
 

@@ -56,6 +56,8 @@ export class Obligation {
   changing: boolean;
   /** Some part of it was invalidated. */
   touched = false;
+  /** The function that changed it did call, for pages where nothing was waiting. */
+  astray = false;
   /** Its mm lost its notifiers, or it proved to be no change: nothing is owed any more. */
   dissolved = false;
   /** Parts that somebody's call may have covered. */

@@ -92,6 +92,11 @@ export class Operations {
     if (what === "change_protection") {
       task.protect = { kind: "protect", mm: space.mm, start, end, entries: false, ranges: [] };
     }
+    if (what === "move_page_tables") {
+      // The range_start to come is the deadline's; the pages are elsewhere from now on.
+      task.moving = space.mapped(start, end);
+      space.forget(start, end);
+    }
     if (what === "unmap_page_range") this.#unmap(task, space, record, { start, end });
   }
 
@@ -109,10 +114,13 @@ export class Operations {
         ...{ until: "fork", unsure: WHY.fork, shown },
       });
       space.protect(start, end);
-    } else if (context.what === "move_page_tables" && context.start !== undefined) {
-      const moved = { start: context.start, end: context.end ?? context.start };
-      this.#oweKnown(task, space, moved, at, { until: range, operation: "move_page_tables" });
-      space.forget(moved.start, moved.end);
+    } else if (context.what === "move_page_tables") {
+      const operation = "move_page_tables";
+      for (const span of task.moving.splice(0)) {
+        this.#desk.ledger.owe(task, space, {
+          ...{ mm, start: span.start, end: span.end, operation, change: "unmap", at, until: range },
+        });
+      }
     } else if (task.protect?.mm === mm && !task.protect.entries) {
       this.#protectRange(task, space, task.protect, range);
     } else if (context.what === "try_to_unmap_one" && context.start !== undefined) {

@@ -4,8 +4,8 @@ import type { ContextLine, Finding, FindingClass } from "./finding.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
 import { formatPage, formatWord } from "./importers/word64.ts";
 import { MAX_CONTEXT_LINES, MAX_EXPLAINED, MAX_REASONS, MAX_RECENT_LINES } from "./limits.ts";
-import type { Obligation, Span, Until } from "./obligation.ts";
-import type { Call, OpenRange } from "./task.ts";
+import type { Span, Until } from "./obligation.ts";
+import type { Call, OpenRange, Overdue } from "./task.ts";
 
 /** Why there is no verdict: the event that the recording lacks. */
 export const WHY = {
@@ -32,6 +32,15 @@ export const EXEMPT = {
   access_flag: "access flag only (rule A1; mm notifiers of aging are others)",
   split: "split of a 2 MiB entry up to 6.5: same frames and permissions, invalidate_range_only_end",
 } as const;
+
+/** Changes that one operation made alike, and that got no invalidation by the same event. */
+export interface Violation extends Span {
+  readonly first: Overdue;
+  readonly found: FindingClass;
+  readonly entries: number;
+  /** The parts that were not invalidated. */
+  readonly rest: readonly Span[];
+}
 
 export class Tally {
   readonly #onFinding: (finding: Finding) => void;
@@ -95,28 +104,24 @@ export class Tally {
     add(this.evictions, limit, 1);
   }
 
-  violates(
-    change: Obligation,
-    found: FindingClass,
-    rest: readonly Span[],
-    deadline: RawEvent | undefined,
-  ): void {
-    const { spec, entries } = change;
+  violates(violation: Violation): void {
+    const { found, entries, first } = violation;
+    const { spec } = first.change;
     this.changes += entries;
     if (found === "missing" && spec.change === "flags") this.dirty_missing++;
     else this.classes[found]++;
     this.#emit(spec.at, {
       class: found,
       mm: spec.mm,
-      start: formatPage(change.start),
-      end: formatPage(change.end),
+      start: formatPage(violation.start),
+      end: formatPage(violation.end),
       operation: spec.operation,
       change: spec.change,
       old: spec.old === undefined ? null : formatWord(spec.old),
       new: spec.now === undefined ? null : formatWord(spec.now),
-      message: sentence(change, found, rest, deadline),
+      message: sentence(violation),
       entries,
-      deadline_line: deadline?.line ?? null,
+      deadline_line: first.deadline?.line ?? null,
     });
   }
 
@@ -192,25 +197,28 @@ const EFFECT = {
   table: "is mapped at another level",
 } as const;
 
-function sentence(
-  change: Obligation,
-  found: FindingClass,
-  rest: readonly Span[],
-  deadline: RawEvent | undefined,
-): string {
-  const { spec } = change;
-  const what = `${span(change)} ${EFFECT[spec.change]}`;
-  const when = `before ${moment(spec.until)}${deadline === undefined ? "" : ` (line ${deadline.line})`}`;
+function sentence({ found, first, start, end, rest }: Violation): string {
+  const { spec } = first.change;
+  const what = `${span({ start, end })} ${EFFECT[spec.change]}`;
+  const line = first.deadline === undefined ? "" : ` (line ${first.deadline.line})`;
+  const when = `before ${moment(spec.until)}${line}`;
   switch (found) {
     case "late":
-      return `${what}; the secondary TLB was invalidated only after the kernel relied on it, not ${when}`;
+      return `${what}; the secondary TLB was invalidated too late, not ${when}`;
     case "order":
-      return `${what}; the invalidation (line ${spec.early?.line}) came before the change, none after it ${when}`;
+      return `${what}; the invalidation (line ${spec.early?.line}) came before the change`;
     case "short":
-      return `${what}; no invalidation of ${rest.map(span).join(", ")} ${when}, though one of other pages`;
+      return `${what}; ${listed(rest)} not invalidated ${when}, other pages were`;
     default:
       return `${what}; no invalidation of the secondary TLB ${when}`;
   }
+}
+
+/** A few spans, and how many more. */
+function listed(rest: readonly Span[]): string {
+  const [first, ...others] = rest;
+  const shown = first === undefined ? "pages" : span(first);
+  return others.length === 0 ? `${shown} was` : `${shown} and ${others.length} more were`;
 }
 
 function moment(until: Until): string {

@@ -60,18 +60,16 @@ export interface OpenFault {
 export interface Call extends Span {
   readonly mm: string;
   readonly at: RawEvent;
-  /** It met no page that was waiting for one. */
-  readonly stray: boolean;
 }
 
 /** A change whose deadline has passed without its invalidation. */
 export interface Overdue {
   readonly change: Obligation;
   readonly rest: readonly Span[];
+  /** Some of it was invalidated before the deadline. */
+  readonly touched: boolean;
   readonly doubts: readonly DoubtfulCover[];
   readonly deadline: RawEvent | undefined;
-  /** The task did call meanwhile, for pages where nothing was waiting. */
-  readonly stray: Call | undefined;
 }
 
 export class Task {
@@ -94,6 +92,8 @@ export class Task {
   inner: Context | undefined;
   /** Inside contpte_ptep_set_access_flags, which flushes for all entries at its end. */
   contpte = false;
+  /** Pages that move_page_tables is about to move. */
+  moving: Span[] = [];
   /** Inside unmap_mapping_range, as far as can be told. */
   mapping = false;
   /** A point of the recording was seen at which the task was in no operation. */

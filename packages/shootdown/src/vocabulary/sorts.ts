@@ -20,6 +20,8 @@ export const table = ordered("table");
 export const asid = ordered("asid");
 export const pasid = symbol("pasid");
 export const dev = symbol("dev");
+/** A flag that programs of a scenario raise and wait for. */
+export const signalSort = symbol("signal");
 /** Virtual pages, end exclusive. */
 export const range = rangeOf("range", va);
 export const regions = rangeOf("regions", region);
@@ -28,6 +30,7 @@ export const agent = symbol("agent");
 
 export const t = {
   ...{ bool, int, cpu, mm, va, region, pfn, table, asid, pasid, dev, range, regions, agent },
+  signal: signalSort,
 } as const;
 
 export const Range = rangeOps(va, range);

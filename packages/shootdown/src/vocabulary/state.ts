@@ -24,5 +24,8 @@ export const table_life = field("table_life", [t.table], life);
 /** The mm that a CPU's TTBR0 points to, and its ASID. */
 export const asid_of = field("asid_of", [t.mm], t.asid);
 
+/** A scenario's own synchronization. */
+export const signal = field("signal", [t.signal], t.bool);
+
 /** Observers' memory: nobody of this mm may write this frame any more. */
 export const sealed = field("sealed", [t.mm, t.pfn], t.bool);

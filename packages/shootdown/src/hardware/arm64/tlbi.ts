@@ -83,7 +83,11 @@ const waits = (cpu: Expr<"cpu">, op: Expr<"dsb_op">) =>
         eq(op, member(dsb_op, "ISH")),
         not(outstanding(dvm_pe({ issuer: cpu, target: ANY }))),
         not(outstanding(dvm_smmu({ issuer: cpu }))),
-        or(knobIs("atcSnoopWait", "no"), not(outstanding(snoop({ issuer: cpu })))),
+        or(
+          knobIs("atcsnoop", "no"),
+          knobIs("atcSnoopWait", "no"),
+          not(outstanding(snoop({ issuer: cpu }))),
+        ),
       ),
     ),
   );

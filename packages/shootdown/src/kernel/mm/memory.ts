@@ -97,22 +97,20 @@ export const memory = [
   define(do_wp_page, {
     source: { file, sha: { "6.1": "f58be69b7ed8", "6.12": "f9ac6d87a007" } },
     abstracts: ["the swap cache and KSM", "shared mappings"],
-    locals: { reuse: t.bool, refs: t.int },
-    body: ({ cpu, mm, va, orig, reuse, refs }) => [
+    locals: { zero: t.bool, reuse: t.bool, refs: t.int },
+    body: ({ cpu, mm, va, orig, zero, reuse, refs }) => [
+      set(zero, is_zero_page(pfnOf(orig))),
       when(
-        is_zero_page(pfnOf(orig)),
-        call(spin_unlock_ptl, { mm }),
-        call(wp_page_copy, { cpu, mm, va, orig }),
-        ret(),
+        not(zero),
+        set(reuse, PageAnonExclusive(pfnOf(orig))),
+        when(
+          not(reuse),
+          set(refs, page_refs(pfnOf(orig))),
+          when(eq(refs, num(1)), set(PageAnonExclusive(pfnOf(orig)), TRUE), set(reuse, TRUE)),
+        ),
+        when(reuse, call(wp_page_reuse, { cpu, mm, va, orig }), ret()),
+        set(page_refs(pfnOf(orig)), add(page_refs(pfnOf(orig)), num(1))),
       ),
-      set(reuse, PageAnonExclusive(pfnOf(orig))),
-      when(
-        not(reuse),
-        set(refs, page_refs(pfnOf(orig))),
-        when(eq(refs, num(1)), set(PageAnonExclusive(pfnOf(orig)), TRUE), set(reuse, TRUE)),
-      ),
-      when(reuse, call(wp_page_reuse, { cpu, mm, va, orig }), ret()),
-      set(page_refs(pfnOf(orig)), add(page_refs(pfnOf(orig)), num(1))),
       call(spin_unlock_ptl, { mm }),
       call(wp_page_copy, { cpu, mm, va, orig }),
     ],
