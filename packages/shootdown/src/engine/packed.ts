@@ -54,6 +54,7 @@ interface Nested {
   readonly picks: readonly PickRecord[];
   readonly choices: number;
   readonly script: Script | undefined;
+  readonly trace: PackedMachine["trace"];
 }
 
 export interface PackedOptions {
@@ -185,7 +186,10 @@ export class PackedMachine {
       picks: this.picks.slice(),
       choices: this.choices.length,
       script: this.script,
+      trace: this.trace,
     };
+    // What a fill does by itself is not the step's doing.
+    this.trace = undefined;
     this.chooser = this.spare.pop() ?? new Chooser();
     this.chooser.start();
     this.script = undefined;
@@ -199,6 +203,7 @@ export class PackedMachine {
     this.picks.push(...outer.picks);
     this.choices.length = outer.choices;
     this.script = outer.script;
+    this.trace = outer.trace;
   }
 
   /**

@@ -186,7 +186,7 @@ export const call = <P extends Sorts>(
 /** Calls a routine that has a result. */
 export const callInto = <P extends Sorts, R extends string>(
   into: Place<R>,
-  callee: Declaration<P, Ty<R>>,
+  callee: Declaration<P, Ty<NoInfer<R>>>,
   args: Args<NoInfer<P>>,
 ): Stmt => ({ k: "call", callee: callee.name, args: nodes(args), into: localName(into) });
 

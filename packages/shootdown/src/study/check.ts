@@ -38,6 +38,8 @@ export interface Variant {
   readonly knobs: Readonly<Record<string, string>>;
   readonly program: Program;
   readonly outcome: Outcome;
+  /** The semantics that the outcome was found with. */
+  readonly semantics: Semantics;
 }
 
 export interface Verdict {
@@ -120,10 +122,22 @@ export class Checker {
       if (seen.has(program.hash)) return;
       seen.add(program.hash);
       const said = { ...configuration.knobs, ...chosen };
-      done.push({ knobs: said, program, outcome: this.outcome(program, options) });
+      const outcome = this.outcome(program, options);
+      done.push({ knobs: said, program, outcome, semantics: options.semantics });
     };
     visit({}, undefined);
     return done;
+  }
+
+  /** The program of one choice of all knobs; for replaying a witness. */
+  programFor(
+    configuration: Configuration,
+    knobs: Readonly<Record<string, string>>,
+    overlay?: Overlay,
+  ): Program {
+    const all = { ...defaults(), ...configuration.knobs, ...knobs };
+    const options = { semantics: "concrete", limits: NO_LIMITS, dependsOn: false } as const;
+    return this.program(configuration, all, overlay ? { ...options, overlay } : options);
   }
 
   private program(
@@ -179,6 +193,8 @@ export class Checker {
     return found;
   }
 }
+
+const NO_LIMITS: Limits = { states_max: Number.MAX_SAFE_INTEGER, bytes_max: Number.MAX_SAFE_INTEGER };
 
 function defaults(): Record<string, string> {
   return Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]]));

@@ -124,7 +124,7 @@ export class Entries {
       if (change === undefined || change.dissolved) continue;
       if (record.op !== "ptep_set_access_flags") continue;
       this.#desk.ledger.drop(task, change);
-      this.#desk.tally.undecided(WHY.no_return);
+      if (!change.space.presumed) this.#desk.tally.undecided(WHY.no_return);
     }
     task.entries.length = 0;
     task.contpte = false;
@@ -164,7 +164,7 @@ export class Entries {
       return;
     }
     const space = spaces.get(entry.mm);
-    if (!this.#readable(old)) {
+    if (!this.#readable(old, change.space)) {
       ledger.drop(task, change);
       return;
     }
@@ -172,14 +172,10 @@ export class Entries {
     const what = owed(found);
     if (what === undefined) {
       ledger.drop(task, change);
-      if (found === "access_flag") tally.exempt(EXEMPT.access_flag);
+      if (found === "access_flag" && !change.space.presumed) tally.exempt(EXEMPT.access_flag);
       return;
     }
-    if (what === "upgrade") {
-      tally.upgrades++;
-      space?.learn(change.start, change.end, "writable");
-    }
-    if (what === "flags") tally.dirty_upgrades++;
+    if (what === "upgrade") space?.learn(change.start, change.end, "writable");
     if (change.spec.until === "return") ledger.closeOne(task, change, ret.at);
   }
 
@@ -209,7 +205,7 @@ export class Entries {
       space.learn(page, page + 1, isValid(entry) ? "valid" : "invalid");
       return;
     }
-    if (!this.#readable(old)) return;
+    if (!this.#readable(old, space)) return;
     space.learn(page, page + 1, isValid(entry) ? "valid" : "invalid");
     const found = classify(old, entry);
     const what = owed(found);
@@ -249,10 +245,16 @@ export class Entries {
     const { old } = record;
     if (rule.needs_old && old === undefined) this.#desk.tally.undecided(WHY.no_old);
     if (rule.needs_old && (old === undefined || !isValid(old))) return undefined;
-    if (old !== undefined && !this.#readable(old)) return undefined;
+    if (old !== undefined && !this.#readable(old, space)) return undefined;
     if (old === undefined && this.#desk.contract.layout === "x86") return undefined;
     if (record.op.startsWith("pmdp_")) this.#entriesRecorded(task);
     const range = task.rangeOf(space.mm, record.page);
+    // On an mm with a notifier these functions are called between range_start and range_end only.
+    if (range === undefined && rule.until === "range" && space.presumed) {
+      space.disproved = true;
+      this.#desk.ledger.annul(space);
+      return undefined;
+    }
     const splits = range?.context?.what === "split_huge_pmd";
     if (rule.split === true && splits && this.#desk.contract.range_end_invalidates !== false) {
       this.#desk.tally.exempt(EXEMPT.split);
@@ -291,10 +293,10 @@ export class Entries {
   }
 
   /** Whether the rules for arm64 descriptors apply to the entry; says so if not. */
-  #readable(old: Word64): boolean {
+  #readable(old: Word64, space: Space): boolean {
     const seen = layoutOf(old) ?? this.#desk.contract.layout;
     if (seen === "arm64" && (this.#desk.contract.layout ?? seen) === "arm64") return true;
-    this.#desk.tally.undecided(WHY.layout);
+    if (!space.presumed) this.#desk.tally.undecided(WHY.layout);
     return false;
   }
 }

@@ -54,7 +54,7 @@ export class Ledger {
       this.#tally.undecided(WHY.evicted);
       return undefined;
     }
-    const change = new Obligation(spec, this.#epoch);
+    const change = new Obligation(spec, space, this.#epoch);
     space.window.open(change, spec.start, spec.end);
     task.open.push(change);
     return change;
@@ -90,23 +90,31 @@ export class Ledger {
     for (const overdue of due) {
       const { change } = overdue;
       if (change.dissolved) continue;
-      const late = this.#space(change)?.window.rest(change).length === 0;
+      const late = change.space.window.rest(change).length === 0;
       this.#close(change);
       cases.push({ ...overdue, late });
     }
     this.#decide(cases);
   }
 
-  /** The mm has no notifier any more: nothing is owed. */
+  /** The mm has no notifier any more: nothing is owed from now on. */
   dissolve(space: Space): void {
     for (const change of space.window.changes()) change.dissolved = true;
     space.window.clear();
   }
 
+  /** The mm had no notifier so far: nothing that happened owed anything. */
+  annul(space: Space): void {
+    this.dissolve(space);
+    this.#held = this.#held.filter(({ change }) => change.space !== space);
+  }
+
   /** A task that cannot be remembered: its changes get no verdict. */
   abandon(task: Task, why: string): void {
     for (const change of [...task.open, ...task.overdue.map((overdue) => overdue.change)]) {
-      if (!change.dissolved) this.#tally.undecided(why, change.entries);
+      if (!change.dissolved && !change.space.presumed) {
+        this.#unclear(change, why);
+      }
       this.#close(change);
     }
     task.open = [];
@@ -122,30 +130,43 @@ export class Ledger {
 
   /** The end of the recording. */
   finish(): void {
-    for (const one of this.#held) this.#tally.undecided(WHY.unprobed, one.change.entries);
+    for (const { space } of this.#held.map(({ change }) => change)) {
+      // Who names an mm says that it has a notifier; the recording had its chance to object.
+      if (!space.presumed || !this.#spaces.named(space) || space.disproved) continue;
+      space.presumed = false;
+      this.#spaces.count++;
+    }
+    this.decideHeld();
+    for (const { change } of this.#held) {
+      if (change.space.presumed) this.#tally.unjudged("changes of an mm without sign of a notifier");
+      else this.#unclear(change, WHY.unprobed);
+    }
     this.#held = [];
   }
 
-  #space(change: Obligation): Space | undefined {
-    return this.#spaces.get(change.spec.mm);
+  #unclear(change: Obligation, why: string): void {
+    this.#tally.undecided(why, change.entries);
+    this.#tally.upgraded(change.spec.operation, change.spec.change, change.entries);
   }
 
   #close(change: Obligation): void {
-    if (!change.dissolved) this.#space(change)?.window.close(change);
+    if (!change.dissolved) change.space.window.close(change);
     change.dissolved = true;
   }
 
   /** Only what the recording shows to be a change counts as one. */
-  #conforms({ spec, entries }: Obligation): void {
-    if (spec.fallback !== true && spec.unsure === undefined) this.#tally.conforms(entries);
+  #conforms(change: Obligation): void {
+    const { spec, entries } = change;
+    if (spec.fallback === true || spec.unsure !== undefined) return;
+    this.#tally.conforms(entries);
+    this.#tally.upgraded(spec.operation, spec.change, entries);
   }
 
   #judge(task: Task, due: readonly Obligation[], deadline: RawEvent | undefined): void {
     const failed: Overdue[] = [];
     for (const change of due) {
-      const space = this.#space(change);
-      if (change.dissolved || space === undefined) continue;
-      const rest = space.window.rest(change);
+      if (change.dissolved) continue;
+      const rest = change.space.window.rest(change);
       if (rest.length === 0) {
         this.#conforms(change);
         change.dissolved = true;
@@ -182,7 +203,7 @@ export class Ledger {
     for (const one of unclear) {
       const verdict = this.#verdict(one);
       if (typeof verdict === "string" || verdict.why === undefined) continue;
-      if (!said.has(operationOf(one))) this.#tally.undecided(verdict.why, one.change.entries);
+      if (!said.has(operationOf(one))) this.#unclear(one.change, verdict.why);
     }
     for (const violation of violations.values()) this.#tally.violates(violation);
   }
@@ -193,7 +214,7 @@ export class Ledger {
       return;
     }
     this.#tally.evicted("MAX_HELD");
-    this.#tally.undecided(WHY.unprobed, one.change.entries);
+    this.#unclear(one.change, WHY.unprobed);
   }
 
   #verdict(one: Case): Verdict {
@@ -202,7 +223,7 @@ export class Ledger {
     const at_end = this.#contract.range_end_invalidates;
     const known = one.doubts.filter((doubt) => doubt.why === "contract" && at_end === true);
     if (known.length > 0 && holds(known, rest)) return "conforms";
-    if (!this.#contract.probed || at_end === undefined) return "waits";
+    if (!this.#contract.probed || at_end === undefined || change.space.presumed) return "waits";
     const doubts = one.doubts.filter(({ why }) => why === "race" || at_end);
     const doubt = holds(doubts, rest) ? doubts.find(({ why }) => why !== "contract") : undefined;
     if (doubt !== undefined) return { why: WHY[doubt.why] };

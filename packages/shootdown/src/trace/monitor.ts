@@ -48,8 +48,14 @@ export class Monitor {
   constructor(options: MonitorOptions = {}) {
     const tally = new Tally(options.onFinding ?? (() => undefined), options.explain === true);
     const contract = new Contract(options.kernel, options.machine);
-    const spaces = new Spaces(options.mm, (limit) => tally.evicted(limit));
-    const ledger = new Ledger(spaces, contract, tally);
+    const spaces = new Spaces(options.mm, {
+      forgot: (limit) => tally.evicted(limit),
+      confirmed: (space, all_along) => {
+        if (!all_along) ledger.annul(space);
+        ledger.decideHeld();
+      },
+    });
+    const ledger: Ledger = new Ledger(spaces, contract, tally);
     const tasks = new Tasks((task) => {
       tally.evicted("MAX_TASKS");
       ledger.abandon(task, WHY.evicted);

@@ -3,6 +3,7 @@
 import type { FindingChange } from "./finding.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
 import type { Word64 } from "./importers/word64.ts";
+import type { Space } from "./space.ts";
 import type { OpenGather, OpenProtect, OpenRange } from "./task.ts";
 
 /** Pages [start, end). */
@@ -50,6 +51,7 @@ export interface ObligationSpec extends Span {
 
 export class Obligation {
   readonly spec: ObligationSpec;
+  readonly space: Space;
   readonly start: number;
   end: number;
   entries = 1;
@@ -67,8 +69,9 @@ export class Obligation {
   /** The list with only this in it: neighbouring pages share it, so that the window joins them. */
   readonly alone: readonly Obligation[] = [this];
 
-  constructor(spec: ObligationSpec, epoch: number) {
+  constructor(spec: ObligationSpec, space: Space, epoch: number) {
     this.spec = spec;
+    this.space = space;
     this.start = spec.start;
     this.end = spec.end;
     this.changing = spec.changing === true;

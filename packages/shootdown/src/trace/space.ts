@@ -16,6 +16,10 @@ export class Space {
   /** Notifier ranges opened so far, and those open now; by all tasks. */
   opened = 0;
   active = 0;
+  /** Nothing yet shows that it has a notifier. */
+  presumed = true;
+  /** Something showed that it had none. */
+  disproved = false;
 
   constructor(mm: string, forgot: () => void) {
     this.mm = mm;
@@ -54,31 +58,43 @@ export class Space {
   }
 }
 
-/** Which address spaces are watched. */
+/** What the owner of the table does when it learns more. */
+export interface SpaceEvents {
+  /** A limit was reached, and something forgotten. */
+  forgot(limit: string): void;
+  /** The space has a notifier: since its registration just now, or `all_along`. */
+  confirmed(space: Space, all_along: boolean): void;
+}
+
+/**
+ * Which address spaces are watched. One that the caller names is watched from its first event on,
+ * yet only presumed to have a notifier; what happens there is judged once the recording shows one.
+ */
 export class Spaces {
   readonly #watched = new Map<string, Space>();
   readonly #released = new Set<string>();
   readonly #only: ReadonlySet<string> | undefined;
   readonly #all: boolean;
-  readonly #forgot: (limit: string) => void;
-  #count = 0;
+  readonly #events: SpaceEvents;
+  /** Lives of address spaces that were found to have a notifier. */
+  count = 0;
 
   /** @param mm absent: those that the recording shows to have a notifier. */
-  constructor(mm: readonly string[] | "all" | undefined, forgot: (limit: string) => void) {
+  constructor(mm: readonly string[] | "all" | undefined, events: SpaceEvents) {
     this.#all = mm === "all";
     this.#only = mm === undefined || mm === "all" ? undefined : new Set(mm);
-    this.#forgot = forgot;
+    this.#events = events;
   }
 
-  /** Lives of address spaces that were watched, each counted once. */
-  get count(): number {
-    return this.#count;
+  /** Whether the caller named this very address space. */
+  named(space: Space): boolean {
+    return this.#only?.has(space.mm) === true;
   }
 
   get(mm: string | undefined): Space | undefined {
     if (mm === undefined) return undefined;
     const space = this.#watched.get(mm);
-    if (space !== undefined) return space;
+    if (space !== undefined || (this.#only === undefined && !this.#all)) return space;
     const named = this.#all || this.#only?.has(mm) === true;
     return named && !this.#released.has(mm) ? this.#watch(mm) : undefined;
   }
@@ -90,41 +106,46 @@ export class Spaces {
   /** The mm gets a notifier. */
   register(mm: string): void {
     this.#released.delete(mm);
-    if (this.#only === undefined || this.#only.has(mm)) {
-      if (!this.#watched.has(mm)) this.#watch(mm);
-    }
+    if (this.#only !== undefined && !this.#only.has(mm)) return;
+    this.#confirm(this.#watched.get(mm) ?? this.#watch(mm), false);
   }
 
   /** A notifier call, which the kernel makes only for an mm that has a notifier. */
   called(mm: string): Space | undefined {
-    const space = this.get(mm);
+    let space = this.get(mm);
     // After the release the kernel still calls while it tears the mm down; nobody listens.
-    if (space !== undefined || this.#only !== undefined || this.#released.has(mm)) return space;
-    return this.#watch(mm);
+    if (space === undefined && this.#only === undefined && !this.#released.has(mm)) {
+      space = this.#watch(mm);
+    }
+    this.#confirm(space, true);
+    return space;
   }
 
   /** The mm loses its notifiers. */
-  release(mm: string): Space | undefined {
-    const space = this.#watched.get(mm);
+  release(mm: string): void {
     this.#watched.delete(mm);
     this.#released.add(mm);
-    if (this.#released.size > MAX_MMS) {
-      for (const oldest of this.#released) {
-        this.#released.delete(oldest);
-        break;
-      }
+    if (this.#released.size <= MAX_MMS) return;
+    for (const oldest of this.#released) {
+      this.#released.delete(oldest);
+      break;
     }
-    return space;
+  }
+
+  #confirm(space: Space | undefined, all_along: boolean): void {
+    if (space === undefined || !space.presumed) return;
+    space.presumed = false;
+    this.count++;
+    this.#events.confirmed(space, all_along);
   }
 
   #watch(mm: string): Space | undefined {
     if (this.#watched.size >= MAX_MMS) {
-      this.#forgot("MAX_MMS");
+      this.#events.forgot("MAX_MMS");
       return undefined;
     }
-    const space = new Space(mm, () => this.#forgot("MAX_KNOWN_RUNS"));
+    const space = new Space(mm, () => this.#events.forgot("MAX_KNOWN_RUNS"));
     this.#watched.set(mm, space);
-    this.#count++;
     return space;
   }
 }

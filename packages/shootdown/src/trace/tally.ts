@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The counts of a check, and findings in words.
-import type { ContextLine, Finding, FindingClass } from "./finding.ts";
+import type { ContextLine, Finding, FindingChange, FindingClass } from "./finding.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
 import { formatPage, formatWord } from "./importers/word64.ts";
 import { MAX_CONTEXT_LINES, MAX_EXPLAINED, MAX_REASONS, MAX_RECENT_LINES } from "./limits.ts";
@@ -86,6 +86,13 @@ export class Tally {
     this.conforming += entries;
   }
 
+  /** Counts what ptep_set_access_flags did to permissions, whatever the verdict. */
+  upgraded(operation: string, change: FindingChange, entries: number): void {
+    if (operation !== "ptep_set_access_flags") return;
+    if (change === "upgrade") this.upgrades += entries;
+    if (change === "flags") this.dirty_upgrades += entries;
+  }
+
   exempt(why: string, count = 1): void {
     this.changes += count;
     add(this.exempt_reasons, why, count);
@@ -108,6 +115,7 @@ export class Tally {
     const { found, entries, first } = violation;
     const { spec } = first.change;
     this.changes += entries;
+    this.upgraded(spec.operation, spec.change, entries);
     if (found === "missing" && spec.change === "flags") this.dirty_missing++;
     else this.classes[found]++;
     this.#emit(spec.at, {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The events: the one vocabulary of witnesses, live runs and recordings.
 
+import type { EventDecl } from "../ir/machine.ts";
 import { event } from "../ir/machine.ts";
 import { enumeration } from "../ir/sort.ts";
 import { desc } from "./descriptor.ts";
@@ -51,3 +52,10 @@ export const events = {
   /** From here on the kernel relies on it that nobody of the mm can write the frame. */
   write_revoked: event("write_revoked", { mm: t.mm, frame: t.pfn }),
 } as const;
+
+const byName = new Map<string, EventDecl>(
+  Object.values(events).map((e) => [e.name, e as unknown as EventDecl]),
+);
+
+/** The declaration of an event by its name. */
+export const eventNamed = (name: string): EventDecl | undefined => byName.get(name);

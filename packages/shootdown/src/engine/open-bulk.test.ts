@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loops in bulk against the same loops element by element, and against the packed executor.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Random } from "../base/random.ts";
+import { seededRandom } from "../base/random.ts";
+import * as e from "../ir/expr.ts";
+import type { Expr, Place } from "../ir/expr.ts";
+import { event } from "../ir/machine.ts";
+import * as sorts from "../ir/sort.ts";
+import { bool, int } from "../ir/sort.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import * as s from "../ir/stmt.ts";
+import { lower } from "./lower.ts";
+import { findLoops } from "./open-loop.ts";
+import { prompt, run } from "./open-schedule.ts";
+import type { OpenLogEntry, Value } from "./open-value.ts";
+import { expand, toPacked } from "./open-value.ts";
+import type { OpenOptions } from "./open.ts";
+import { OpenMachine } from "./open.ts";
+import { PackedMachine } from "./packed.ts";
+import { DomainOverflow } from "./packed-expr.ts";
+import type { Initial, Program, System } from "./program.ts";
+
+const PAGES = 8;
+const EVERY = 2;
+const page = sorts.ordered("page");
+const pages = sorts.rangeOf("pages", page);
+const Pages = e.rangeOps(page, pages);
+const region = sorts.ordered("region");
+const table = sorts.ordered("table");
+const space = sorts.symbol("space");
+const word = sorts.word("word", [
+  { name: "valid", sort: bool },
+  { name: "frame", sort: page },
+  { name: "next", sort: table, overlay: "frame" },
+  { name: "ro", sort: bool },
+]);
+
+const flat = e.field("flat", [space, page], word);
+const dir = e.field("dir", [space, region], word);
+const rows = e.field("rows", [table, page], word);
+const life = e.field("life", [page], bool);
+const other = e.field("other", [page], page, 2);
+const counter = e.field("counter", [], int);
+
+const stored = event("stored", { page, word });
+const summed = event("summed", { pages, int });
+
+const compute = <S extends string>(
+  op: "div" | "sub" | "mul",
+  sort: sorts.Ty<S>,
+  a: Expr<string>,
+  b: Expr<string>,
+): Expr<S> => e.expr({ k: "op", op, args: [a.node, b.node], sort });
+
+const at = (n: number) => e.constant(page, n);
+const regionOf = (p: Expr<"page">) => compute("div", region, p, e.num(EVERY));
+const deep = (p: Expr<"page">) => rows(e.get(dir(e.constant(space, 0), regionOf(p)), "next", table), p);
+const near = (p: Expr<"page">) => flat(e.constant(space, 1), p);
+const local = <S extends string>(name: string, sort: sorts.Ty<S>): Place<S> =>
+  e.place({ k: "local", name, sort });
+
+const old = local("old", word);
+const ok = local("ok", bool);
+const gather = local("gather", pages);
+const n = local("n", int);
+const q = local("q", page);
+const LOCALS = { old: word, ok: bool, gather: pages, n: int, q: page };
+
+const valid = (x: Expr<"word">) => e.get(x, "valid", bool);
+const count = (by: Expr<"int"> = e.num(1)) => s.set(n, e.add(n, by));
+const NONE = e.constant(word, 0);
+
+/** A thread that runs a loop, and says at the end what it has added up. */
+function system(
+  body: (p: Expr<"page">) => readonly Stmt[],
+  range: readonly [number, number],
+  initial: readonly Initial[],
+  stride = 1,
+): System {
+  const over = Pages.make(at(range[0]), at(range[1]));
+  const loop = s.each(page, over, body, stride === 1 ? undefined : e.num(stride));
+  return {
+    machine: { cells: [], pending: [], rules: [], definitions: [] },
+    kernel: { name: "none", version: "0", routines: new Map() },
+    domain: { sizes: { page: PAGES, region: 4, table: PAGES, space: 2, int: 4096 }, names: {}, limits: {} },
+    knobs: {},
+    threads: [
+      {
+        name: "T",
+        locals: LOCALS,
+        body: [
+          loop,
+          s.emit(summed, { pages: gather, int: n }),
+          s.emit(stored, { page: q, word: old }),
+          s.when(ok, s.emit(summed, { pages: gather, int: n })),
+        ],
+      },
+    ],
+    observers: [],
+    initial,
+    entries: [],
+  };
+}
+
+interface Result {
+  readonly log: readonly unknown[];
+  readonly fields: Readonly<Record<string, readonly number[]>>;
+}
+
+const sizes = (i: sorts.AnySort, p: Program) => p.domain.sizes[i.name]!;
+
+function fieldsOf(p: Program, value: (name: string, index: number[]) => number) {
+  return Object.fromEntries(
+    p.fields.map((f) => {
+      const all = f.index.reduce<number[][]>(
+        (done, i) => done.flatMap((d) => Array.from({ length: sizes(i, p) }, (_, v) => [...d, v])),
+        [[]],
+      );
+      return [f.name, all.map((index) => value(f.name, index))];
+    }),
+  );
+}
+
+/** Runs the thread in the packed executor; undefined if the domain is too small. */
+function packed(program: Program): Result | undefined {
+  const m = new PackedMachine(program, { semantics: "concrete" });
+  const log: unknown[] = [];
+  m.log = (x) => log.push(x);
+  let state = m.initial();
+  try {
+    for (let steps = 0; steps < 10_000; steps++) {
+      m.load(state, 0);
+      if (!m.transitions[0]!.run()) break;
+      state = m.state.slice();
+    }
+  } catch (x) {
+    if (x instanceof DomainOverflow) return undefined;
+    throw x;
+  }
+  return { log, fields: fieldsOf(program, (name, index) => m.field(name, index)!) };
+}
+
+function open(program: Program, options: OpenOptions): Result & { entries: OpenLogEntry[] } {
+  const entries: OpenLogEntry[] = [];
+  const m = new OpenMachine(program, { ...options, log: (x) => entries.push(x) });
+  run(m, prompt());
+  expect(m.journal.open).toBe(false);
+  const plain = (v: Value) => toPacked(v, pages, program.domain);
+  const log = entries
+    .flatMap((x) => [...expand(x)])
+    .map((x) => ({
+      event: x.event,
+      args: Object.fromEntries(Object.entries(x.args).map(([k, v]) => [k, plain(v)])),
+    }));
+  return { log, fields: fieldsOf(program, (name, i) => m.field(name, i) as number), entries };
+}
+
+const FORMS: readonly OpenOptions[] = [
+  { bulk: false },
+  { affine: { word: "frame" } },
+  { affine: { word: "frame" }, stairs: { rows: { index: 0, every: EVERY } } },
+];
+
+/** Every form of the open executor does what the packed one does. */
+function compare(sys: System): void {
+  const program = lower(sys, { keepAll: true });
+  const expected = packed(program);
+  if (!expected) return;
+  for (const form of FORMS) {
+    const { log, fields } = open(program, form);
+    expect({ form, log, fields }).toEqual({ form, ...expected });
+  }
+}
+
+const zap = (entry: (p: Expr<"page">) => Place<"word">) => (p: Expr<"page">) => [
+  s.xchg(old, entry(p), NONE),
+  s.when(valid(old), s.emit(stored, { page: p, word: old }), s.grow(gather, p), count()),
+];
+const protect = (entry: (p: Expr<"page">) => Place<"word">) => (p: Expr<"page">) => [
+  s.set(old, entry(p)),
+  s.when(
+    e.and(valid(old), e.not(e.get(old, "ro", bool))),
+    s.cas(ok, entry(p), old, e.withFields(old, { ro: e.TRUE })),
+    s.emit(stored, { page: p, word: entry(p) }),
+    s.grow(gather, p),
+    count(e.num(2)),
+  ),
+];
+const ROUTINES: readonly (readonly [string, (p: Expr<"page">) => readonly Stmt[]])[] = [
+  ["zap", zap(near)],
+  ["zap of two levels", zap(deep)],
+  ["protect", protect(near)],
+  ["protect of two levels", protect(deep)],
+];
+
+/** An entry of each kind at each of the first four pages; frames may run on. */
+function contents(choice: readonly number[]): Initial[] {
+  const words = [0, 1, 3, 1 + 2 ** 4];
+  return choice.flatMap((c, p): Initial[] => {
+    const value = words[c]! + (c === 0 ? 0 : 2 * p);
+    return [
+      { field: flat.decl, index: [1, p], value },
+      { field: rows.decl, index: [p < EVERY ? 2 : 3, p], value },
+    ];
+  });
+}
+
+const TABLES: Initial[] = [2, 3].map((t, r) => ({
+  field: dir.decl,
+  index: [0, r],
+  value: 1 + 2 * t,
+}));
+
+describe.each(ROUTINES)("%s", (_name, body) => {
+  test("every range and every content of four pages", () => {
+    for (let content = 0; content < 4 ** 4; content++) {
+      const choice = [0, 1, 2, 3].map((p) => Math.floor(content / 4 ** p) % 4);
+      for (let lo = 0; lo < 4; lo++) {
+        const hi = lo + 1 + (content % (4 - lo));
+        compare(system(body, [lo, hi], [...TABLES, ...contents(choice)]));
+      }
+    }
+  });
+});
+
+class Bodies {
+  private readonly random: Random;
+  constructor(random: Random) {
+    this.random = random;
+  }
+
+  one<T>(...options: readonly (() => T)[]): T {
+    return options[this.random.below(options.length)]!();
+  }
+
+  page(p: Expr<"page">): Expr<"page"> {
+    return this.one<Expr<"page">>(
+      () => p,
+      () => p,
+      () => p,
+      () => q,
+      () => other(p),
+      () => at(this.random.below(PAGES)),
+      () => e.get(old, "frame", page),
+      () => compute("sub", page, at(PAGES - 1), p),
+      () => compute("mul", page, compute("div", page, p, e.num(2)), e.num(2)),
+    );
+  }
+
+  place(p: Expr<"page">): Place<"word"> {
+    const own = this.random.below(4) > 0 ? p : this.page(p);
+    return this.one(
+      () => near(own),
+      () => flat(e.constant(space, 0), own),
+      () => deep(own),
+    );
+  }
+
+  word(p: Expr<"page">): Expr<"word"> {
+    return this.one<Expr<"word">>(
+      () => old,
+      () => this.place(p),
+      () => e.constant(word, this.random.below(32)),
+      () => e.withFields(old, { frame: this.page(p) }),
+      () => e.withFields(this.place(p), { ro: e.TRUE, valid: this.cond(p, 0) }),
+      () => e.ite(this.cond(p, 0), old, e.withFields(NONE, { frame: p, valid: e.TRUE })),
+    );
+  }
+
+  cond(p: Expr<"page">, depth = 1): Expr<"bool"> {
+    return this.one<Expr<"bool">>(
+      () => valid(old),
+      () => ok,
+      () => life(this.page(p)),
+      () => e.eq(this.page(p), this.page(p)),
+      () => e.lt(this.page(p), this.page(p)),
+      () => e.ne(e.get(this.place(p), "frame", page), p),
+      () => Pages.contains(Pages.make(at(2), this.page(p)), p),
+      () => Pages.overlaps(Pages.one(p), Pages.make(q, at(6))),
+      () => (depth > 0 ? e.not(this.cond(p, depth - 1)) : e.TRUE),
+      () => (depth > 0 ? e.and(this.cond(p, 0), this.cond(p, 0)) : e.FALSE),
+      () => (depth > 0 ? e.or(this.cond(p, 0), this.cond(p, 0)) : e.FALSE),
+    );
+  }
+
+  stmt(p: Expr<"page">, depth: number): Stmt {
+    const inner = () => this.block(p, depth - 1);
+    const leaves: (() => Stmt)[] = [
+      () => s.set(old, this.word(p)),
+      () => s.set(q, this.page(p)),
+      () => s.set(ok, this.cond(p)),
+      () => s.set(this.place(p), this.word(p)),
+      () => s.xchg(old, this.place(p), this.word(p)),
+      () => s.cas(ok, this.place(p), this.word(p), this.word(p)),
+      () => s.set(life(this.page(p)), this.cond(p)),
+      () => s.set(other(this.page(p)), this.page(p)),
+      () => s.set(counter(), e.add(counter(), e.num(1))),
+      () => s.emit(stored, { page: this.page(p), word: this.word(p) }),
+      () => s.emit(summed, { pages: Pages.one(p), int: e.num(3) }),
+      () => s.grow(gather, this.page(p)),
+      () => count(),
+      () => s.set(n, e.add(compute("div", int, p, e.num(2)), n)),
+      () => s.set(n, e.add(n, compute("sub", int, p, e.num(0)))),
+    ];
+    if (depth === 0) return this.one(...leaves);
+    return this.one(
+      ...leaves,
+      () => s.whenElse(this.cond(p), inner(), inner()),
+      () => s.when(this.cond(p), ...inner()),
+      () => s.when(this.cond(p), s.again()),
+      () => s.atomic(...inner()),
+      () => s.each(page, Pages.make(at(this.random.below(4)), at(3)), () => inner()),
+    );
+  }
+
+  block(p: Expr<"page">, depth: number): Stmt[] {
+    // Often an old entry is read first, as loops over tables do.
+    const read: Stmt[] =
+      this.random.below(2) > 0
+        ? [s.set(old, this.place(p)), s.set(q, p), s.set(ok, valid(old))]
+        : [];
+    return [
+      ...read,
+      ...Array.from({ length: 1 + this.random.below(3) }, () => this.stmt(p, depth)),
+    ];
+  }
+
+  /** Contents with runs in them. */
+  initial(): Initial[] {
+    const table0 = this.random.below(3);
+    const found: Initial[] = [];
+    for (const [name, count] of [["a", 0], ["b", 1], ["rows", 2]] as const) {
+      let value = 0;
+      for (let p = 0; p < PAGES; p++) {
+        const change = this.random.below(4);
+        if (change === 0) value = this.random.below(32);
+        else if (change < 3 && value !== 0) value = (value + 2) % 32;
+        const index = name === "rows" ? [table0 + Math.floor(p / EVERY), p] : [count, p];
+        found.push({ field: name === "rows" ? rows.decl : flat.decl, index, value });
+      }
+    }
+    for (let r = 0; r < PAGES / EVERY; r++) {
+      const next = this.random.below(5) > 0 ? table0 + r : this.random.below(PAGES);
+      found.push({ field: dir.decl, index: [0, r], value: 1 + 2 * next });
+    }
+    return found;
+  }
+}
+
+describe("random loops", () => {
+  test("bulk, element by element and packed agree", () => {
+    let safe = 0;
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const g = new Bodies(seededRandom(seed));
+        const random = seededRandom(seed + 1);
+        const lo = random.below(3);
+        const range = [lo, PAGES - random.below(3)] as const;
+        const stride = random.below(5) === 0 ? 2 : 1;
+        const sys = system((p) => g.block(p, 2), range, g.initial(), stride);
+        safe += findLoops(lower(sys).threads[0]!.instrs).size > 0 ? 1 : 0;
+        compare(sys);
+      }),
+      { numRuns: Number(process.env["RUNS"] ?? 1000), seed: 3 },
+    );
+    expect(safe).toBeGreaterThan(200);
+  });
+});

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Witness files: a concrete schedule with all that is needed to run it again, and its rows as text.
+
+import { describeState, showValue } from "../engine/describe.ts";
+import type { Transition } from "../engine/packed.ts";
+import { PackedMachine } from "../engine/packed.ts";
+import type { Origin, Program } from "../engine/program.ts";
+import type { PathStep } from "../explore/search.ts";
+import { concretise } from "../explore/witness.ts";
+import { eventNamed } from "../vocabulary/events.ts";
+import type { Scenario } from "../litmus/ast.ts";
+import { printScenario } from "../litmus/print.ts";
+import { formatValue } from "./format.ts";
+import type { Variant, Verdict } from "./check.ts";
+import type { Configuration } from "./configuration.ts";
+
+/** Version of the file format; docs/WITNESS.md has its history. */
+export const WITNESS_SCHEMA = 1;
+
+/** One transition of a schedule: which one, and the choices in it. */
+export interface WitnessStep {
+  /** Kind and name of the transition; `slot` is the place of an outstanding entry. */
+  readonly kind: Transition["kind"];
+  readonly name: string;
+  readonly slot: number;
+  /** Alternatives by number, cell entries by value. */
+  readonly choices: readonly number[];
+}
+
+export interface Witness {
+  readonly schema: typeof WITNESS_SCHEMA;
+  /** Canonical text of the scenario. */
+  readonly scenario: string;
+  readonly test: string;
+  readonly machine: string;
+  readonly kernel: string;
+  readonly knobs: Readonly<Record<string, string>>;
+  readonly property: string;
+  /** Hash of the program that the schedule runs. */
+  readonly program: string;
+  readonly steps: readonly WitnessStep[];
+  /** Steps that may repeat for ever after `steps`. */
+  readonly cycle: readonly WitnessStep[];
+}
+
+/** An event with its values as text. */
+export interface NamedEvent {
+  readonly event: string;
+  readonly args: Readonly<Record<string, string>>;
+}
+
+/** A step as one reads it. */
+export interface WitnessRow {
+  /** From 1; fills and evictions have no number of their own. */
+  readonly n: number;
+  readonly agent: string;
+  readonly kind: Transition["kind"];
+  /** Statements that ran: routine and step number. */
+  readonly where: readonly { readonly routine: string; readonly step: number }[];
+  readonly origins: readonly Origin[];
+  readonly events: readonly NamedEvent[];
+  /** Variables that changed: name, before, after. */
+  readonly changed: readonly { readonly name: string; readonly from: string; readonly to: string }[];
+}
+
+export interface Replay {
+  readonly rows: readonly WitnessRow[];
+  readonly cycle: readonly WitnessRow[];
+  /** Which cached value let it happen, and since when. */
+  readonly why: string | undefined;
+  /** Whether the end shows what the witness claims. */
+  readonly confirmed: boolean;
+}
+
+/** The witness of a verdict that has one; it was replayed on the concrete semantics. */
+export function witnessOf(
+  scenario: Scenario,
+  configuration: Configuration,
+  verdict: Verdict,
+): Witness | undefined {
+  const { variant } = verdict;
+  const { path, cycle } = variant.outcome;
+  if (!path) return undefined;
+  const concrete = new PackedMachine(variant.program, { semantics: "concrete" });
+  const schedule = concretise(machineOf(variant), concrete, path, cycle);
+  const named = (s: PathStep): WitnessStep => {
+    const { kind, name, slot } = concrete.transitions[s.transition]!;
+    return { kind, name, slot, choices: s.choices };
+  };
+  return {
+    schema: WITNESS_SCHEMA,
+    scenario: printScenario(scenario),
+    test: scenario.name.text,
+    machine: configuration.machine,
+    kernel: configuration.kernelName,
+    knobs: variant.knobs,
+    property: verdict.property,
+    program: variant.program.hash,
+    steps: schedule.steps.map(named),
+    cycle: schedule.cycle.map(named),
+  };
+}
+
+/** The machine on which the variant's path was found. */
+function machineOf(variant: Variant): PackedMachine {
+  return new PackedMachine(variant.program, { semantics: variant.semantics });
+}
+
+/** Runs a witness on a program and tells what happens, step by step. Throws if it does not fit. */
+export function replayWitness(witness: Witness, program: Program): Replay {
+  if (program.hash !== witness.program) {
+    throw new WitnessMismatch(`the witness is of program ${witness.program}, not ${program.hash}`);
+  }
+  const machine = new PackedMachine(program, { semantics: "concrete" });
+  const player = new Player(machine);
+  const rows = witness.steps.map((s) => player.play(s));
+  const end = player.state;
+  const latched = program.observers.some((_, n) => machine.violated(n));
+  machine.hitsOnly = true;
+  const cycle = witness.cycle.map((s) => player.play(s));
+  const closes = cycle.length > 0 && player.state.every((w, i) => w === end[i]);
+  return { rows, cycle, why: whyOf([...rows, ...cycle]), confirmed: latched || closes };
+}
+
+/** The witness does not fit the program or cannot be followed. */
+export class WitnessMismatch extends Error {}
+
+class Player {
+  state: Int32Array;
+  private readonly machine: PackedMachine;
+  private seen: ReadonlyMap<string, string>;
+  private count = 0;
+
+  constructor(machine: PackedMachine) {
+    this.machine = machine;
+    this.state = machine.initial();
+    this.seen = describeState(machine, formatValue);
+  }
+
+  play(step: WitnessStep): WitnessRow {
+    const { machine } = this;
+    const t = machine.transitions.find(
+      (x) => x.kind === step.kind && x.name === step.name && x.slot === step.slot,
+    );
+    if (!t) throw new WitnessMismatch(`there is no ${step.kind} ${step.name}`);
+    const events: NamedEvent[] = [];
+    const origins: Origin[] = [];
+    machine.log = ({ event, args }) => events.push(this.named(event, args));
+    machine.trace = (o) => origins.push(o);
+    const ran = machine.replay(t, step.choices, this.state);
+    machine.log = undefined;
+    machine.trace = undefined;
+    if (!ran) throw new WitnessMismatch(`${step.kind} ${step.name} cannot happen here`);
+    this.state = machine.state.slice();
+    const now = describeState(machine, formatValue);
+    const changed = [...now].flatMap(([name, to]) => {
+      const from = this.seen.get(name) ?? "";
+      return from === to ? [] : [{ name, from, to }];
+    });
+    this.seen = now;
+    if (!t.free) this.count++;
+    const where = distinct(origins);
+    return { n: this.count, agent: t.name, kind: t.kind, where, origins, events, changed };
+  }
+
+  private named(event: string, args: Readonly<Record<string, number>>): NamedEvent {
+    const { domain } = this.machine.program;
+    const params = eventNamed(event)?.params ?? {};
+    const shown = Object.entries(args).map(([name, value]) => {
+      const sort = params[name];
+      return [name, sort ? showValue(sort, value, domain, formatValue) : `${value}`] as const;
+    });
+    return { event, args: Object.fromEntries(shown) };
+  }
+}
+
+function distinct(origins: readonly Origin[]): WitnessRow["where"] {
+  const seen = new Set<string>();
+  return origins.flatMap(({ routine, step }) => {
+    const key = `${routine}:${step}`;
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return [{ routine, step }];
+  });
+}
+
+/** The last entry that a cache took and never lost, as a sentence. */
+function whyOf(rows: readonly WitnessRow[]): string | undefined {
+  const fill = rows.findLast((r) => r.kind === "fill");
+  const change = fill?.changed.find((c) => c.name.startsWith(fill.agent.split("[")[0]!));
+  if (!fill || !change) return undefined;
+  return `${change.name} took ${change.to} before step ${fill.n + 1} and nothing removed it`;
+}
