@@ -2,11 +2,11 @@
 // Runs the benchmarks: `npm run bench -- [--format text|ndjson] [NAME...]`.
 //
 // benches.ts is bundled once (as run-ts.mjs would do it) and each benchmark gets a process of its
-// own, so that CPU time and peak memory are those of the benchmark and not of the bundler. A peer
-// is run where it is installed and has a model in bench/peers/; the line comes without it too.
+// own, so that CPU time and peak memory are those of the benchmark and not of the bundler. Rumur
+// is run beside it where it is installed; the line comes without it too, with "peer":null.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { rolldown } from "rolldown";
@@ -39,36 +39,52 @@ function ask(program, args) {
   return JSON.parse(stdout.trim().split("\n").at(-1));
 }
 
-/** Rumur's verifier for the same model: CPU seconds of the search, without making it. */
-function peerOf(name) {
-  const model = join(root, "bench/peers", `${name.replace("/", "-")}.m`);
-  const none = { peer: null, peer_cpu_seconds: null, ratio: null };
-  if (!existsSync(model) || spawnSync("rumur", ["--version"]).status !== 0) return none;
+/** The constants of bench/peers/shootdown.m for the benchmarks that it stands beside. */
+const PEER_MODELS = {
+  "explore/S": { CPUS: 2, UPGRADE: 1 },
+  "explore/M": { CPUS: 3, UPGRADE: 0 },
+};
+const RUMUR = ["--threads", "1", "--deadlock-detection", "off", "--symmetry-reduction", "off"];
+const CC = ["-O3", "-march=native", "-mcx16"];
+
+/** Rumur's verifier for the same states: CPU seconds of its search, without making it. */
+function peerOf(name, states) {
+  const none = { peer: null, peer_cpu_seconds: null };
+  const values = PEER_MODELS[name];
+  if (!values || spawnSync("rumur", ["--version"]).status !== 0) return none;
   const dir = mkdtempSync(join(root, "node_modules/.cache/bench/peer-"));
   try {
-    const steps = [
-      ["rumur", ["--threads", "1", "--output", join(dir, "m.c"), model]],
-      ["cc", ["-O3", "-march=native", "-mcx16", "-o", join(dir, "m"), join(dir, "m.c"), "-lpthread"]],
+    let model = readFileSync(join(root, "bench/peers/shootdown.m"), "utf8");
+    for (const [constant, value] of Object.entries(values)) {
+      model = model.replace(new RegExp(`${constant}: \\d+;`), `${constant}: ${value};`);
+    }
+    const [source, c, verifier] = ["m.m", "m.c", "m"].map((file) => join(dir, file));
+    writeFileSync(source, model);
+    if (spawnSync("rumur", [...RUMUR, "--output", c, source]).status !== 0) return none;
+    if (spawnSync("cc", [...CC, "-o", verifier, c, "-lpthread"]).status !== 0) return none;
+    const ran = spawnSync("bash", ["-c", `"${verifier}"; times`], { encoding: "utf8" });
+    if (!ran.stdout.includes(`${states} states`)) throw new Error("rumur counts other states");
+    // The last line of `times`: user and system time of children, as 0m1.234s.
+    const seconds = [
+      ...ran.stdout
+        .trim()
+        .split("\n")
+        .at(-1)
+        .matchAll(/(\d+)m([\d.]+)s/g),
     ];
-    for (const [command, args] of steps) if (spawnSync(command, args).status !== 0) return none;
-    const script = `"${join(dir, "m")}" >/dev/null 2>&1; times`;
-    const { stdout } = spawnSync("bash", ["-c", script], { encoding: "utf8" });
-    // The second line of `times`: user and system time of children, as 0m1.234s.
-    const [, children = ""] = stdout.trim().split("\n");
-    const seconds = [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
-      (sum, [, m, s]) => sum + Number(m) * 60 + Number(s),
-      0,
-    );
-    return { peer: "rumur", peer_cpu_seconds: Math.round(seconds * 100) / 100 };
+    const sum = seconds.reduce((n, [, m, s]) => n + Number(m) * 60 + Number(s), 0);
+    return { peer: "rumur", peer_cpu_seconds: Math.round(sum * 100) / 100 };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
 function line(measured) {
-  const peer = peerOf(measured.name);
-  if (peer.peer === null) return { type: "bench", ...measured, ...peer };
-  const ratio = Math.round((peer.peer_cpu_seconds / measured.cpu_seconds) * 100) / 100;
+  const peer = peerOf(measured.name, measured.states);
+  const ratio =
+    peer.peer === null
+      ? null
+      : Math.round((peer.peer_cpu_seconds / measured.cpu_seconds) * 100) / 100;
   return { type: "bench", ...measured, ...peer, ratio };
 }
 
@@ -80,7 +96,9 @@ const text = (b) =>
     `${b.cpu_seconds.toFixed(2)} CPU s`.padStart(12),
     `${b.peak_mb} MB`.padStart(8),
     b.peer === null ? "" : `  ${b.peer} ${b.peer_cpu_seconds} CPU s, ratio ${b.ratio}`,
-  ].join(" ").trimEnd();
+  ]
+    .join(" ")
+    .trimEnd();
 
 function options() {
   try {

@@ -8,13 +8,13 @@ import type { System } from "../../packages/shootdown/src/engine/program.ts";
 import type { Expr } from "../../packages/shootdown/src/ir/expr.ts";
 import {
   ANY,
-  FALSE,
-  TRUE,
   and,
   constant,
+  FALSE,
   field,
   ne,
   not,
+  TRUE,
 } from "../../packages/shootdown/src/ir/expr.ts";
 import type { CellFn, ObserverDecl, RuleDecl } from "../../packages/shootdown/src/ir/machine.ts";
 import { cell, event, observer, on, rule } from "../../packages/shootdown/src/ir/machine.ts";
@@ -29,7 +29,7 @@ import {
   yields,
 } from "../../packages/shootdown/src/ir/stmt.ts";
 import type { ModelOptions } from "./shootdown-s.ts";
-import { NONE, ack, ainv, cpu, free, page, perm, pte, queueRules, system } from "./shootdown-s.ts";
+import { ack, ainv, cpu, free, NONE, page, perm, pte, queueRules, system } from "./shootdown-s.ts";
 
 const source = { file: "bench/models/shootdown-cells.ts" };
 

@@ -9,16 +9,16 @@
 import type { Domain, System } from "../../packages/shootdown/src/engine/program.ts";
 import type { Expr } from "../../packages/shootdown/src/ir/expr.ts";
 import {
-  FALSE,
-  TRUE,
   and,
   constant,
   eq,
+  FALSE,
   field,
   member,
   ne,
   not,
   place,
+  TRUE,
 } from "../../packages/shootdown/src/ir/expr.ts";
 import type { Machine, ObserverDecl, RuleDecl } from "../../packages/shootdown/src/ir/machine.ts";
 import { event, observer, on, rule } from "../../packages/shootdown/src/ir/machine.ts";
@@ -107,11 +107,7 @@ const rules: RuleDecl[] = [
   rule("ats_request", {
     forall: { p: page },
     when: ({ p }) => and(eq(req_value(), NONE), eq(atc(p), NONE), ne(stlb(p), NONE)),
-    body: ({ p }) => [
-      set(req_page(), p),
-      set(req_value(), stlb(p)),
-      emit(stepped, {}),
-    ],
+    body: ({ p }) => [set(req_page(), p), set(req_value(), stlb(p)), emit(stepped, {})],
     source,
   }),
   rule("ats_response", {
@@ -148,7 +144,11 @@ const rules: RuleDecl[] = [
     when: ({ p }) => and(ainv(p), not(and(dma(), eq(dma_page(), p)))),
     body: ({ p }) => [
       set(atc(p), NONE),
-      when(and(ne(req_value(), NONE), eq(req_page(), p)), set(req_value(), NONE), set(req_page(), nowhere)),
+      when(
+        and(ne(req_value(), NONE), eq(req_page(), p)),
+        set(req_value(), NONE),
+        set(req_page(), nowhere),
+      ),
       set(ainv(p), FALSE),
     ],
     source,
@@ -168,10 +168,7 @@ const shift: Stmt[] = [
 ];
 
 /** The queue's end; `invalidate` is what a TLBI does to the IOTLB. */
-export function queueRules(
-  pages: number,
-  invalidate: (p: Expr<"page">) => Stmt,
-): RuleDecl[] {
+export function queueRules(pages: number, invalidate: (p: Expr<"page">) => Stmt): RuleDecl[] {
   const idle = Array.from({ length: pages }, (_, p) => not(ainv(constant(page, p))));
   return [
     rule("queue_tlbi", {
@@ -189,8 +186,7 @@ export function queueRules(
     }),
     rule("queue_sync", {
       forall: { c: cpu },
-      when: ({ c }) =>
-        and(eq(q_op(q(0)), member(command, "SYNC")), eq(q_cpu(q(0)), c), ...idle),
+      when: ({ c }) => and(eq(q_op(q(0)), member(command, "SYNC")), eq(q_cpu(q(0)), c), ...idle),
       body: ({ c }) => [set(done(c), TRUE), ...shift],
       source,
     }),
@@ -224,7 +220,8 @@ function thread(c: number, options: ModelOptions, parts: CpuParts): Stmt[] {
     set(q_page(q(n)), pg),
     set(q_cpu(q(n)), who),
   ];
-  const [first, second] = options.bug === 1 ? (["ATCI", "TLBI"] as const) : (["TLBI", "ATCI"] as const);
+  const [first, second] =
+    options.bug === 1 ? (["ATCI", "TLBI"] as const) : (["TLBI", "ATCI"] as const);
   const unmap: Stmt[] = [
     flush(me, p),
     atomic(
@@ -275,15 +272,20 @@ const useAfterFree: ObserverDecl = observer(
 
 /** The system; `pages` is 2 in S, M and L. */
 export function model(options: ModelOptions, pages = 2): System {
-  return system(options, pages, { flush: (c, p) => set(tlb(c, p), NONE) }, {
-    machine: {
-      cells: [],
-      pending: [],
-      rules: [...rules, ...queueRules(pages, (p) => set(stlb(p), NONE))],
-      definitions: [],
+  return system(
+    options,
+    pages,
+    { flush: (c, p) => set(tlb(c, p), NONE) },
+    {
+      machine: {
+        cells: [],
+        pending: [],
+        rules: [...rules, ...queueRules(pages, (p) => set(stlb(p), NONE))],
+        definitions: [],
+      },
+      observers: [useAfterFree],
     },
-    observers: [useAfterFree],
-  });
+  );
 }
 
 /** The CPUs' programs on some hardware. */

@@ -34,6 +34,7 @@ const where = e.field("where", [page], page);
 
 const happened = m.event("happened", { who, page, word, pages });
 
+const kept = m.cell("kept", { keys: { p: page }, value: word, source });
 const near = m.cell("near", {
   keys: { w: who, p: page },
   value: word,
@@ -50,12 +51,16 @@ const far = m.cell("far", {
   keys: { p: page },
   value: word,
   locals: { x: word, w: who },
-  fill: ({ p, x, w }) => [s.choose(w, who), s.lookup(x, near({ w, p })), s.yields(x)],
+  fill: ({ p, x, w }) => [
+    s.choose(w, who),
+    s.lookup(x, near({ w, p })),
+    s.yields(x),
+    s.yieldsHeld(kept({ p })),
+  ],
   evicts: false,
   ways: 1,
   source,
 });
-const kept = m.cell("kept", { keys: { p: page }, value: word, source });
 
 const orders = m.pending("orders", {
   keys: { w: who },

@@ -20,7 +20,8 @@ test.each([
 });
 
 const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
-const positions = (w: number) => Array.from({ length: 32 }, (_, i) => i).filter((i) => (w >>> i) & 1);
+const positions = (w: number) =>
+  Array.from({ length: 32 }, (_, i) => i).filter((i) => (w >>> i) & 1);
 
 test("the one bits of a word are counted and found", () => {
   fc.assert(

@@ -101,7 +101,10 @@ test("windows: a value stays possible until it is cleared, along the chain", () 
   const both = () => [contents(m, near.decl, 0), contents(m, far.decl, 0)];
   expect(both()).toEqual([[1], [1]]);
   step(m);
-  expect(both()).toEqual([[1, 2], [1, 2]]);
+  expect(both()).toEqual([
+    [1, 2],
+    [1, 2],
+  ]);
   step(m);
   expect(both()).toEqual([[2], [1, 2]]);
   step(m);
@@ -170,7 +173,7 @@ test("lookups find what is held or walked, picks only what is held", () => {
     entries: [{ cell: near.decl, index: [0], value: 4 }],
   });
   m.load(m.initial(), 0);
-  const picks = () => m.picks.map((p) => [p.value, p.held ? "held" : "fresh"]).flat() as never[];
+  const picks = () => m.picks.flatMap((p) => [p.value, p.held ? "held" : "fresh"]) as never[];
   // In the order in which the machine met the values.
   expect(outcomes(m, "thread T", picks)).toEqual([
     [4, "held"],
@@ -189,7 +192,11 @@ test("fill options name the value and what it was looked up in", () => {
   const at = m.cells.instances.indexOf(m.cells.find(far.decl, [0])!);
   expect(m.cells.name(at)).toBe("far[0]");
   const options = m.cells.fillOptions(at);
-  const picks = options.map((o) => [o.value, o.picks.map((p) => m.cells.name(p.instance)), o.picks[0]?.held]);
+  const picks = options.map((o) => [
+    o.value,
+    o.picks.map((p) => m.cells.name(p.instance)),
+    o.picks[0]?.held,
+  ]);
   expect(picks).toEqual([
     [4, ["near[0]"], true],
     [1, ["near[0]"], false],

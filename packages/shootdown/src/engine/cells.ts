@@ -86,6 +86,8 @@ export class PackedCells {
   private always = 0;
   private collector = 0;
   private collecting: Interner | undefined;
+  /** What the fill being run took over from cells as a whole. */
+  private readonly borrowed: { instance: number; mask: number }[] = [];
 
   constructor(machine: PackedMachine, exprs: ExprCompiler) {
     this.machine = machine;
@@ -180,6 +182,21 @@ export class PackedCells {
     this.collector |= this.collecting!.bit(value);
   }
 
+  /** Yields all that another cell holds, which must be of the same sort. */
+  yieldHeld(i: Instr & { op: "yieldHeld" }, next: number, exprs: ExprCompiler): Step {
+    const instance = this.instanceAt(i.cell, i.index, exprs);
+    const { state } = this.machine;
+    return () => {
+      const c = instance();
+      const held = c ? state[c.word]! : 0;
+      if (c && held !== 0) {
+        this.collector |= held;
+        this.borrowed.push({ instance: this.first[c.group]! + c.index, mask: held });
+      }
+      return next;
+    };
+  }
+
   /** Brings every window of the scratch state up to date. */
   close(): void {
     if (this.dirty === 0) return;
@@ -208,8 +225,11 @@ export class PackedCells {
     this.enumerate(c, () => {
       const admitted = this.admits[c.group]!(this.collector);
       for (let rest = admitted; rest !== 0; rest &= rest - 1) {
-        const value = values[31 - Math.clz32(rest & -rest)]!;
-        found.push({ value, picks: [...this.machine.picks] });
+        const bit = rest & -rest;
+        const value = values[31 - Math.clz32(bit)]!;
+        const from = this.borrowed.find((b) => b.mask & bit);
+        const lent = from ? [{ instance: from.instance, value, held: true }] : [];
+        found.push({ value, picks: [...this.machine.picks, ...lent] });
       }
     });
     return found;
@@ -311,7 +331,7 @@ export class PackedCells {
       const found = new Set<number>();
       for (const c of g.instances) {
         for (const i of c.fill?.instrs ?? []) {
-          if (i.op === "lookup") found.add(this.groups.findIndex((x) => x.decl === i.cell));
+          if (i.op === "lookup" || i.op === "yieldHeld") found.add(this.groups.findIndex((x) => x.decl === i.cell));
         }
       }
       return found;
@@ -339,6 +359,7 @@ export class PackedCells {
     this.collecting = this.interners[c.group]!;
     do {
       this.collector = 0;
+      this.borrowed.length = 0;
       machine.picks.length = 0;
       runToEnd(c.fill!);
       // Values yielded before a dead end count: yields do not end the walk.

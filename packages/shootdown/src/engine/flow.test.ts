@@ -37,8 +37,7 @@ const text = (code: readonly Instr[]): string[] =>
   codeText({ instrs: code, registers: new Map() })
     .split("\n")
     .map((line) => line.trim().replace(/ +/g, " "));
-const live = (code: readonly Instr[]): number[][] =>
-  code.map((_, at) => liveness(code).at(at));
+const live = (code: readonly Instr[]): number[][] => code.map((_, at) => liveness(code).at(at));
 
 test("a register is live from where it is set to where it is read", () => {
   const code = [let_(1, c(0)), put(c(0)), let_(2, r(1)), put(r(2)), halt];
@@ -70,7 +69,12 @@ test("a condition binds its own register", () => {
 });
 
 const where = { reg: 2, cond: r(2) };
-const operations: readonly (readonly [Operation, begins: boolean, reads: number[], sets: number])[] = [
+const operations: readonly (readonly [
+  Operation,
+  begins: boolean,
+  reads: number[],
+  sets: number,
+])[] = [
   [{ op: "let", reg: 1, value: r(2) }, false, [2], 1],
   [{ op: "let", reg: 1, value: read }, true, [9], 1],
   [{ op: "store", field: shared.decl, index: [r(2)], value: r(3) }, true, [2, 3], -1],
@@ -120,7 +124,17 @@ test("nodes are visited with all below them", () => {
     k: "outstanding",
     set: queue.decl,
     index: [{ k: "any" }, { k: "in", range: r(1) }],
-    where: [["n", { k: "with", arg: { k: "get", field: "f", arg: r(2), sort: int }, set: [["g", r(3)]], sort: int }]],
+    where: [
+      [
+        "n",
+        {
+          k: "with",
+          arg: { k: "get", field: "f", arg: r(2), sort: int },
+          set: [["g", r(3)]],
+          sort: int,
+        },
+      ],
+    ],
     sort: bool,
   };
   const kinds: string[] = [];
@@ -143,11 +157,7 @@ test("tidy: values that nobody reads, transitively", () => {
 
 test("tidy: unreachable code and jumps to jumps", () => {
   const code = [branch(r(1), 3), jump(4), put(c(9)), jump(5), put(c(1)), jump(6), halt];
-  expect(text(tidy(code))).toEqual([
-    "0 unless r1 goto 2",
-    "1 shared[0] := 1",
-    "2 halt",
-  ]);
+  expect(text(tidy(code))).toEqual(["0 unless r1 goto 2", "1 shared[0] := 1", "2 halt"]);
 });
 
 test("tidy: alternatives go where their jumps led", () => {

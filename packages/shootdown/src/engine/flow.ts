@@ -27,6 +27,7 @@ export function operands(i: Operation): readonly (Node | KeyPattern)[] {
     case "choose":
       return i.where ? [i.where] : [];
     case "lookup":
+    case "yieldHeld":
       return i.index;
     case "insert":
       return [...i.index, i.value];
@@ -88,6 +89,7 @@ export function beginsStep(i: Instr): boolean {
     case "jump":
     case "emit":
     case "yield":
+    case "yieldHeld":
     case "violate":
       return false;
     case "let":

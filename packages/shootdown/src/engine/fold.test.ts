@@ -3,13 +3,12 @@
 import { expect, test } from "vitest";
 import type { Expr, Node } from "../ir/expr.ts";
 import {
-  FALSE,
-  TRUE,
   add,
   and,
   constant,
   eq,
   expr,
+  FALSE,
   field,
   get,
   inRange,
@@ -27,6 +26,7 @@ import {
   place,
   rangeOps,
   sub,
+  TRUE,
   withFields,
 } from "../ir/expr.ts";
 import { pending } from "../ir/machine.ts";

@@ -233,6 +233,11 @@ class Flattener {
       case "yield":
         this.push({ op: "yield", value: this.fold(s.value) });
         return;
+      case "yieldHeld": {
+        const index = s.index.map((p) => this.key(p));
+        this.push({ op: "yieldHeld", cell: s.cell, index });
+        return;
+      }
       case "violate":
         this.push({ op: "violate", observer: s.observer });
         return;

@@ -28,6 +28,7 @@ import type {
   Thread,
 } from "./program.ts";
 import { sizeOf } from "./program.ts";
+import { propagate } from "./propagate.ts";
 import { programText } from "./text.ts";
 import { hashText } from "../base/hash.ts";
 
@@ -156,6 +157,13 @@ class Lowering {
     let rules = system.machine.rules.flatMap((r) => this.ruleInstances(r));
     for (const t of [...threads, ...rules]) this.collect(t);
     const effects = this.effects();
+    const constants = this.constantCells();
+    const known = <C extends Code>(code: C): C => this.withConstants(code, constants);
+    threads = threads.map(known);
+    rules = rules.map(known);
+    for (const [text, c] of this.used) {
+      if (c.fill) this.used.set(text, { ...c, fill: known(c.fill) });
+    }
     const dead = this.deadSets(effects);
     threads = threads.map((t) => this.withoutDead(t, dead));
     rules = rules.map((r) => this.withoutDead(r, dead));
@@ -189,7 +197,7 @@ class Lowering {
   /** Notes the cells that code looks up and the pending sets that it posts to. */
   private collect(code: Code): void {
     for (const i of code.instrs) {
-      if (i.op === "lookup") this.use(i.cell, i.index);
+      if (i.op === "lookup" || i.op === "yieldHeld") this.use(i.cell, i.index);
       if (i.op === "post") {
         for (const key of this.keys(Object.values(i.set.keys), i.index)) {
           this.posted.set(keyText(i.set.name, key), { decl: i.set, key });
@@ -223,6 +231,36 @@ class Lowering {
       this.used.set(text, { decl, key, fill });
       if (fill) this.collect(fill);
     }
+  }
+
+  /**
+   * Cells that can only ever give one value: their fill yields one constant whatever happens, and
+   * nothing else puts values there. A look-up of such a cell is that constant.
+   */
+  private constantCells(): ReadonlyMap<string, Node> {
+    const found = new Map<string, Node>();
+    if (this.keepAll) return found;
+    const initial = new Set(this.system.entries.map((e) => keyText(e.cell.name, e.index)));
+    for (const [text, c] of this.used) {
+      const [only, end] = c.fill?.instrs ?? [];
+      if (only?.op !== "yield" || end?.op !== "halt" || only.value.k !== "const") continue;
+      if (!initial.has(text)) found.set(text, only.value);
+    }
+    for (const text of found.keys()) this.used.delete(text);
+    return found;
+  }
+
+  private withConstants<C extends Code>(code: C, constants: ReadonlyMap<string, Node>): C {
+    if (constants.size === 0) return code;
+    const instrs = code.instrs.map((i): Instr => {
+      if (i.op !== "lookup" || !i.index.every((k) => k.k === "const")) return i;
+      const key = i.index.map((k) => (k as { value: number }).value);
+      const value = constants.get(keyText(i.cell.name, key));
+      if (!value) return i;
+      const { origin, joined } = i;
+      return { op: "let", reg: i.reg, value, origin, joined, ...(i.first ? { first: true } : {}) };
+    });
+    return { ...code, instrs: tidy(propagate(instrs, this.context.scope)) };
   }
 
   private effects(): PendingInstance[] {

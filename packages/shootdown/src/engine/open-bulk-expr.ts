@@ -58,6 +58,20 @@ export const newFrame = (): BulkFrame => ({
   stride: 1,
 });
 
+/** Begins a batch of at most `keys` keys. */
+export function resetFrame(f: BulkFrame, regs: Regs, keys: number, stride: number): void {
+  f.span.keys = keys;
+  f.scalar = regs;
+  f.regs.length = 0;
+  f.changed.length = 0;
+  f.sums.length = 0;
+  f.events.length = 0;
+  f.origins.length = 0;
+  f.touched.clear();
+  f.wrote = 0;
+  f.stride = stride;
+}
+
 const lift = (v: Value): BulkValue =>
   typeof v === "number" ? still(v) : { lo: still(v.lo), hi: still(v.hi) };
 

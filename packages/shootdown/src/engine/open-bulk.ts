@@ -9,12 +9,12 @@
 // for too many elements, is repaired: the batch is taken back and run again, shorter.
 
 import type { BulkFrame, BulkValue } from "./open-bulk-expr.ts";
-import { BulkExprs, newFrame } from "./open-bulk-expr.ts";
+import { BulkExprs, newFrame, resetFrame } from "./open-bulk-expr.ts";
 import type { OpenExprs, Regs } from "./open-expr.ts";
 import { largest } from "./open-expr.ts";
 import type { SafeLoop } from "./open-loop.ts";
 import { added } from "./open-loop.ts";
-import { still, total } from "./open-sweep.ts";
+import { ONE_KEY, still, total } from "./open-sweep.ts";
 import type { OpenMachine } from "./open.ts";
 import type { Pair, Sweep, SweepPair, Value } from "./open-value.ts";
 import { grown, sweepAt } from "./open-value.ts";
@@ -63,7 +63,8 @@ export class BulkLoop {
     try {
       let bound = keys;
       for (;;) {
-        this.begin(regs, from, bound, stride);
+        resetFrame(frame, regs, bound, stride);
+        frame.regs[this.slot] = { base: from, slope: 1, phase: 0, every: 1 };
         this.body();
         if (frame.wrote <= frame.span.keys) break;
         journal.rollback(mark);
@@ -75,21 +76,6 @@ export class BulkLoop {
     const count = Math.ceil(frame.span.keys / stride);
     this.finish(count, stride);
     return count;
-  }
-
-  private begin(regs: Regs, from: number, keys: number, stride: number): void {
-    const { frame } = this;
-    frame.span.keys = keys;
-    frame.scalar = regs;
-    frame.regs.length = 0;
-    frame.regs[this.slot] = { base: from, slope: 1, phase: 0, every: 1 };
-    frame.changed.length = 0;
-    frame.sums.length = 0;
-    frame.events.length = 0;
-    frame.origins.length = 0;
-    frame.touched.clear();
-    frame.wrote = 0;
-    frame.stride = stride;
   }
 
   private body(): void {
@@ -186,6 +172,8 @@ export class BulkLoop {
           return next;
         };
       }
+      case "insert":
+        return this.insert(i, next);
       case "violate": {
         const { observer } = i;
         return () => {
@@ -196,6 +184,26 @@ export class BulkLoop {
       default:
         throw new Error(`${i.op} in a bulk loop`);
     }
+  }
+
+  private insert(i: Instr & { op: "insert" }, next: number): BulkStep {
+    const { exprs, machine } = this;
+    const { name } = i.cell;
+    const keys = i.index.map((n) => exprs.num(n));
+    const value = exprs.num(i.value);
+    return (f) => {
+      const key = keys.map((k) => k(f));
+      const entry = value(f);
+      const last = key.at(-1);
+      const moves = last?.slope === 1 && last.every === 1 && f.stride === 1;
+      // The same entry again and again is one entry.
+      const one = entry.slope === 0 && key.every((k) => k.slope === 0);
+      if ((!moves && !one) || key.some((k) => k.slope < 0)) f.span.cut(ONE_KEY);
+      const count = moves ? f.span.keys : 1;
+      machine.cells.addRun(name, { key, value: entry, count });
+      f.wrote = Math.max(f.wrote, count);
+      return next;
+    };
   }
 
   private assign(reg: number, value: (f: BulkFrame) => BulkValue, next: number): BulkStep {

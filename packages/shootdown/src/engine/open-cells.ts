@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cells of the open executor: the entries of the keys in use, filled and evicted one by one.
 
+import type { Node } from "../ir/expr.ts";
 import type { CellDecl } from "../ir/machine.ts";
+import type { BulkFrame } from "./open-bulk-expr.ts";
+import { BulkExprs, newFrame, resetFrame } from "./open-bulk-expr.ts";
+import type { CellRun } from "./open-cell-runs.ts";
+import { CellRuns, keyAt } from "./open-cell-runs.ts";
 import type { Compiled, OpenStep } from "./open-code.ts";
 import { compileCode, runToEnd } from "./open-code.ts";
 import type { KeyTest, Regs } from "./open-expr.ts";
 import { OpenExprs, Slots, matches } from "./open-expr.ts";
+import { asksPending } from "./open-loop.ts";
 import { compareKeys } from "./open-pending.ts";
 import type { KeyedCode, OpenCell } from "./open-program.ts";
 import type { OpenMachine } from "./open.ts";
+import { sweepAt } from "./open-value.ts";
 import type { Instr } from "./program.ts";
+
+/** More keys than this are not listed one by one. */
+const LISTED_MAX = 1 << 16;
 
 /** An entry of a cell. */
 export interface CellEntry {
@@ -26,6 +36,8 @@ interface Contents {
 interface Group {
   readonly source: OpenCell;
   readonly contents: Map<string, Contents>;
+  /** What bulk loops inserted. */
+  readonly runs: CellRuns;
   readonly admits: (value: number) => boolean;
   /** Fill code, compiled on first use. */
   readonly fills: Map<KeyedCode, Compiled>;
@@ -41,7 +53,8 @@ export class OpenCells {
     for (const source of machine.program.cells) {
       const contents = new Map<string, Contents>();
       const admits = this.admitter(source);
-      this.groups.set(source.decl.name, { source, contents, admits, fills: new Map() });
+      const runs = new CellRuns(machine.journal);
+      this.groups.set(source.decl.name, { source, contents, runs, admits, fills: new Map() });
     }
   }
 
@@ -59,34 +72,64 @@ export class OpenCells {
     return this.groups.get(name)?.source.listed ?? [];
   }
 
-  /** The keys that hold entries, least first. */
-  keys(name: string): (readonly number[])[] {
-    const contents = this.groups.get(name)?.contents.values() ?? [];
-    const held = [...contents].filter((c) => c.values.length > 0);
-    return held.map((c) => c.key).sort(compareKeys);
+  /** Runs of entries that bulk loops inserted; `entries` has them too, one by one. */
+  runs(name: string): readonly CellRun[] {
+    return this.groups.get(name)?.runs.list() ?? [];
   }
 
-  /** The entries of the keys that match, least key first, oldest entry first. */
-  entries(name: string, tests: readonly KeyTest[] = []): CellEntry[] {
+  /** The values that a key holds, oldest first within what was put in alone and what in runs. */
+  values(name: string, key: readonly number[]): number[] {
     const group = this.groups.get(name);
+    if (!group) return [];
+    const alone = group.contents.get(key.join())?.values ?? [];
+    return [...new Set([...alone, ...group.runs.values(key)])];
+  }
+
+  /** The keys that hold entries, least first. Throws if there are too many to list. */
+  keys(name: string): (readonly number[])[] {
+    const group = this.groups.get(name);
+    if (!group) return [];
+    const keys = new Map<string, readonly number[]>();
+    for (const [text, c] of group.contents) if (c.values.length > 0) keys.set(text, c.key);
+    for (const run of group.runs.list()) {
+      if (keys.size + run.count > LISTED_MAX) throw new Error(`${name} holds too many entries to list`);
+      for (let d = 0; d < run.count; d++) keys.set(keyAt(run, d).join(), keyAt(run, d));
+    }
+    return [...keys.values()].sort(compareKeys);
+  }
+
+  /** The entries of the keys that match, least key first. Throws if there are too many to list. */
+  entries(name: string, tests: readonly KeyTest[] = []): CellEntry[] {
     return this.keys(name)
       .filter((key) => matches(tests, key))
-      .flatMap((key) =>
-        group!.contents.get(key.join())!.values.map((value): CellEntry => ({ key, value })),
-      );
+      .flatMap((key) => this.values(name, key).map((value): CellEntry => ({ key, value })));
   }
 
   /** Puts an entry into a cell, if the program has it and the entry is not there yet. */
   add(name: string, key: readonly number[], value: number): void {
     const group = this.groups.get(name);
-    if (!group?.source.exists(key)) return;
+    if (!group?.source.exists(key) || group.runs.values(key).includes(value)) return;
     const text = key.join();
     let held = group.contents.get(text);
-    if (!held) group.contents.set(text, (held = { key, values: [] }));
+    if (!held) {
+      held = { key, values: [] };
+      group.contents.set(text, held);
+    }
     const { values } = held;
     if (values.includes(value)) return;
     values.push(value);
     if (this.machine.journal.open) this.machine.journal.note(() => values.pop());
+  }
+
+  /** Puts in one entry for each of `run.count` keys, the last of which moves on by one each time. */
+  addRun(name: string, run: CellRun): void {
+    const group = this.groups.get(name);
+    if (!group) return;
+    if (run.count > 1 && !group.source.listed) {
+      group.runs.add(run);
+      return;
+    }
+    for (let d = 0; d < run.count; d++) this.add(name, keyAt(run, d), sweepAt(run.value, d));
   }
 
   /** Called by the `yield` instruction of a fill. */
@@ -100,7 +143,10 @@ export class OpenCells {
     const code = group?.source.fill(key);
     if (!group || !code) return [];
     let compiled = group.fills.get(code);
-    if (!compiled) group.fills.set(code, (compiled = compileCode(this.machine, code, true)));
+    if (!compiled) {
+      compiled = compileCode(this.machine, code, true);
+      group.fills.set(code, compiled);
+    }
     const { choices } = this.machine;
     const outer = choices.nest();
     const { collected } = this;
@@ -118,7 +164,7 @@ export class OpenCells {
   fill(name: string, key: readonly number[]): boolean {
     const group = this.groups.get(name);
     if (!group) return false;
-    const held = group.contents.get(key.join())?.values ?? [];
+    const held = this.values(name, key);
     const { ways } = group.source.decl;
     if (ways !== undefined && held.length >= ways) return false;
     const fresh = this.walk(name, key).filter((v) => group.admits(v) && !held.includes(v));
@@ -131,11 +177,14 @@ export class OpenCells {
 
   /** Takes one of its entries from a cell; false if it has none. */
   evict(name: string, key: readonly number[]): boolean {
-    const values = this.groups.get(name)?.contents.get(key.join())?.values ?? [];
+    const values = this.values(name, key);
     if (values.length === 0) return false;
     const at = this.machine.choices.decideValue(values);
     if (at < 0) return false;
-    this.remove(values, at);
+    const { contents, runs } = this.groups.get(name)!;
+    const alone = contents.get(key.join())?.values ?? [];
+    if (alone.includes(values[at]!)) this.remove(alone, alone.indexOf(values[at]!));
+    runs.remove(key, values[at]!);
     return true;
   }
 
@@ -160,7 +209,7 @@ export class OpenCells {
       const group = this.groups.get(name);
       const at = key(r);
       if (!group?.source.exists(at)) return -1;
-      const found = [...(group.contents.get(at.join())?.values ?? [])];
+      const found = this.values(name, at);
       // What is held comes first: that is what hardware would find.
       const fresh = walks ? this.walk(name, at) : [];
       for (const v of fresh) if (!found.includes(v)) found.push(v);
@@ -176,6 +225,8 @@ export class OpenCells {
     const pattern = exprs.pattern(i.index);
     const cond = i.where && exprs.num(i.where.cond);
     const slot = i.where ? exprs.slots.of(i.where.reg) : 0;
+    const whole = i.where && !asksPending(i) ? this.bulkCond(exprs, i.where.cond) : undefined;
+    const frame = newFrame();
     const { name } = i.cell;
     return (r) => {
       const group = this.groups.get(name);
@@ -191,8 +242,23 @@ export class OpenCells {
           this.remove(values, at);
         }
       }
+      group.runs.filter(tests, (value, count) => {
+        if (!cond) return { count, goes: true };
+        if (!whole || value.slope === 0) {
+          r[slot] = value.base;
+          return { count: value.slope === 0 ? count : 1, goes: cond(r) !== 0 };
+        }
+        resetFrame(frame, r, count, 1);
+        frame.regs[slot] = value;
+        const goes = whole(frame);
+        return { count: frame.span.keys, goes };
+      });
       return next;
     };
+  }
+
+  private bulkCond(exprs: OpenExprs, cond: Node): (f: BulkFrame) => boolean {
+    return new BulkExprs(exprs, (decl) => this.machine.store(decl)).cond(cond);
   }
 
   private remove(values: number[], at: number): void {

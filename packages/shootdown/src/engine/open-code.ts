@@ -179,6 +179,14 @@ class CodeCompiler {
           return next;
         };
       }
+      case "yieldHeld": {
+        const { name } = i.cell;
+        const key = exprs.index(i.index);
+        return (r) => {
+          for (const value of machine.cells.values(name, key(r))) machine.cells.yielded(value);
+          return next;
+        };
+      }
       case "violate": {
         const { observer } = i;
         return () => {

@@ -34,6 +34,7 @@ const SIMPLE = new Set<Instr["op"]>([
   "each",
   "next",
   "emit",
+  "insert",
   "violate",
   "grow",
 ]);
@@ -85,7 +86,7 @@ function changed(i: Instr): number[] {
 }
 
 /** Whether it asks what is outstanding. */
-function asksPending(i: Instr): boolean {
+export function asksPending(i: Instr): boolean {
   let found = false;
   for (const node of operands(i)) {
     visitNode(node, (n) => {

@@ -13,6 +13,14 @@ export const ONE_KEY = 1;
 /** A number that is the same in every repetition. */
 export const still = (base: number): Sweep => ({ base, slope: 0, phase: 0, every: 1 });
 
+/** The sweep that begins `by` keys further on. */
+export function shifted(s: Sweep, by: number): Sweep {
+  if (s.slope === 0) return s;
+  const phase = s.phase + by;
+  const steps = Math.floor(phase / s.every);
+  return { ...s, base: s.base + s.slope * steps, phase: phase % s.every };
+}
+
 export class Span {
   /** Exclusive bound of the distances, >= 1. */
   keys = ONE_KEY;

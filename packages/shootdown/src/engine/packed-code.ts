@@ -94,6 +94,8 @@ export class CodeCompiler {
           return next;
         };
       }
+      case "yieldHeld":
+        return this.machine.cells.yieldHeld(i, next, this.exprs);
       case "violate": {
         const { machine } = this;
         const { observer } = i;

@@ -131,6 +131,7 @@ export type Operation =
     }
   | { readonly op: "emit"; readonly event: EventDecl; readonly args: Entry }
   | { readonly op: "yield"; readonly value: Node }
+  | { readonly op: "yieldHeld"; readonly cell: CellDecl; readonly index: readonly Node[] }
   | { readonly op: "violate"; readonly observer: string }
   | { readonly op: "grow"; readonly reg: number; readonly by: Node }
   | { readonly op: "halt" };

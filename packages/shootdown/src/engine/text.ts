@@ -101,6 +101,8 @@ export function instrText(i: Instr): string {
       return `${joined}emit ${i.event.name} ${record(i.args)}`;
     case "yield":
       return `${joined}yield ${nodeText(i.value)}`;
+    case "yieldHeld":
+      return `${joined}yield all of ${at(i.cell.name, i.index)}`;
     case "violate":
       return `${joined}violate ${i.observer}`;
     case "grow":

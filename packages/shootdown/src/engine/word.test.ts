@@ -46,7 +46,11 @@ test("what is put in comes out, and nothing else changes", () => {
     { name: "mid", sort: bool },
     { name: "high", sort: ordered("high") },
   ]);
-  const layout = wordLayout(wide, { sizes: { low: 2 ** 30, high: 2 ** 22 }, names: {}, limits: {} });
+  const layout = wordLayout(wide, {
+    sizes: { low: 2 ** 30, high: 2 ** 22 },
+    names: {},
+    limits: {},
+  });
   expect(layout.width).toBe(53);
   const field = (max: number) => fc.integer({ min: 0, max: max - 1 });
   fc.assert(

@@ -14,7 +14,6 @@ import type { System, ThreadSpec } from "../engine/program.ts";
 import type { Expr, Place } from "../ir/expr.ts";
 import {
   ANY,
-  TRUE,
   and,
   constant,
   eq,
@@ -25,6 +24,7 @@ import {
   not,
   outstanding,
   place,
+  TRUE,
 } from "../ir/expr.ts";
 import type { CellFn } from "../ir/machine.ts";
 import { cell, event, observer, on, pending, rule } from "../ir/machine.ts";
@@ -62,7 +62,7 @@ type Action =
   | { readonly do: "use"; readonly cell: number; readonly a: number; readonly walks: boolean }
   | { readonly do: "clear"; readonly cell: number; readonly a: number | undefined }
   | { readonly do: "insert"; readonly cell: number; readonly a: number; readonly v: number }
-  | { readonly do: "if"; readonly v: number; readonly then: readonly Action[] }
+  | { readonly do: "if"; readonly v: number; readonly body: readonly Action[] }
   | { readonly do: "atomic"; readonly body: readonly Action[] }
   | { readonly do: "until"; readonly cell: number; readonly a: number; readonly v: number };
 
@@ -176,14 +176,12 @@ function build(p: Protocol): System {
         return use(local, a.cell, a.a, a.walks);
       case "clear":
         return [
-          s.clear(
-            cells[a.cell % cells.length]!({ address: a.a === undefined ? ANY : at(a.a) }),
-          ),
+          s.clear(cells[a.cell % cells.length]!({ address: a.a === undefined ? ANY : at(a.a) })),
         ];
       case "insert":
         return [s.insert(cells[a.cell % cells.length]!({ address: at(a.a) }), v(a.v))];
       case "if":
-        return [s.when(eq(local, v(a.v)), ...block(a.then))];
+        return [s.when(eq(local, v(a.v)), ...block(a.body))];
       case "atomic":
         return [s.atomic(...block(a.body))];
       case "until":
@@ -245,7 +243,10 @@ const cellSpec: fc.Arbitrary<CellSpec> = fc.record({
   ),
   guard: fc.oneof(
     { weight: 5, arbitrary: fc.constant("always" as const) },
-    { weight: 2, arbitrary: fc.constantFrom("aux" as const, "quiet" as const, "outstanding" as const) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom("aux" as const, "quiet" as const, "outstanding" as const),
+    },
   ),
   maps: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.boolean()),
   yieldsTwo: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.boolean()),
@@ -285,7 +286,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("if" as const),
       v: anyValue,
-      then: fc.array(leaf, { minLength: 1, maxLength: 2 }),
+      body: fc.array(leaf, { minLength: 1, maxLength: 2 }),
     }),
   },
   {

@@ -6,8 +6,8 @@
 //
 // Machines number values in the order in which they meet them, so contents compare by value.
 
-import { PackedMachine } from "../engine/packed.ts";
 import type { Semantics } from "../engine/packed.ts";
+import { PackedMachine } from "../engine/packed.ts";
 import type { Program } from "../engine/program.ts";
 import { search } from "./search.ts";
 import { VisitedSet } from "./visited.ts";
@@ -85,8 +85,8 @@ function project(
   for (let id = 0; id < visited.count; id++) {
     machine.load(visited.arena, id * machine.words);
     const part = software.map((w) => (machine.state[w]! >>> 0).toString(16)).join(" ");
-    let seen = parts.get(part);
-    if (!seen) parts.set(part, (seen = machine.cells.instances.map(() => new Set())));
+    const seen = parts.get(part) ?? machine.cells.instances.map(() => new Set<number>());
+    parts.set(part, seen);
     for (const [n, c] of machine.cells.instances.entries()) {
       for (const value of machine.contents(c.group, c.index)) seen[n]!.add(value);
     }

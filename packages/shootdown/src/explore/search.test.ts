@@ -7,7 +7,7 @@ import { lower } from "../engine/lower.ts";
 import type { Semantics } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { System } from "../engine/program.ts";
-import { FALSE, TRUE, eq, field, ne, not, num, outstanding, place } from "../ir/expr.ts";
+import { eq, FALSE, field, ne, not, num, outstanding, place, TRUE } from "../ir/expr.ts";
 import type { Machine } from "../ir/machine.ts";
 import { cell, event, observer, on, pending } from "../ir/machine.ts";
 import { bool, int } from "../ir/sort.ts";
@@ -23,7 +23,11 @@ const b = field("b", [], int);
 const open = field("open", [], bool);
 const x = place<"int">({ k: "local", name: "x", sort: int });
 const used = event("used", { n: int });
-const bad = observer("bad", "", on(used, ({ n }) => [s.when(eq(n, num(2)), s.violate("bad"))]));
+const bad = observer(
+  "bad",
+  "",
+  on(used, ({ n }) => [s.when(eq(n, num(2)), s.violate("bad"))]),
+);
 
 const cache = cell("cache", {
   keys: {},
@@ -128,7 +132,9 @@ test("never, sometimes and always, for latched violations", () => {
 });
 
 test("a run that is stuck for want of its turn is maximal too", () => {
-  const waits = system([[store(1), s.await_(eq(a(), num(1))), s.set(a(), num(1)), store(2), keepB]]);
+  const waits = system([
+    [store(1), s.await_(eq(a(), num(1))), s.set(a(), num(1)), store(2), keepB],
+  ]);
   expect(ask(waits, endsWith(2)).observed).toBe("never");
   expect(ask(waits, endsWith(1)).observed).toBe("always");
 });
@@ -194,7 +200,11 @@ test("progress is told, and may stop the search", () => {
 
 test("the same question has the same answer, witness and numbers", () => {
   const make = () => {
-    const { machine: _, ...outcome } = ask(cellModel({ cpus: 2, upgrade: true, bug: 1 }), violated, "window");
+    const { machine: _, ...outcome } = ask(
+      cellModel({ cpus: 2, upgrade: true, bug: 1 }),
+      violated,
+      "window",
+    );
     return outcome;
   };
   expect(make()).toEqual(make());
@@ -202,11 +212,7 @@ test("the same question has the same answer, witness and numbers", () => {
 
 /** What a retry loop finds in its cell: 0 denies. */
 const retryLoop = (permitted = TRUE): Stmt[] => [
-  s.loop(
-    s.retry(permitted),
-    s.lookup(x, cache({})),
-    s.when(ne(x, num(0)), s.leave()),
-  ),
+  s.loop(s.retry(permitted), s.lookup(x, cache({})), s.when(ne(x, num(0)), s.leave())),
   s.emit(used, { n: x }),
 ];
 const allow = s.set(a(), num(1));

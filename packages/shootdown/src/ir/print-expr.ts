@@ -33,7 +33,8 @@ export class Names {
 }
 
 /** Parts with commas between them; empty ones are left out. */
-export const list = (...parts: readonly string[]): string => parts.filter((p) => p !== "").join(", ");
+export const list = (...parts: readonly string[]): string =>
+  parts.filter((p) => p !== "").join(", ");
 
 /** Named arguments; the name is left out where the value says it already. */
 export const pairs = (args: Pairs, names: Names): string =>

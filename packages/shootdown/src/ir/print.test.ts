@@ -4,12 +4,11 @@ import { expect, test } from "vitest";
 import type { Expr } from "./expr.ts";
 import {
   ANY,
-  FALSE,
-  TRUE,
   add,
   and,
   constant,
   eq,
+  FALSE,
   field,
   get,
   inRange,
@@ -28,6 +27,7 @@ import {
   place,
   rangeOps,
   sub,
+  TRUE,
   withFields,
 } from "./expr.ts";
 import { cell, declare, define, event, observer, on, pending, rule } from "./machine.ts";

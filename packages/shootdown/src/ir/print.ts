@@ -7,10 +7,17 @@
 //     1     old = READ pte(mm, p);         the number that origins, witnesses and --drop use
 //   }
 
-import type { CellDecl, Definition, ObserverDecl, PendingDecl, RuleDecl, Source } from "./machine.ts";
 import type { KeyPattern, Node, Sorts } from "./expr.ts";
 import { inVersions } from "./kernel.ts";
-import { Names, expression, list, pairs, place, printExpr } from "./print-expr.ts";
+import type {
+  CellDecl,
+  Definition,
+  ObserverDecl,
+  PendingDecl,
+  RuleDecl,
+  Source,
+} from "./machine.ts";
+import { expression, list, Names, pairs, place, printExpr } from "./print-expr.ts";
 import type { AnySort } from "./sort.ts";
 import { numberSteps } from "./steps.ts";
 import type { Stmt } from "./stmt.ts";

@@ -85,6 +85,7 @@ export type Stmt =
     }
   | { readonly k: "atomic"; readonly body: readonly Stmt[] }
   | { readonly k: "yield"; readonly value: Node }
+  | { readonly k: "yieldHeld"; readonly cell: CellDecl; readonly index: readonly KeyPattern[] }
   | { readonly k: "violate"; readonly observer: string }
   | { readonly k: "grow"; readonly range: string; readonly by: Node }
   | {
@@ -267,6 +268,13 @@ export const atomic = (...body: readonly Stmt[]): Stmt => ({ k: "atomic", body }
 
 /** In a fill: the value that the cell may take. */
 export const yields = (value: Expr<string>): Stmt => ({ k: "yield", value: value.node });
+
+/** In a fill: whatever another cell holds. */
+export const yieldsHeld = (cell: CellRef<string>): Stmt => ({
+  k: "yieldHeld",
+  cell: cell.decl,
+  index: cell.index,
+});
 
 /** In an observer: the property is broken from here on. */
 export const violate = (observer: string): Stmt => ({ k: "violate", observer });

@@ -7,7 +7,6 @@ import { expect, test } from "vitest";
 import type { Expr } from "./expr.ts";
 import {
   ANY,
-  TRUE,
   add,
   and,
   constant,
@@ -20,6 +19,7 @@ import {
   num,
   outstanding,
   rangeOps,
+  TRUE,
 } from "./expr.ts";
 import { cell, declare, define, event, observer, on, pending, rule } from "./machine.ts";
 import { bool, enumeration, int, ordered, rangeOf, symbol } from "./sort.ts";

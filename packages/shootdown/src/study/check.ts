@@ -62,6 +62,7 @@ export class Checker {
   readonly world: World;
   readonly condition: Condition;
   private readonly boots = new WeakMap<Kernel, Map<string, readonly Initial[]>>();
+  private readonly programs = new Map<string, Program>();
   private readonly outcomes = new Map<string, { program: Program; outcome: Outcome }>();
 
   constructor(scenario: Scenario) {
@@ -141,6 +142,19 @@ export class Checker {
   }
 
   private program(
+    configuration: Configuration,
+    knobs: Readonly<Record<string, string>>,
+    options: CheckOptions,
+  ): Program {
+    const key = `${options.overlay ? "edited " : ""}${configuration.kernelName} ${JSON.stringify(
+      Object.entries(knobs).sort(),
+    )}`;
+    let program = options.overlay ? undefined : this.programs.get(key);
+    if (!program) this.programs.set(key, (program = this.lowered(configuration, knobs, options)));
+    return program;
+  }
+
+  private lowered(
     configuration: Configuration,
     knobs: Readonly<Record<string, string>>,
     options: CheckOptions,

@@ -73,8 +73,7 @@ export class Calls {
     const space = this.#desk.spaces.called(record.mm);
     if (space === undefined) return;
     const at = task.ranges.findLastIndex(
-      (range) =>
-        range.mm === record.mm && range.start === record.start && range.end === record.end,
+      (range) => range.mm === record.mm && range.start === record.start && range.end === record.end,
     );
     if (at < 0) {
       this.#unopened(task, record);
@@ -156,7 +155,11 @@ export class Calls {
    * mmu_notifier_invalidate_range_only_end, by wp_page_copy and __split_huge_pmd (mm/memory.c,
    * mm/huge_memory.c); "none" when it does not, undefined when it does.
    */
-  #doubtOf(task: Task, range: OpenRange, only_end: boolean | undefined): Doubt | "none" | undefined {
+  #doubtOf(
+    task: Task,
+    range: OpenRange,
+    only_end: boolean | undefined,
+  ): Doubt | "none" | undefined {
     const invalidates = this.#desk.contract.range_end_invalidates;
     if (invalidates === false || only_end === true) return "none";
     const what = range.context?.what;

@@ -13,21 +13,40 @@ export interface TraceOptions extends MonitorOptions {
 /** System calls whose entry and exit tell where a task's operation ends. */
 const SYSCALLS = [
   ...["mmap", "munmap", "mprotect", "pkey_mprotect", "mremap", "madvise", "process_madvise"],
-  ...["msync", "mlock", "munlock", "mbind", "migrate_pages", "move_pages", "brk", "remap_file_pages"],
+  ...[
+    "msync",
+    "mlock",
+    "munlock",
+    "mbind",
+    "migrate_pages",
+    "move_pages",
+    "brk",
+    "remap_file_pages",
+  ],
   ...["clone", "clone3", "fork", "vfork", "execve", "execveat", "exit", "exit_group", "ioctl"],
   ...["read", "write", "pread64", "pwrite64", "ftruncate", "truncate", "fallocate", "fsync"],
   ...["fdatasync", "sync", "sync_file_range", "shmdt", "prctl", "userfaultfd", "nanosleep"],
   ...["clock_nanosleep", "futex", "epoll_pwait", "ppoll", "wait4", "close", "sendfile"],
 ];
 
-/** Ground truth and device mappings, which no verdict uses. */
-const UNUSED = new Set(["stlb_fill", "stlb_drop", "stlb_check", "map", "unmap"]);
+/** Ground truth, callbacks as their users saw them, and device mappings: no verdict uses them. */
+const isUnused = (name: string): boolean =>
+  name.startsWith("cb_") || name.startsWith("stlb_") || name === "map" || name === "unmap";
+
+/** CPU flushes: shown with a finding, otherwise not looked at. */
+const ONLY_SHOWN = new Set([
+  ...["try_to_unmap_flush", "flush_tlb_batched_pending", "arch_tlbbatch_flush"],
+  ...["flush_tlb_mm_range", "flush_tlb_mm_range_ret"],
+]);
 
 /** What the monitor reads; other events cost no decoding. */
-const WANTED: ReadonlySet<string> = new Set([
-  ...[...PROBE_EVENTS].filter((name) => !UNUSED.has(name) && !name.startsWith("cb_")),
-  ...SYSCALLS.map((name) => `sys_${name}`),
-]);
+function wanted(explain: boolean): ReadonlySet<string> {
+  const probes = [...PROBE_EVENTS].filter((name) => !isUnused(name));
+  return new Set([
+    ...probes.filter((name) => explain || !ONLY_SHOWN.has(name)),
+    ...SYSCALLS.map((name) => `sys_${name}`),
+  ]);
+}
 
 const NOTES = [
   "a CPU that sets the dirty bit by itself leaves no event: such changes are not seen",
@@ -50,7 +69,7 @@ export async function checkTrace(
   const read = await readFtrace(
     source,
     { event: (event) => monitor.event(event), lost: (lost) => monitor.lost(lost) },
-    { wanted: WANTED },
+    { wanted: wanted(options.explain === true) },
   );
   if (!read.ok) return read;
   monitor.finish();

@@ -21,11 +21,12 @@ const BY_FUNCTION: ReadonlyMap<string, ContractName> = new Map([
 ]);
 
 /** The kernel of src/kernel that follows the contract, and the versions that do. */
-const KERNELS: Readonly<Record<ContractName, { readonly model: string; readonly versions: string }>> =
-  {
-    invalidate_range: { model: "linux-6.1", versions: "up to 6.5" },
-    arch_invalidate_secondary_tlbs: { model: "linux-6.12", versions: "since 6.6" },
-  };
+const KERNELS: Readonly<
+  Record<ContractName, { readonly model: string; readonly versions: string }>
+> = {
+  invalidate_range: { model: "linux-6.1", versions: "up to 6.5" },
+  arch_invalidate_secondary_tlbs: { model: "linux-6.12", versions: "since 6.6" },
+};
 
 /** The first version without the old contract. */
 const CHANGED_IN = [6, 6] as const;

@@ -62,7 +62,8 @@ const classes = new Map<number, ChangeName>();
 
 /** The class of the change from one recorded arm64 entry to another. */
 export function classify(old: Word64, now: Word64, level: Level = "pte"): ChangeName {
-  const same = bits(old, FRAME_LOW + FRAME_BITS - 1, FRAME_LOW) ===
+  const same =
+    bits(old, FRAME_LOW + FRAME_BITS - 1, FRAME_LOW) ===
     bits(now, FRAME_LOW + FRAME_BITS - 1, FRAME_LOW);
   const [a, b] = [attributes(old, level), attributes(now, level)];
   const key = (a * ATTRIBUTES + b) * 2 + Number(same);

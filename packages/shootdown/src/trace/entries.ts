@@ -15,7 +15,7 @@ import {
 import type { Desk } from "./desk.ts";
 import type { FindingChange } from "./finding.ts";
 import type { EntryChange, EntryOperation, EntryReturn } from "./importers/trace-record.ts";
-import { type Word64 } from "./importers/word64.ts";
+import type { Word64 } from "./importers/word64.ts";
 import type { Obligation, Span, Until } from "./obligation.ts";
 import type { Space } from "./space.ts";
 import { EXEMPT, WHY } from "./tally.ts";
@@ -236,12 +236,7 @@ export class Entries {
     protect.ranges.length = 0;
   }
 
-  #clear(
-    task: Task,
-    space: Space,
-    record: EntryChange,
-    rule: ClearRule,
-  ): Obligation | undefined {
+  #clear(task: Task, space: Space, record: EntryChange, rule: ClearRule): Obligation | undefined {
     const { old } = record;
     if (rule.needs_old && old === undefined) this.#desk.tally.undecided(WHY.no_old);
     if (rule.needs_old && (old === undefined || !isValid(old))) return undefined;
@@ -280,7 +275,10 @@ export class Entries {
       old,
       now: clears ? NONE : undefined,
       changing: record.op === "ptep_clear_flush",
-      early: range !== undefined && until === range ? task.callFor(space.mm, pages, range.at.line)?.at : undefined,
+      early:
+        range !== undefined && until === range
+          ? task.callFor(space.mm, pages, range.at.line)?.at
+          : undefined,
     });
   }
 

@@ -2,14 +2,7 @@
 // What a check of a recording says: findings, the summary, and the exit status they come to.
 import type { ImportError } from "./importers/bytes.ts";
 
-export const FINDING_CLASSES = [
-  "missing",
-  "short",
-  "late",
-  "order",
-  "unpaired",
-  "excess",
-] as const;
+export const FINDING_CLASSES = ["missing", "short", "late", "order", "unpaired", "excess"] as const;
 export type FindingClass = (typeof FINDING_CLASSES)[number];
 
 export type FindingChange = "upgrade" | "downgrade" | "unmap" | "frame" | "flags" | "table";

@@ -138,7 +138,8 @@ export class Ledger {
     }
     this.decideHeld();
     for (const { change } of this.#held) {
-      if (change.space.presumed) this.#tally.unjudged("changes of an mm without sign of a notifier");
+      if (change.space.presumed)
+        this.#tally.unjudged("changes of an mm without sign of a notifier");
       else this.#unclear(change, WHY.unprobed);
     }
     this.#held = [];

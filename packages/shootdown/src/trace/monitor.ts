@@ -136,7 +136,7 @@ export class Monitor {
         this.#operations.fault(task, record);
         return;
       case "range":
-        if (record.what === "exit_mmap" && record.mm !== undefined) this.#release(record.mm);
+        if (record.what === "exit_mmap" && record.mm !== undefined) this.#release(record.mm, task);
         this.#operations.range(task, record);
         return;
       case "rmap":
@@ -172,23 +172,23 @@ export class Monitor {
       case "watch_on":
       case "release":
       case "watch_off":
-        this.#life(record);
+        this.#life(task, record);
         return;
       default:
         this.spaces.called(record.mm);
     }
   }
 
-  #life(record: NotifierLife): void {
+  #life(task: Task, record: NotifierLife): void {
     if (record.what === "register" || record.what === "watch_on") this.spaces.register(record.mm);
-    else this.#release(record.mm);
+    else this.#release(record.mm, task);
   }
 
   /** Nobody listens from now on; what the mm's last user tears down owes nothing. */
-  #release(mm: string): void {
+  #release(mm: string, task: Task): void {
     const space = this.spaces.get(mm);
     if (space !== undefined) this.#desk.ledger.dissolve(space);
-    this.spaces.release(mm);
+    this.spaces.release(mm, task.pid);
   }
 
   #process(task: Task, record: Process): void {
@@ -197,7 +197,8 @@ export class Monitor {
       return;
     }
     this.#leave(task, record.at);
-    this.#desk.tasks.delete(record.at.pid);
+    this.spaces.exited(task.pid);
+    this.#desk.tasks.delete(task.pid);
   }
 
   /** The task does something else: what had to come at once comes no more. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations on ranges, batches of unmapped pages, and walks of a page's mappings: what each owes
 // where the entries themselves are not recorded.
+
+import { PMD_PAGES } from "./descriptor.ts";
 import type { Desk } from "./desk.ts";
 import type {
   Fault,
@@ -9,7 +11,6 @@ import type {
   RangeOperation,
   ReverseMap,
 } from "./importers/trace-record.ts";
-import { PMD_PAGES } from "./descriptor.ts";
 import type { Span } from "./obligation.ts";
 import type { Space } from "./space.ts";
 import { WHY } from "./tally.ts";
@@ -208,8 +209,7 @@ export class Operations {
   /** What is left to be flushed at the end of a batch, by the kernel's own book-keeping. */
   #finish(task: Task, record: Gather): void {
     const gather =
-      task.gathers.findLast(({ tlb }) => tlb === record.tlb) ??
-      this.#begunBefore(task, record);
+      task.gathers.findLast(({ tlb }) => tlb === record.tlb) ?? this.#begunBefore(task, record);
     task.finishing = gather;
     const space = this.#desk.spaces.get(record.mm);
     const { start, end, bits = 0 } = record;

@@ -31,7 +31,7 @@ export class Space {
   }
 
   learn(start: number, end: number, what: Known): void {
-    if (start >= end) return;
+    if (start >= end || (end === start + 1 && this.#known.get(start) === what)) return;
     this.#known.set(start, end, what);
     if (this.#known.size <= MAX_KNOWN_RUNS) return;
     this.#known.clear();
@@ -72,7 +72,8 @@ export interface SpaceEvents {
  */
 export class Spaces {
   readonly #watched = new Map<string, Space>();
-  readonly #released = new Set<string>();
+  /** Released ones, and by which task. */
+  readonly #released = new Map<string, number>();
   readonly #only: ReadonlySet<string> | undefined;
   readonly #all: boolean;
   readonly #events: SpaceEvents;
@@ -122,14 +123,19 @@ export class Spaces {
   }
 
   /** The mm loses its notifiers. */
-  release(mm: string): void {
+  release(mm: string, pid: number): void {
     this.#watched.delete(mm);
-    this.#released.add(mm);
+    this.#released.set(mm, pid);
     if (this.#released.size <= MAX_MMS) return;
-    for (const oldest of this.#released) {
+    for (const oldest of this.#released.keys()) {
       this.#released.delete(oldest);
       break;
     }
+  }
+
+  /** The task has ended: another process may get the addresses of what it released. */
+  exited(pid: number): void {
+    for (const [mm, by] of this.#released) if (by === pid) this.#released.delete(mm);
   }
 
   #confirm(space: Space | undefined, all_along: boolean): void {

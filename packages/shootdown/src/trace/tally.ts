@@ -150,7 +150,10 @@ export class Tally {
     this.#emit(call.at, { class: "excess", ...aboutCall(call), message });
   }
 
-  #emit(at: RawEvent, finding: Omit<Finding, "type" | "line" | "time" | "cpu" | "pid" | "task">): void {
+  #emit(
+    at: RawEvent,
+    finding: Omit<Finding, "type" | "line" | "time" | "cpu" | "pid" | "task">,
+  ): void {
     const { class: found, ...rest } = finding;
     const head = { type: "finding", class: found, line: at.line, time: at.time_s, cpu: at.cpu };
     const tail = { pid: at.pid, task: at.task };

@@ -135,8 +135,7 @@ export class Task {
   /** The last own call for all these pages after a line. */
   callFor(mm: string, { start, end }: Span, after: number): Call | undefined {
     return this.calls.findLast(
-      (call) =>
-        call.mm === mm && call.at.line > after && call.start <= start && end <= call.end,
+      (call) => call.mm === mm && call.at.line > after && call.start <= start && end <= call.end,
     );
   }
 }

@@ -7,12 +7,21 @@
 //   downgrade             the old one permits a write that the new one denies
 //   frame, table, unmap   the old one leads elsewhere, at another level, or should lead nowhere
 
-import { AF, cacheable, isTable, nextOf, permits, pfnOf } from "./descriptor.ts";
-import { valid, withAccessFlag, writableClean } from "./descriptor.ts";
-import type { Desc } from "./descriptor.ts";
-import { TRUE, and, ite, member, ne, not, or } from "../ir/expr.ts";
 import type { Expr } from "../ir/expr.ts";
+import { and, ite, member, ne, not, or, TRUE } from "../ir/expr.ts";
 import { enumeration } from "../ir/sort.ts";
+import type { Desc } from "./descriptor.ts";
+import {
+  AF,
+  cacheable,
+  isTable,
+  nextOf,
+  permits,
+  pfnOf,
+  valid,
+  withAccessFlag,
+  writableClean,
+} from "./descriptor.ts";
 
 export const change = enumeration("change", [
   ...(["none", "access_flag", "flags", "upgrade"] as const),

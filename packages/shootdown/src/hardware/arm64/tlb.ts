@@ -6,7 +6,7 @@
 
 import { eq, field, member, not } from "../../ir/expr.ts";
 import { cell } from "../../ir/machine.ts";
-import { either, forall, lookup, pick, when, whenElse, yields } from "../../ir/stmt.ts";
+import { forall, lookup, when, whenElse, yields, yieldsHeld } from "../../ir/stmt.ts";
 import { cacheable, desc, isTable, nextOf, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
 import { asid_of, pmd, pte_table } from "../../vocabulary/state.ts";
@@ -44,29 +44,20 @@ export const walk_cache = cell("walk_cache", {
 export const tlb = cell("tlb", {
   keys: { cpu: t.cpu, asid: t.asid, va: t.va },
   value: desc,
-  locals: { upper: desc, old: desc },
-  fill: ({ cpu, asid, va, upper, old }) => [
+  locals: { upper: desc },
+  fill: ({ cpu, asid, va, upper }) => [
     lookup(upper, walk_cache({ cpu, asid, region: regionOf(va) })),
     whenElse(
       valid(upper),
       [
         yields(pte_table(nextOf(upper), va)),
         forall(t.cpu, (storer) => [
-          either(
-            [],
-            [
-              pick(
-                old,
-                unordered_store({
+          yieldsHeld(unordered_store({
                   cpu: storer,
                   walker: member(walker, "PE"),
                   table: nextOf(upper),
                   va,
-                }),
-              ),
-              yields(old),
-            ],
-          ),
+                })),
         ]),
       ],
       [yields(PTE_NONE)],

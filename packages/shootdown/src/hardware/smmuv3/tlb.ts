@@ -6,7 +6,7 @@
 import { and, eq, member, not } from "../../ir/expr.ts";
 import type { Expr } from "../../ir/expr.ts";
 import { cell } from "../../ir/machine.ts";
-import { either, forall, lookup, pick, when, whenElse, yields } from "../../ir/stmt.ts";
+import { forall, lookup, when, whenElse, yields, yieldsHeld } from "../../ir/stmt.ts";
 import { cacheable, desc, isTable, nextOf, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
 import { cd_asid, cd_epd0, cd_ttb0, cd_v } from "../../vocabulary/iommu.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
@@ -32,8 +32,8 @@ export const smmu_walk_cache = cell("smmu_walk_cache", {
 export const smmu_tlb = cell("smmu_tlb", {
   keys: { asid: t.asid, va: t.va },
   value: desc,
-  locals: { upper: desc, old: desc },
-  fill: ({ asid, va, upper, old }) => [
+  locals: { upper: desc },
+  fill: ({ asid, va, upper }) => [
     forall(t.pasid, (pasid) => [
       when(
         walks(pasid, asid),
@@ -43,21 +43,12 @@ export const smmu_tlb = cell("smmu_tlb", {
           [
             yields(pte_table(nextOf(upper), va)),
             forall(t.cpu, (storer) => [
-              either(
-                [],
-                [
-                  pick(
-                    old,
-                    unordered_store({
+              yieldsHeld(unordered_store({
                       cpu: storer,
                       walker: member(walker, "SMMU"),
                       table: nextOf(upper),
                       va,
-                    }),
-                  ),
-                  yields(old),
-                ],
-              ),
+                    })),
             ]),
           ],
           [yields(PTE_NONE)],

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checking a scenario: its text in, one plain result for each run out.
+
+import type { Limits, Progress } from "../explore/search.ts";
+import type { Scenario } from "../litmus/ast.ts";
+import { DICTIONARY } from "../litmus/dictionary.ts";
+import { conditionOf } from "../litmus/elaborate.ts";
+import { parseScenario as parse } from "../litmus/parse.ts";
+import { kindOf } from "../litmus/source.ts";
+import type { Verdict } from "../study/check.ts";
+import { Checker } from "../study/check.ts";
+import type { Replay, Witness } from "../study/witness.ts";
+import { replayWitness, witnessOf } from "../study/witness.ts";
+import type { PrintableWitness } from "../report/witness.ts";
+import { printable } from "./printable.ts";
+import type { Expected, PlannedRun, Selection } from "./plan.ts";
+import { planRuns } from "./plan.ts";
+import { type Problem, problemAt } from "./problem.ts";
+
+export type Engine = "reference" | "fast";
+export type Observed = Expected | "inconclusive";
+
+/** One run, with the fields of the NDJSON. */
+export interface CheckRun {
+  readonly type: "check";
+  readonly file: string;
+  readonly test: string;
+  readonly machine: string;
+  readonly kernel: string;
+  /** Knobs that were fixed; the others that matter were run both ways. */
+  readonly set: Readonly<Record<string, string>>;
+  readonly drop: string | null;
+  readonly expected: Expected | null;
+  readonly observed: Observed;
+  /** As expected; without an expectation, conclusive. */
+  readonly ok: boolean;
+  readonly property: string;
+  readonly exhaustive: boolean;
+  /** The limit that was hit. */
+  readonly limit: string | null;
+  readonly domain: Readonly<Record<string, number>>;
+  readonly states: number;
+  readonly depth: number;
+  readonly seconds: number;
+  readonly engine: Engine;
+  readonly depends_on: readonly string[];
+  /** Line of the Result line. */
+  readonly line: number | null;
+}
+
+/** A run and, if it was asked for and there is one, what shows its verdict. */
+export interface CheckResult {
+  readonly run: CheckRun;
+  readonly witness?: WitnessFile;
+  /** The witness replayed, step by step, for printers. */
+  readonly shown?: PrintableWitness;
+}
+
+/** What `--witness` writes and `replay` reads. */
+export type WitnessFile = Witness & { readonly drop?: string };
+
+export interface CheckOptions extends Selection {
+  /** How the file is called in results; default `<scenario>`. */
+  readonly file?: string;
+  /** `reference`: caches step by step. `fast` (default): sets of possible values. */
+  readonly engine?: Engine;
+  readonly states_max?: number;
+  readonly bytes_max?: number;
+  /** Which runs get a witness; default: those that are not as expected. */
+  readonly witness?: "none" | "unexpected" | "all";
+  /** Also find the knobs whose flip changes the verdict; default true. */
+  readonly depends_on?: boolean;
+  /** Seconds of a clock; without one every time is 0. */
+  readonly clock?: () => number;
+  readonly progress?: (p: Progress, run: PlannedRun) => void;
+}
+
+/** Bytes of visited states, unless the caller says otherwise. */
+export const DEFAULT_BYTES_MAX = 2 ** 30;
+
+export type ParseResult =
+  | { readonly ok: true; readonly scenario: Scenario; readonly text: string }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Reads a scenario; never throws, whatever the input. */
+export function parseScenario(input: Uint8Array | string, file?: string): ParseResult {
+  const named = file === undefined ? {} : { file };
+  const read = parse(input, { dictionary: DICTIONARY, ...named });
+  if (!read.ok) {
+    return { ok: false, problems: read.diagnostics.map((d) => problemAt(d, read.text)) };
+  }
+  const condition = conditionOf(read.scenario);
+  if (!("why" in condition)) return read;
+  const { span, why: message } = condition;
+  return { ok: false, problems: [problemAt({ code: "C005", span, message, notes: [] }, read.text)] };
+}
+
+/** A scenario that was read, with the runs to make. */
+export interface OpenCheck {
+  readonly test: string;
+  readonly property: string;
+  readonly runs: readonly PlannedRun[];
+  /** Makes one of the runs. May throw what `progress` throws. */
+  run(planned: PlannedRun): CheckResult;
+}
+
+export type OpenResult =
+  | { readonly kind: "scenario"; readonly check: OpenCheck }
+  /** A litmus test of another language: not checked, and why. */
+  | { readonly kind: "litmus"; readonly test: string; readonly reason: string }
+  | { readonly kind: "problems"; readonly problems: readonly Problem[] };
+
+/** Reads a scenario and plans its runs. */
+export function openCheck(input: Uint8Array | string, options: CheckOptions = {}): OpenResult {
+  if (kindOf(input) === "aarch64") {
+    const reason = "litmus tests of herd for AArch64 are not read yet";
+    return { kind: "litmus", test: foreignName(input), reason };
+  }
+  const read = parseScenario(input, options.file);
+  if (!read.ok) return { kind: "problems", problems: read.problems };
+  const { scenario, text } = read;
+  const plan = planRuns(scenario, text, options);
+  if (!plan.ok) return { kind: "problems", problems: plan.problems };
+  const checker = new Checker(scenario);
+  const { property } = checker.condition;
+  const run = (planned: PlannedRun) => makeRun(checker, planned, options);
+  return { kind: "scenario", check: { test: scenario.name.text, property, runs: plan.runs, run } };
+}
+
+/** The word behind `AArch64`. */
+function foreignName(input: Uint8Array | string): string {
+  const head = input.slice(0, 4096);
+  const text = typeof head === "string" ? head : new TextDecoder().decode(head);
+  return /AArch64\s+(\S+)/.exec(text)?.[1] ?? "";
+}
+
+/** Makes all runs of a scenario, one after the other, as they are asked for. */
+export function* checkScenario(
+  input: Uint8Array | string,
+  options: CheckOptions = {},
+): Generator<CheckResult, readonly Problem[]> {
+  const opened = openCheck(input, options);
+  if (opened.kind === "problems") return opened.problems;
+  if (opened.kind === "litmus") return [];
+  for (const planned of opened.check.runs) yield opened.check.run(planned);
+  return [];
+}
+
+function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): CheckResult {
+  const { configuration, expected } = planned;
+  const clock = options.clock ?? (() => 0);
+  const start = clock();
+  const { progress } = options;
+  const engine = options.engine ?? "fast";
+  const limits: Limits = {
+    states_max: options.states_max ?? Number.POSITIVE_INFINITY,
+    bytes_max: options.bytes_max ?? DEFAULT_BYTES_MAX,
+  };
+  const checking = {
+    semantics: engine === "fast" ? ("window" as const) : ("concrete" as const),
+    limits,
+    ...(planned.drop ? { overlay: planned.drop.overlay } : {}),
+    ...(progress ? { progress: (p: Progress) => progress(p, planned) } : {}),
+  };
+  let verdict = checker.check(configuration, { ...checking, dependsOn: false });
+  if ((options.depends_on ?? true) && verdict.observed !== "inconclusive") {
+    verdict = checker.check(configuration, { ...checking, dependsOn: true });
+  }
+  const { observed } = verdict;
+  const ok = expected === null ? observed !== "inconclusive" : observed === expected;
+  const run: CheckRun = {
+    type: "check",
+    file: options.file ?? "<scenario>",
+    test: checker.scenario.name.text,
+    machine: configuration.machine,
+    kernel: configuration.kernelName,
+    set: planned.set,
+    drop: options.drop ?? null,
+    expected,
+    observed,
+    ok,
+    property: verdict.property,
+    exhaustive: verdict.exhaustive,
+    limit: verdict.limit ?? null,
+    domain: verdict.domain,
+    states: verdict.states,
+    depth: verdict.depth,
+    seconds: Math.round((clock() - start) * 1000) / 1000,
+    engine,
+    depends_on: verdict.dependsOn,
+    line: planned.line,
+  };
+  const wanted = options.witness ?? "unexpected";
+  if (wanted === "none" || (wanted === "unexpected" && ok)) return { run };
+  return { run, ...shownBy(checker, planned, verdict, options) };
+}
+
+function shownBy(
+  checker: Checker,
+  planned: PlannedRun,
+  verdict: Verdict,
+  options: CheckOptions,
+): Pick<CheckResult, "witness" | "shown"> {
+  const found = witnessOf(checker.scenario, planned.configuration, verdict);
+  if (!found) return {};
+  const witness = options.drop === undefined ? found : { ...found, drop: options.drop };
+  const replay: Replay = replayWitness(found, verdict.variant.program);
+  return { witness, shown: printable(witness, replay) };
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which runs a check of a scenario makes: its Result lines, or what was asked for instead.
+//
+//   nothing given            every Result line, with its expectation
+//   machines, kernels, knobs the lines that match; where none does, the configuration by itself,
+//                            without expectation
+//   expect                   replaces every expectation
+
+import { type Diagnostic, quote } from "../base/diagnostic.ts";
+import type { Span } from "../base/span.ts";
+import { suggestion } from "../base/suggest.ts";
+import type { Expectation, Name, Scenario } from "../litmus/ast.ts";
+import type { Configuration, ConfigurationProblem } from "../study/configuration.ts";
+import { configure } from "../study/configuration.ts";
+import { type Drop, dropNamed } from "../study/drop.ts";
+import { type Problem, problem, problemAt, wordsFor } from "./problem.ts";
+
+/** What runs when neither the file nor the caller says. */
+export const DEFAULT_MACHINE = "arm64+smmuv3";
+export const DEFAULT_KERNEL = "linux-6.12";
+
+export type Expected = "never" | "sometimes" | "always";
+
+/** What a caller may ask for instead of what the file says. */
+export interface Selection {
+  readonly machines?: readonly string[];
+  readonly kernels?: readonly string[];
+  readonly set?: Readonly<Record<string, string>>;
+  readonly expect?: Expected;
+  /** `ROUTINE:STEP`: run with that statement removed. */
+  readonly drop?: string;
+}
+
+export interface PlannedRun {
+  readonly configuration: Configuration;
+  readonly set: Readonly<Record<string, string>>;
+  readonly expected: Expected | null;
+  /** Line of the Result line that asks for it. */
+  readonly line: number | null;
+  readonly drop: Drop | undefined;
+}
+
+/** A run by names, before they are looked up. */
+interface Wanted {
+  readonly machine: string;
+  readonly kernel: string;
+  readonly set: Readonly<Record<string, string>>;
+  readonly expected: Expected | null;
+  readonly from: Expectation | undefined;
+}
+
+export type PlanResult =
+  | { readonly ok: true; readonly runs: readonly PlannedRun[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Mistakes in a selection that can be seen without a file. */
+export function selectionProblems(selection: Selection): Problem[] {
+  const wrong: Problem[] = [];
+  const look = (machine: string, kernel: string, set: Readonly<Record<string, string>>) => {
+    const found = configure(machine, kernel, set);
+    if (found.ok) return;
+    const { message, note } = wordsFor(found.problem);
+    wrong.push(problem(message, { note }));
+  };
+  for (const m of selection.machines ?? []) look(m, DEFAULT_KERNEL, {});
+  for (const k of selection.kernels ?? []) look(DEFAULT_MACHINE, k, {});
+  for (const [n, v] of Object.entries(selection.set ?? {})) {
+    look(DEFAULT_MACHINE, DEFAULT_KERNEL, { [n]: v });
+  }
+  return wrong;
+}
+
+/** The runs of a scenario; mistakes in its Result lines are reported at their place. */
+export function planRuns(scenario: Scenario, text: string, selection: Selection): PlanResult {
+  const problems: Problem[] = [];
+  const runs: PlannedRun[] = [];
+  for (const wanted of wantedRuns(scenario, selection)) {
+    const { machine, kernel, set, from } = wanted;
+    const found = configure(machine, kernel, set);
+    if (!found.ok) {
+      problems.push(configurationProblem(found.problem, from, text));
+      continue;
+    }
+    const dropped = selection.drop === undefined ? undefined : dropFrom(found.configuration, selection.drop);
+    if (dropped && "problem" in dropped) {
+      problems.push(dropped.problem);
+      continue;
+    }
+    const line = from?.span.line ?? null;
+    const expected = selection.expect ?? wanted.expected;
+    const { configuration } = found;
+    runs.push({ configuration, set, expected, line, drop: dropped?.drop });
+  }
+  if (problems.length === 0) return { ok: true, runs };
+  return { ok: false, problems: distinct(problems) };
+}
+
+const distinct = (problems: readonly Problem[]): Problem[] =>
+  [...new Map(problems.map((p) => [p.text, p])).values()];
+
+function dropFrom(c: Configuration, name: string): { drop: Drop } | { problem: Problem } {
+  const found = dropNamed(c.kernel, name);
+  if (found.ok) return { drop: found.drop };
+  const { message, name: wrong, known } = found.problem;
+  const note = suggestion(wrong, known) ?? `shootdown show ROUTINE --kernel ${c.kernelName}`;
+  return { problem: problem(`--drop ${quote(name)}: ${message}`, { note }) };
+}
+
+function wantedRuns(scenario: Scenario, selection: Selection): Wanted[] {
+  const lines = scenario.expectations.map(wantedBy);
+  const chosen = chooseNames(lines, selection);
+  const set = Object.entries(selection.set ?? {});
+  if (set.length === 0) return chosen;
+  const agreeing = chosen.filter((w) => set.every(([n, v]) => w.set[n] === v));
+  if (agreeing.length > 0) return agreeing;
+  const replaced = chosen.map((w): Wanted => {
+    const knobs = { ...w.set, ...selection.set };
+    return { ...w, set: knobs, expected: null, from: undefined };
+  });
+  return [...new Map(replaced.map((w) => [keyOf(w), w])).values()];
+}
+
+function wantedBy(e: Expectation): Wanted {
+  return {
+    machine: e.machine?.text ?? DEFAULT_MACHINE,
+    kernel: e.kernel?.text ?? DEFAULT_KERNEL,
+    set: Object.fromEntries(e.set.map((s) => [s.knob.text, s.value.text])),
+    expected: e.observation.text.toLowerCase() as Expected,
+    from: e,
+  };
+}
+
+const keyOf = (w: Wanted): string =>
+  JSON.stringify([machineKey(w.machine), w.kernel, Object.entries(w.set).sort()]);
+
+/** Parts are a set: their order does not matter. */
+const machineKey = (name: string): string => {
+  const [base, ...parts] = name.split("+");
+  return [base, ...parts.sort()].join("+");
+};
+
+/** Every line, or those of the machines and kernels asked for, or these by themselves. */
+function chooseNames(lines: readonly Wanted[], selection: Selection): Wanted[] {
+  const { machines = [], kernels = [] } = selection;
+  const bare = (machine: string, kernel: string): Wanted => ({
+    ...{ machine, kernel, set: {}, expected: null, from: undefined },
+  });
+  if (machines.length === 0 && kernels.length === 0) {
+    return lines.length > 0 ? [...lines] : [bare(DEFAULT_MACHINE, DEFAULT_KERNEL)];
+  }
+  const sameMachine = (w: Wanted, m: string) => machineKey(w.machine) === machineKey(m);
+  const of = (names: readonly string[], otherwise: string) =>
+    names.length > 0 ? [...new Set(names)] : [otherwise];
+  const select = (matching: readonly Wanted[], instead: () => Wanted[]) =>
+    matching.length > 0 ? [...matching] : instead();
+  if (machines.length === 0) {
+    return kernels.flatMap((k) =>
+      select(
+        lines.filter((w) => w.kernel === k),
+        () => of(lines.map((w) => w.machine), DEFAULT_MACHINE).map((m) => bare(m, k)),
+      ),
+    );
+  }
+  if (kernels.length === 0) {
+    return machines.flatMap((m) =>
+      select(
+        lines.filter((w) => sameMachine(w, m)),
+        () => of(lines.map((w) => w.kernel), DEFAULT_KERNEL).map((k) => bare(m, k)),
+      ),
+    );
+  }
+  return machines.flatMap((m) =>
+    kernels.flatMap((k) =>
+      select(
+        lines.filter((w) => sameMachine(w, m) && w.kernel === k),
+        () => [bare(m, k)],
+      ),
+    ),
+  );
+}
+
+/** At the name in the Result line, if it came from one. */
+function configurationProblem(
+  wrong: ConfigurationProblem,
+  from: Expectation | undefined,
+  text: string,
+): Problem {
+  const { message, note } = wordsFor(wrong);
+  const span = from && spanOf(wrong, from);
+  if (!span) return problem(message, { note });
+  const notes = note === undefined ? [] : [{ message: note }];
+  const diagnostic: Diagnostic = { code: CODES[wrong.what], span, message, notes };
+  return problemAt(diagnostic, text);
+}
+
+/** Codes of mistakes in names of configurations; docs/man/shootdown-check.md explains them. */
+const CODES = { machine: "C001", kernel: "C002", knob: "C003", value: "C004" } as const;
+
+function spanOf(wrong: ConfigurationProblem, from: Expectation): Span | undefined {
+  if (wrong.what === "machine") return from.machine && partOf(from.machine, wrong.name);
+  if (wrong.what === "kernel") return from.kernel && partOf(from.kernel, wrong.name);
+  const setting = from.set.find((s) =>
+    wrong.what === "knob"
+      ? s.knob.text === wrong.name
+      : `${s.knob.text}=${s.value.text}` === wrong.name,
+  );
+  return wrong.what === "knob" ? setting?.knob.span : setting?.value.span;
+}
+
+/** The stretch of one part of a name joined by `+`. */
+function partOf(name: Name, part: string): Span {
+  let at = 0;
+  for (const word of name.text.split("+")) {
+    if (word === part) break;
+    at += word.length + 1;
+  }
+  const { span } = name;
+  if (at > name.text.length) return span;
+  return { ...span, col: span.col + at, offset: span.offset + at, end: span.offset + at + part.length };
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mistakes in what a user gave, with or without a place in a file, in the one form that is reported.
+
+import type { Diagnostic } from "../base/diagnostic.ts";
+import { formatDiagnostic, quote } from "../base/diagnostic.ts";
+import { suggestion } from "../base/suggest.ts";
+import type { ConfigurationProblem } from "../study/configuration.ts";
+
+/** A mistake, ready to be printed by people's and by programs' readers. */
+export interface Problem {
+  readonly type: "error";
+  /** The file it is in; null for a mistake of the command line. */
+  readonly file: string | null;
+  /** Line and column from 1, where there is a place. */
+  readonly line: number | null;
+  readonly column: number | null;
+  readonly code: string | null;
+  readonly message: string;
+  readonly notes: readonly string[];
+  /** All of it as compilers print it: position, message, the line, the mark, the notes. */
+  readonly text: string;
+}
+
+/** A mistake at a place of a text. */
+export function problemAt(diagnostic: Diagnostic, source: string): Problem {
+  const { span, code, message, notes } = diagnostic;
+  return {
+    type: "error",
+    file: span.file,
+    line: span.line,
+    column: span.col,
+    code,
+    message,
+    notes: notes.map((n) => n.message),
+    text: formatDiagnostic(diagnostic, source),
+  };
+}
+
+/** A mistake without a place: of an option, or of a file as a whole. */
+export function problem(
+  message: string,
+  options: { readonly file?: string; readonly note?: string | undefined } = {},
+): Problem {
+  const { file, note } = options;
+  const notes = note === undefined ? [] : [note];
+  const head = `${file ?? "shootdown"}: error: ${message}`;
+  const text = [head, ...notes.map((n) => `note: ${n}`)].join("\n");
+  return { type: "error", file: file ?? null, line: null, column: null, code: null, message, notes, text };
+}
+
+/** What is wrong with the name of a machine, a kernel or a knob, in words. */
+export function wordsFor(wrong: ConfigurationProblem): { message: string; note?: string } {
+  const isOverlay = wrong.what === "kernel" && !wrong.known.some((k) => k.startsWith("linux-"));
+  const kinds = {
+    machine: "unknown machine part",
+    kernel: isOverlay ? "unknown overlay" : "unknown kernel",
+    knob: "unknown knob",
+    value: "impossible value",
+  };
+  // A value is named with its knob, `httu=maybe`; what is near is a value.
+  const word = wrong.what === "value" ? wrong.name.slice(wrong.name.indexOf("=") + 1) : wrong.name;
+  const lists = { machine: "machines", kernel: "kernels", knob: "knobs", value: "knobs" };
+  const hint = suggestion(word, wrong.known) ?? `shootdown list ${lists[wrong.what]}`;
+  return { message: `${kinds[wrong.what]} ${quote(wrong.name)}`, note: hint };
+}

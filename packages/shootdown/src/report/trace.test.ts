@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The printed check of the shipped recording of linux-6.1.
+import { createReadStream } from "node:fs";
+import { expect, test } from "vitest";
+import { checkTrace } from "../trace/check.ts";
+import type { Finding } from "../trace/finding.ts";
+import { findingLines, summaryLines } from "./trace.ts";
+
+async function report(name: string, explain = false) {
+  const findings: Finding[] = [];
+  const file = new URL(`../../fixtures/${name}.trace.txt`, import.meta.url);
+  const result = await checkTrace(createReadStream(file), {
+    explain,
+    onFinding: (finding) => findings.push(finding),
+  });
+  if (!result.ok) throw new Error(result.error.message);
+  return { findings, summary: summaryLines(result.summary) };
+}
+
+test("a finding is one line with file, line and class", async () => {
+  const { findings } = await report("6.1-upgrade");
+  const [line, ...rest] = findingLines("a.txt", findings[0]!);
+  expect(rest).toEqual([]);
+  expect(line).toBe(
+    "a.txt:285: missing: ptep_set_access_flags (upgrade): 0xffff8cab1000-0xffff8cab2000 may now " +
+      "be written; no invalidation of the secondary TLB before the function returned (line 286) " +
+      "[mm 0xffff0000409a4f00, 0x6000007ed60fc3 -> 0xe800007ed60f43]",
+  );
+});
+
+test("explained, it is followed by the lines around it", async () => {
+  const { findings } = await report("6.1-upgrade", true);
+  const lines = findingLines("a.txt", findings[0]!);
+  expect(lines.length).toBeGreaterThan(4);
+  expect(lines.filter((line) => line.startsWith(">"))).toHaveLength(1);
+  expect(lines.find((line) => line.startsWith(">"))).toContain("ptep_set_access_flags: (");
+});
+
+test("the summary keeps to 80 columns", async () => {
+  const { summary } = await report("6.1-upgrade");
+  expect(summary.join("\n")).toMatchInlineSnapshot(`
+    "format                  ftrace
+    kernel                  linux-6.1: invalidate_range (up to 6.5), by
+                            __mmu_notifier_invalidate_range at line 125
+    descriptors             arm64
+
+    changes judged                17   of 1 address space, in 418 events
+      conforming                   9   invalidated in time
+      missing                      8
+    permission upgrades            8   by ptep_set_access_flags
+
+    note: a CPU that sets the dirty bit by itself leaves no event: such changes are
+    not seen
+    note: who may execute a page is not modelled: changes of that alone are not
+    judged"
+  `);
+  for (const line of summary) expect(line.length).toBeLessThanOrEqual(80);
+});
+
+test("control characters of the input do not reach the terminal", async () => {
+  const { findings } = await report("6.1-upgrade");
+  const evil = { ...findings[0]!, mm: "0x1\u001b[2J" };
+  expect(findingLines("a\u0007b", evil).join("")).not.toMatch(/[\u0000-\u001f]/);
+});
