@@ -9,55 +9,13 @@ import { parseScenario as parse } from "../litmus/parse.ts";
 import { kindOf } from "../litmus/source.ts";
 import type { Verdict } from "../study/check.ts";
 import { Checker } from "../study/check.ts";
-import type { Replay, Witness } from "../study/witness.ts";
+import type { Replay } from "../study/witness.ts";
 import { replayWitness, witnessOf } from "../study/witness.ts";
-import type { PrintableWitness } from "../report/witness.ts";
-import { printable } from "./printable.ts";
-import type { Expected, PlannedRun, Selection } from "./plan.ts";
+import type { CheckResult, CheckRun, Engine, Problem } from "../report/result.ts";
+import { shownWitness } from "../report/shown.ts";
+import type { PlannedRun, Selection } from "./plan.ts";
 import { planRuns } from "./plan.ts";
-import { type Problem, problemAt } from "./problem.ts";
-
-export type Engine = "reference" | "fast";
-export type Observed = Expected | "inconclusive";
-
-/** One run, with the fields of the NDJSON. */
-export interface CheckRun {
-  readonly type: "check";
-  readonly file: string;
-  readonly test: string;
-  readonly machine: string;
-  readonly kernel: string;
-  /** Knobs that were fixed; the others that matter were run both ways. */
-  readonly set: Readonly<Record<string, string>>;
-  readonly drop: string | null;
-  readonly expected: Expected | null;
-  readonly observed: Observed;
-  /** As expected; without an expectation, conclusive. */
-  readonly ok: boolean;
-  readonly property: string;
-  readonly exhaustive: boolean;
-  /** The limit that was hit. */
-  readonly limit: string | null;
-  readonly domain: Readonly<Record<string, number>>;
-  readonly states: number;
-  readonly depth: number;
-  readonly seconds: number;
-  readonly engine: Engine;
-  readonly depends_on: readonly string[];
-  /** Line of the Result line. */
-  readonly line: number | null;
-}
-
-/** A run and, if it was asked for and there is one, what shows its verdict. */
-export interface CheckResult {
-  readonly run: CheckRun;
-  readonly witness?: WitnessFile;
-  /** The witness replayed, step by step, for printers. */
-  readonly shown?: PrintableWitness;
-}
-
-/** What `--witness` writes and `replay` reads. */
-export type WitnessFile = Witness & { readonly drop?: string };
+import { problemAt } from "./problem.ts";
 
 export interface CheckOptions extends Selection {
   /** How the file is called in results; default `<scenario>`. */
@@ -205,5 +163,5 @@ function shownBy(
   if (!found) return {};
   const witness = options.drop === undefined ? found : { ...found, drop: options.drop };
   const replay: Replay = replayWitness(found, verdict.variant.program);
-  return { witness, shown: printable(witness, replay) };
+  return { witness, shown: shownWitness(witness, replay) };
 }

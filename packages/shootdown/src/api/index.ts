@@ -1,5 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one public door of the library: it only re-exports, and has no effect of its own.
+//
+//   parseScenario(text)          is it a scenario, and what does it say
+//   checkScenario(text, ...)     every run of it searched, one result each
+//   checkTrace(bytes, ...)       a recording of a real kernel, judged line by line
+//   replayFile(witness)          a counterexample, run again step by step
+//   listNames(kind), showName(name)   what the model is made of
+//
+// Nothing here reads files, the clock or the network: callers hand in text, bytes and a clock.
+
+export {
+  type CheckOptions,
+  checkScenario,
+  DEFAULT_BYTES_MAX,
+  type OpenCheck,
+  openCheck,
+  type OpenResult,
+  parseScenario,
+  type ParseResult,
+} from "./check.ts";
+export {
+  listNames,
+  NAME_KINDS,
+  type Named,
+  type NameKind,
+  showName,
+  type ShownName,
+  type ShowResult,
+} from "./names.ts";
+export {
+  DEFAULT_KERNEL,
+  DEFAULT_MACHINE,
+  type PlannedRun,
+  type Selection,
+  selectionProblems,
+} from "./plan.ts";
+export { problem } from "./problem.ts";
+export { type OpenedReplay, openReplay, type ReplayResult, stepper } from "./replay.ts";
+export { CHECK_FORMATS, type CheckFormat, checkReporter, type ReportOptions } from "./report.ts";
+export { suggestion } from "../base/suggest.ts";
+export { printable, quote } from "../base/diagnostic.ts";
+export { MAX_SOURCE_BYTES } from "../litmus/source.ts";
+export { problemLine } from "../report/check-ndjson.ts";
+export { coloured, cutTo, type Paint, plain, type Tone, wrapText } from "../report/columns.ts";
+export {
+  type CheckedFile,
+  type CheckResult,
+  type CheckRun,
+  type CheckSummary,
+  CheckTally,
+  checkStatus,
+  type Engine,
+  type Expected,
+  type LitmusResult,
+  type Observed,
+  type Problem,
+  type Reporter,
+  type WitnessFile,
+} from "../report/result.ts";
+export type { ShownStep, ShownWitness } from "../report/shown.ts";
+export { findingLines, summaryLines } from "../report/trace.ts";
+export { witnessLines, type WitnessStyle } from "../report/witness.ts";
+export { checkTrace, type TraceOptions } from "../trace/check.ts";
+export {
+  type Finding,
+  FINDING_CLASSES,
+  type TraceResult,
+  traceStatus,
+  type TraceSummary,
+} from "../trace/finding.ts";
 
 /** The version of this package. */
 export const version: string = __SHOOTDOWN_VERSION__;

@@ -13,13 +13,12 @@ import type { Expectation, Name, Scenario } from "../litmus/ast.ts";
 import type { Configuration, ConfigurationProblem } from "../study/configuration.ts";
 import { configure } from "../study/configuration.ts";
 import { type Drop, dropNamed } from "../study/drop.ts";
-import { type Problem, problem, problemAt, wordsFor } from "./problem.ts";
+import type { Expected, Problem } from "../report/result.ts";
+import { problem, problemAt, wordsFor } from "./problem.ts";
 
 /** What runs when neither the file nor the caller says. */
 export const DEFAULT_MACHINE = "arm64+smmuv3";
 export const DEFAULT_KERNEL = "linux-6.12";
-
-export type Expected = "never" | "sometimes" | "always";
 
 /** What a caller may ask for instead of what the file says. */
 export interface Selection {

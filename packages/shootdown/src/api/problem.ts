@@ -4,22 +4,8 @@
 import type { Diagnostic } from "../base/diagnostic.ts";
 import { formatDiagnostic, quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
+import type { Problem } from "../report/result.ts";
 import type { ConfigurationProblem } from "../study/configuration.ts";
-
-/** A mistake, ready to be printed by people's and by programs' readers. */
-export interface Problem {
-  readonly type: "error";
-  /** The file it is in; null for a mistake of the command line. */
-  readonly file: string | null;
-  /** Line and column from 1, where there is a place. */
-  readonly line: number | null;
-  readonly column: number | null;
-  readonly code: string | null;
-  readonly message: string;
-  readonly notes: readonly string[];
-  /** All of it as compilers print it: position, message, the line, the mark, the notes. */
-  readonly text: string;
-}
 
 /** A mistake at a place of a text. */
 export function problemAt(diagnostic: Diagnostic, source: string): Problem {

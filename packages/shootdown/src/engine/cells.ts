@@ -308,6 +308,9 @@ export class PackedCells {
         if (i.walks && this.cyclic) bits = -1;
         for (const c of i.walks ? this.instances : []) if (c.group === group) bits |= c.reads;
       }
+      if (i.op === "yieldHeld") {
+        bits |= this.groupBit(this.groups.findIndex((g) => g.decl === i.cell));
+      }
       const field = (f: FieldDecl) => {
         bits |= this.fieldBit(f.name);
       };

@@ -101,6 +101,7 @@ const operations: readonly (readonly [
   [{ op: "post", set: queue.decl, index: [], entry: [["n", r(2)]] }, true, [2], -1],
   [{ op: "emit", event: seen, args: [["n", r(2)]] }, false, [2], -1],
   [{ op: "yield", value: r(2) }, false, [2], -1],
+  [{ op: "yieldHeld", cell: store_.decl, index: [r(2)] }, false, [2], -1],
   [{ op: "violate", observer: "o" }, false, [], -1],
   [{ op: "halt" }, true, [], -1],
 ];

@@ -43,7 +43,10 @@ type Guard = "always" | "aux" | "quiet" | "outstanding";
 
 /** Where a cell is filled from: memory, or an earlier cell of the list. */
 interface CellSpec {
-  readonly from: "memory" | "insert" | { readonly cell: number; readonly walks: boolean };
+  readonly from:
+    | "memory"
+    | "insert"
+    | { readonly cell: number; readonly how: "lookup" | "pick" | "whole" };
   readonly guard: Guard;
   readonly maps: boolean;
   readonly yieldsTwo: boolean;
@@ -118,19 +121,22 @@ function build(p: Protocol): System {
       locals: { e: value },
       fill: ({ address: a, e }) => {
         const upper = from === "memory" ? undefined : cells[from.cell % Math.max(1, n)];
-        const read =
-          from === "memory" || n === 0 || !upper
-            ? s.set(e, memory(a))
-            : (from.walks ? s.lookup : s.pick)(e, upper({ address: a }));
-        const yields = spec.maps ? ite(eq(e, v(1)), v(2), e) : e;
-        return [
-          s.await_(guard),
-          read,
-          s.when(ne(e, v(0)), s.yields(yields)),
-          ...(spec.yieldsTwo ? [s.yields(v(2))] : []),
-        ];
+        if (from === "memory" || n === 0 || !upper) return offers(s.set(e, memory(a)), e);
+        const source = upper({ address: a });
+        if (from.how === "whole") return [s.await_(guard), s.yieldsHeld(source)];
+        return offers((from.how === "lookup" ? s.lookup : s.pick)(e, source), e);
       },
     });
+
+    function offers(read: Stmt, e: Place<"value">): Stmt[] {
+      const yields = spec.maps ? ite(eq(e, v(1)), v(2), e) : e;
+      return [
+        s.await_(guard),
+        read,
+        s.when(ne(e, v(0)), s.yields(yields)),
+        ...(spec.yieldsTwo ? [s.yields(v(2))] : []),
+      ];
+    }
   }
 
   const used = event("used", { address, value });
@@ -239,7 +245,13 @@ const cellSpec: fc.Arbitrary<CellSpec> = fc.record({
   from: fc.oneof(
     { weight: 3, arbitrary: fc.constant("memory" as const) },
     { weight: 1, arbitrary: fc.constant("insert" as const) },
-    { weight: 4, arbitrary: fc.record({ cell: anyCell, walks: fc.boolean() }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        cell: anyCell,
+        how: fc.constantFrom("lookup" as const, "pick" as const, "whole" as const),
+      }),
+    },
   ),
   guard: fc.oneof(
     { weight: 5, arbitrary: fc.constant("always" as const) },

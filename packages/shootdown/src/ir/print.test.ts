@@ -127,6 +127,7 @@ const body = define(every, {
     s.post(queue({ core: c }), { op: member(kind, "read"), page: p }),
     s.since("2.0", [s.set(n, num(20))], [s.set(n, num(10)), s.set(n, num(11))]),
     s.yields(old),
+    s.yieldsHeld(cache({ core: c, page: p })),
     s.violate("safe"),
     s.ret(ok),
   ],
@@ -196,8 +197,9 @@ bool every(core, page, span range)
  37     post(queue(core), op: read, page);
  38     n = 20;
  39     yield old;
- 40     violate(safe);
- 41     return ok;
+ 40     yield all(cache(core, page));
+ 41     violate(safe);
+ 42     return ok;
 }
 `;
 

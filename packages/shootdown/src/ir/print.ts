@@ -281,6 +281,8 @@ function primitive(s: Stmt, names: Names): string {
       return `post(${list(at(s.set.name, s.index), pairs(s.entry, names))});`;
     case "yield":
       return `yield ${e(s.value)};`;
+    case "yieldHeld":
+      return `yield all(${at(s.cell.name, s.index)});`;
     case "violate":
       return `violate(${s.observer});`;
     case "grow":

@@ -19,11 +19,19 @@ const CLEARS_PMDS: ReadonlySet<string | undefined> = new Set([
   ...["hugetlb_fault", "hugetlb_change_protection", "copy_page_range", "page_mkclean_one"],
 ]);
 
+/** Pages that the secondary TLB of an mm drops, and the line of the call. */
+export interface Invalidation extends Span {
+  readonly mm: string;
+  readonly line: number;
+}
+
 export class Calls {
   readonly #desk: Desk;
+  readonly #onInvalidate: (invalidation: Invalidation) => void;
 
-  constructor(desk: Desk) {
+  constructor(desk: Desk, onInvalidate: (invalidation: Invalidation) => void) {
     this.#desk = desk;
+    this.#onInvalidate = onInvalidate;
   }
 
   /** A call of the secondary-TLB notifier. */
@@ -33,6 +41,7 @@ export class Calls {
     const { start, end } = record;
     const asked = this.#asked(task, space, { start, end });
     const met = space.window.invalidate(start, end, task.pid, undefined);
+    this.#onInvalidate({ mm: space.mm, start, end, line: record.at.line });
     const call: Call = { mm: space.mm, start, end, at: record.at };
     task.called(call);
     if (!met) this.#astray(task, space);
@@ -83,6 +92,10 @@ export class Calls {
     space.active--;
     const doubt = this.#doubtOf(task, range, record.only_end);
     if (doubt !== "none") space.window.invalidate(range.start, range.end, task.pid, doubt);
+    if (doubt === undefined) {
+      const { mm, start, end } = range;
+      this.#onInvalidate({ mm, start, end, line: record.at.line });
+    }
     this.#desk.ledger.close(task, range, record.at);
     // Its pages may be anything now; a fault that is still going on sets its own again.
     if (!KEEPS_MAPPINGS.has(range.event)) space.forget(range.start, range.end);

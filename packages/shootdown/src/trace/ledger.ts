@@ -109,11 +109,12 @@ export class Ledger {
     this.#held = this.#held.filter(({ change }) => change.space !== space);
   }
 
-  /** A task that cannot be remembered: its changes get no verdict. */
+  /** A task that cannot be followed further: no verdict on what is not invalidated yet. */
   abandon(task: Task, why: string): void {
     for (const change of [...task.open, ...task.overdue.map((overdue) => overdue.change)]) {
       if (!change.dissolved && !change.space.presumed) {
-        this.#unclear(change, why);
+        if (change.space.window.rest(change).length === 0) this.#conforms(change);
+        else this.#unclear(change, why);
       }
       this.#close(change);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The monitor: reads the events of a recording in order and judges each change of a translation at
 // the moment after which the kernel relies on it. docs/TRACE.md has the table of these moments.
-import { Calls } from "./calls.ts";
+import { Calls, type Invalidation } from "./calls.ts";
 import { Contract } from "./contract.ts";
 import type { Desk } from "./desk.ts";
 import { Entries } from "./entries.ts";
@@ -29,6 +29,8 @@ export interface MonitorOptions {
   /** Adds the lines around it to a finding. */
   readonly explain?: boolean;
   readonly onFinding?: (finding: Finding) => void;
+  /** Told of each invalidation that the secondary TLB of a watched mm is sure to make. */
+  readonly onInvalidate?: (invalidation: Invalidation) => void;
 }
 
 /** Records within a function, or of what it calls: the task has not gone on to something else. */
@@ -65,7 +67,7 @@ export class Monitor {
     this.spaces = spaces;
     this.#desk = { contract, ledger, spaces, tally, tasks };
     this.#entries = new Entries(this.#desk);
-    this.#calls = new Calls(this.#desk);
+    this.#calls = new Calls(this.#desk, options.onInvalidate ?? (() => undefined));
     this.#operations = new Operations(this.#desk);
   }
 

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// A check as text for a terminal: a line a run under the name of its file, then what went wrong.
+//
+//   litmus/permission-upgrade/upgrade.litmus: stuck(D)
+//     ok    sometimes     164  17  arm64+smmuv3      linux-6.1   hafdbs=no httu=no
+
+import { breakWords, columns, type Paint, pad, plain, type Tone, wrapText } from "./columns.ts";
+import type { CheckedFile, CheckResult, CheckRun, CheckSummary, Reporter } from "./result.ts";
+import { witnessLines } from "./witness.ts";
+
+export interface TextStyle {
+  readonly width: number;
+  readonly paint?: Paint;
+  /** Only what is not as expected. */
+  readonly quiet?: boolean;
+  /** Also what a verdict depends on, and every witness. */
+  readonly verbose?: boolean;
+}
+
+/** Where the configuration begins. */
+const CONFIGURATION = 34;
+
+const lines = (...text: readonly string[]): string => text.map((l) => `${l}\n`).join("");
+
+export class TextReporter implements Reporter {
+  private readonly style: Required<TextStyle>;
+  private file_: CheckedFile | undefined;
+  private headed = false;
+
+  constructor(style: TextStyle) {
+    this.style = { paint: plain, quiet: false, verbose: false, ...style };
+  }
+
+  begin(): string {
+    return "";
+  }
+
+  file(file: CheckedFile): string {
+    this.file_ = file;
+    this.headed = false;
+    return this.style.quiet ? "" : this.head();
+  }
+
+  /** The line above the first run that is shown. */
+  private head(): string {
+    if (this.headed || !this.file_) return "";
+    this.headed = true;
+    const { file, property } = this.file_;
+    return lines(this.style.paint("strong", `${file}: ${property}`));
+  }
+
+  run(result: CheckResult, path: string | null): string {
+    const { run, shown } = result;
+    const { quiet, verbose, width, paint } = this.style;
+    if (quiet && run.ok) return "";
+    const out = [...runLines(run, width, paint)];
+    const detail = (text: string) => out.push(...indented(text, 8, width));
+    if (!run.ok && run.observed !== "inconclusive") {
+      const at = run.line === null ? run.file : `${run.file}:${run.line}`;
+      out.push(`        ${at}: expected ${run.expected}`);
+    }
+    if (run.limit !== null) detail(`limit: ${run.limit}`);
+    if (run.drop !== null) detail(`without ${run.drop}`);
+    if (verbose) for (const line of detailsOf(run)) detail(line);
+    if (path !== null) detail(`witness: ${path}`);
+    if (shown && (verbose || !run.ok)) {
+      const style = { width: width - 4, paint, statements: verbose };
+      out.push("", ...witnessLines(shown, style).map((l) => `    ${l}`.trimEnd()), "");
+    }
+    return this.head() + lines(...out);
+  }
+
+  litmus({ file, reason }: { file: string; reason: string }): string {
+    const { paint, width } = this.style;
+    return lines(paint("strong", file), `  ${paint("unsure", "?")}     not checked:`) +
+      lines(...indented(reason, 8, width));
+  }
+
+  problems(): string {
+    return "";
+  }
+
+  end(summary: CheckSummary): string {
+    if (this.style.quiet) return "";
+    return lines(...wrapText(summaryText(summary), this.style.width));
+  }
+}
+
+/** `24 runs: 24 as expected; 12345 states in 1.8 s` */
+export function summaryText(s: CheckSummary): string {
+  const parts = [`${s.ok} as expected`];
+  if (s.failed > 0) parts.push(`${s.failed} not as expected`);
+  if (s.inconclusive > 0) parts.push(`${s.inconclusive} inconclusive`);
+  if (s.unsupported > 0) parts.push(`${s.unsupported} not checked`);
+  if (s.errors > 0) parts.push(`${s.errors} ${s.errors === 1 ? "file" : "files"} with mistakes`);
+  if (s.interrupted) parts.push("interrupted");
+  const runs = s.runs === 1 ? "1 run" : `${s.runs} runs`;
+  return `${runs}: ${parts.join(", ")}; ${s.states} states in ${s.seconds.toFixed(1)} s`;
+}
+
+const indented = (text: string, by: number, width: number): string[] =>
+  wrapText(text, width - by).map((l) => " ".repeat(by) + l);
+
+function verdictOf(run: CheckRun): readonly [string, Tone] {
+  if (run.observed === "inconclusive") return ["?", "unsure"];
+  if (run.expected === null) return ["-", "faint"];
+  return run.ok ? ["ok", "good"] : ["FAIL", "bad"];
+}
+
+/** The configuration behind fixed columns, broken where it does not fit. */
+export function runLines(run: CheckRun, width: number, paint: Paint = plain): string[] {
+  const [word, tone] = verdictOf(run);
+  const verdict = paint(tone, word) + " ".repeat(4 - columns(word));
+  const size = `${String(run.states).padStart(8)} ${String(run.depth).padStart(3)}`;
+  const head = `  ${verdict}  ${pad(run.observed, 12)}${size}  `;
+  const settings = Object.entries(run.set).map(([k, v]) => `${k}=${v}`);
+  const words = [run.machine, run.kernel, ...settings];
+  const [first = "", ...rest] = breakWords(words, width - CONFIGURATION);
+  return [head + first, ...rest.map((l) => " ".repeat(CONFIGURATION) + l)];
+}
+
+/** What there is to know about a run, beside its line. */
+export function detailsOf(run: CheckRun): string[] {
+  const domain = Object.entries(run.domain).map(([k, v]) => `${k}=${v}`);
+  const how = run.exhaustive ? "every interleaving" : "not every interleaving";
+  const hangs = run.depends_on.length > 0 ? run.depends_on.join(", ") : "no knob";
+  return [
+    `${how} of ${domain.join(" ")}; ${run.engine} engine, ${run.seconds.toFixed(3)} s`,
+    `depends on: ${hangs}`,
+  ];
+}
