@@ -2,7 +2,7 @@
 // The benchmarks by name; `node benches.mjs NAME` (bundled by run.mjs) runs one and prints a line.
 //
 //   explore/S         every state of the concrete model, 2 CPUs, unmap and upgrade
-//   explore/S-window  the same protocol with caches closed into windows; M-window, L-window likewise
+//   explore/S-window  the same with caches closed into windows; M-window, L-window likewise
 //   explore/M         3 CPUs, unmap only, concrete: four million states, only when asked for
 
 import { lower } from "../packages/shootdown/src/engine/lower.ts";

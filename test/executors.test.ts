@@ -11,7 +11,12 @@ import { randomSystem } from "./support/random-system.ts";
 
 /** Systems to run in both executors: name, how it is made, how many schedules, of how many steps. */
 const SYSTEMS: readonly (readonly [string, (seed: number) => System, number, number])[] = [
-  ["random systems", (seed) => randomSystem(seededRandom(seed)), Number(process.env.RUNS ?? 60), 30],
+  [
+    "random systems",
+    (seed) => randomSystem(seededRandom(seed)),
+    Number(process.env.RUNS ?? 60),
+    30,
+  ],
   ["model S", () => model({ cpus: 2, upgrade: true }), 2, 25],
 ];
 

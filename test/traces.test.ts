@@ -121,7 +121,6 @@ describe.skipIf(!present)(title, () => {
   test.each(NAMES)(
     "%s: what the recorded model kept stale is condemned, and only that",
     async (name) => {
-      const { findings } = await check(recording(name));
       const counts = await groundTruth(recording(name));
       for (const [verdict, { condemned, acquitted }] of counts) {
         if (verdict.startsWith("STALE_")) expect([verdict, acquitted]).toEqual([verdict, 0]);

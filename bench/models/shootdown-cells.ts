@@ -2,7 +2,7 @@
 // Benchmark models S, M and L with caches as cells, so that they can be closed into windows.
 //
 //   pte ──► tlb[cpu][page]
-//   pte ──► stlb ──► req ──► atc ──► dma          per page: IOTLB, ATS response, ATC, access in flight
+//   pte ──► stlb ──► req ──► atc ──► dma     per page: IOTLB, ATS response, ATC, access in flight
 
 import type { System } from "../../packages/shootdown/src/engine/program.ts";
 import type { Expr } from "../../packages/shootdown/src/ir/expr.ts";

@@ -3,8 +3,8 @@
 
 import type { Random } from "../../packages/shootdown/src/base/random.ts";
 import type { System } from "../../packages/shootdown/src/engine/program.ts";
-import * as e from "../../packages/shootdown/src/ir/expr.ts";
 import type { Expr, Place } from "../../packages/shootdown/src/ir/expr.ts";
+import * as e from "../../packages/shootdown/src/ir/expr.ts";
 import * as m from "../../packages/shootdown/src/ir/machine.ts";
 import * as sorts from "../../packages/shootdown/src/ir/sort.ts";
 import { bool, int } from "../../packages/shootdown/src/ir/sort.ts";
@@ -261,22 +261,26 @@ class Generator {
     return m.rule(name, {
       forall: { w: who },
       locals: { p: page, q: page, x: word, n: int, b: bool, r: pages },
-      when: ({ w }) => this.one(() => flag(w), () => e.eq(count(), e.num(1))),
+      when: ({ w }) =>
+        this.one(
+          () => flag(w),
+          () => e.eq(count(), e.num(1)),
+        ),
       body: (l) => {
         const bound = { ...l, own: { w: l.q as never, p: l.p } };
         return [
-        s.choose(l.q, page),
-        s.choose(l.p, page, e.ne(l.p, l.q)),
-        s.set(flat(l.p), flat(l.q)),
-        // Every local of a rule must be set before it is read.
-        s.set(l.x, flat(l.q)),
-        s.set(l.n, count()),
-        s.set(l.b, flag(l.w)),
-        s.set(l.r, span(l.w)),
-        s.set(l.x, this.word(bound)),
-        s.when(this.bool(bound), s.set(entry(l.w, l.p), l.x)),
-        s.set(flag(l.w), e.FALSE),
-      ];
+          s.choose(l.q, page),
+          s.choose(l.p, page, e.ne(l.p, l.q)),
+          s.set(flat(l.p), flat(l.q)),
+          // Every local of a rule must be set before it is read.
+          s.set(l.x, flat(l.q)),
+          s.set(l.n, count()),
+          s.set(l.b, flag(l.w)),
+          s.set(l.r, span(l.w)),
+          s.set(l.x, this.word(bound)),
+          s.when(this.bool(bound), s.set(entry(l.w, l.p), l.x)),
+          s.set(flag(l.w), e.FALSE),
+        ];
       },
       source,
     });

@@ -36,7 +36,7 @@ export {
   selectionProblems,
 } from "./plan.ts";
 export { problem } from "./problem.ts";
-export { type OpenedReplay, openReplay, type ReplayResult, stepper } from "./replay.ts";
+export { openReplay, type ReplayResult } from "./replay.ts";
 export { CHECK_FORMATS, type CheckFormat, checkReporter, type ReportOptions } from "./report.ts";
 export { suggestion } from "../base/suggest.ts";
 export { printable, quote } from "../base/diagnostic.ts";
@@ -60,7 +60,7 @@ export {
 } from "../report/result.ts";
 export type { ShownStep, ShownWitness } from "../report/shown.ts";
 export { findingLines, summaryLines } from "../report/trace.ts";
-export { witnessLines, type WitnessStyle } from "../report/witness.ts";
+export { witnessBlocks, witnessLines, type WitnessStyle } from "../report/witness.ts";
 export { checkTrace, type TraceOptions } from "../trace/check.ts";
 export {
   type Finding,

@@ -2,6 +2,7 @@
 // The command line's door: names the subcommands and loads only the one that is asked for.
 
 import { Command } from "commander";
+import { watchStdout } from "./output.ts";
 
 /** What a subcommand's file exports: `register` adds its options and action to its command. */
 export interface Subcommand {
@@ -14,15 +15,62 @@ interface Entry {
   readonly load: () => Promise<Subcommand>;
 }
 
-/** One line a subcommand, for example { name: "check", ..., load: () => import("./check.ts") }. */
-const SUBCOMMANDS: readonly Entry[] = [];
+const SUBCOMMANDS: readonly Entry[] = [
+  {
+    name: "tour",
+    summary: "the permission-upgrade bug on real input, in a few seconds",
+    load: () => import("./tour.ts"),
+  },
+  {
+    name: "check",
+    summary: "search every interleaving of scenarios",
+    load: () => import("./check.ts"),
+  },
+  {
+    name: "trace",
+    summary: "judge a recorded trace of a real kernel",
+    load: () => import("./trace.ts"),
+  },
+  {
+    name: "replay",
+    summary: "run a witness of check again, step by step",
+    load: () => import("./replay.ts"),
+  },
+  {
+    name: "show",
+    summary: "print a routine, a hardware rule or a property",
+    load: () => import("./show.ts"),
+  },
+  {
+    name: "list",
+    summary: "names of scenarios, routines, rules, machines, kernels, knobs",
+    load: () => import("./list.ts"),
+  },
+];
+
+/** Status for a mistake of usage, and for a mistake of this program. */
+const FAILED = 2;
+
+const AFTER = `
+Exit status: 0 as expected, 1 not as expected, 2 usage or input error,
+3 inconclusive. \`shootdown COMMAND --help\` has examples.`;
+
+/** The subcommand that is asked for, or for whose help is asked. */
+function wantedOf(words: readonly string[]): string | undefined {
+  const names = words.filter((word) => !word.startsWith("-"));
+  return names[0] === "help" ? names[1] : names[0];
+}
 
 async function main(argv: readonly string[]): Promise<void> {
+  watchStdout();
+  const ndjson = /(?:^| )--format[ =]ndjson(?: |$)/.test(argv.join(" "));
   const program = new Command("shootdown")
     .description("Can a CPU, an IOMMU or a device still use a translation the kernel has revoked?")
     .version(__SHOOTDOWN_VERSION__)
-    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
-  const wanted = argv.slice(2).find((word) => !word.startsWith("-"));
+    .addHelpText("after", AFTER)
+    .configureOutput({ outputError: (text, write) => write(usageError(text, ndjson)) })
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : FAILED));
+  const wanted = wantedOf(argv.slice(2));
   for (const { name, summary, load } of SUBCOMMANDS) {
     const command = program.command(name).description(summary);
     if (name === wanted) (await load()).register(command);
@@ -30,4 +78,24 @@ async function main(argv: readonly string[]): Promise<void> {
   await program.parseAsync(argv);
 }
 
-await main(process.argv);
+/** Programs that read NDJSON learn about mistakes there; people on stderr. */
+function usageError(text: string, ndjson: boolean): string {
+  const message = text.replace(/^error: /, "").trim();
+  if (ndjson) {
+    const place = { file: null, line: null, column: null, code: null };
+    const error = { type: "error", ...place, message: message.split("\n")[0], notes: [] };
+    process.stdout.write(`${JSON.stringify(error)}\n`);
+  }
+  return `shootdown: error: ${message}\n`;
+}
+
+try {
+  await main(process.argv);
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`shootdown: internal error: ${message}\n`);
+  if (process.env["SHOOTDOWN_DEBUG"] && error instanceof Error) {
+    process.stderr.write(`${error.stack}\n`);
+  }
+  process.exitCode = FAILED;
+}

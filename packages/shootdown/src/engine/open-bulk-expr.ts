@@ -117,7 +117,12 @@ export class BulkExprs {
       case "read": {
         const store = this.store(n.field);
         const index = n.index.map((i) => this.num(i));
-        return (f) => this.read(f, store, index.map((e) => e(f)));
+        return (f) =>
+          this.read(
+            f,
+            store,
+            index.map((e) => e(f)),
+          );
       }
       case "get": {
         const { offset, width } = wordLayout(n.arg.sort, this.exprs.domain).field(n.field);
@@ -150,19 +155,16 @@ export class BulkExprs {
   }
 
   /** Stores a value for each repetition, at its element. */
-  write(
-    f: BulkFrame,
-    store: Store,
-    index: readonly Sweep[],
-    value: BulkValue,
-    max: number,
-  ): void {
+  write(f: BulkFrame, store: Store, index: readonly Sweep[], value: BulkValue, max: number): void {
     const { span } = f;
     touch(f, store, index, true);
     const last = index.at(-1);
     if ("lo" in value || !(store instanceof RunStore) || !last) {
       span.cut(ONE_KEY);
-      store.write(index.map((i) => i.base), "lo" in value ? first(value) : value.base);
+      store.write(
+        index.map((i) => i.base),
+        "lo" in value ? first(value) : value.base,
+      );
     } else {
       if (!span.within(value, max)) throw new DomainOverflow(store.decl.name);
       if (last.slope !== 1 || last.every !== 1) span.cut(ONE_KEY);
@@ -296,7 +298,10 @@ const NOWHERE = still(0);
 function touch(f: BulkFrame, store: Store, index: readonly Sweep[], write: boolean): void {
   const last = index.at(-1) ?? NOWHERE;
   let t = f.touched.get(store);
-  if (!t) f.touched.set(store, (t = { last, mixed: false, written: false }));
+  if (!t) {
+    t = { last, mixed: false, written: false };
+    f.touched.set(store, t);
+  }
   const { base, slope, phase, every } = t.last;
   t.mixed ||=
     base !== last.base || slope !== last.slope || phase !== last.phase || every !== last.every;

@@ -5,21 +5,21 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Random } from "../base/random.ts";
 import { seededRandom } from "../base/random.ts";
-import * as e from "../ir/expr.ts";
 import type { Expr, Place } from "../ir/expr.ts";
+import * as e from "../ir/expr.ts";
 import { cell, event } from "../ir/machine.ts";
 import * as sorts from "../ir/sort.ts";
 import { bool, int } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import * as s from "../ir/stmt.ts";
 import { lower } from "./lower.ts";
+import type { OpenOptions } from "./open.ts";
+import { OpenMachine } from "./open.ts";
 import { findLoops } from "./open-loop.ts";
 import { lowerOpen } from "./open-lower.ts";
 import { prompt, run } from "./open-schedule.ts";
 import type { OpenLogEntry, Value } from "./open-value.ts";
 import { expand, toPacked } from "./open-value.ts";
-import type { OpenOptions } from "./open.ts";
-import { OpenMachine } from "./open.ts";
 import { PackedMachine } from "./packed.ts";
 import { DomainOverflow } from "./packed-expr.ts";
 import type { Initial, Program, System } from "./program.ts";
@@ -96,7 +96,11 @@ function system(
   return {
     machine: { cells: [kept.decl], pending: [], rules: [], definitions: [] },
     kernel: { name: "none", version: "0", routines: new Map() },
-    domain: { sizes: { page: PAGES, region: 4, table: PAGES, space: 2, int: 4096 }, names: {}, limits: {} },
+    domain: {
+      sizes: { page: PAGES, region: 4, table: PAGES, space: 2, int: 4096 },
+      names: {},
+      limits: {},
+    },
     knobs: {},
     threads: [
       {
@@ -172,7 +176,10 @@ function open(program: Program, form: Form, sys: System): Result & { groups: num
       args: Object.fromEntries(Object.entries(x.args).map(([k, v]) => [k, plain(v)])),
     }));
   const cells = program.cells[0]!.instances.map(({ key }) =>
-    m.entries("kept", key).map((x) => x.value).sort((a, b) => a - b),
+    m
+      .entries("kept", key)
+      .map((x) => x.value)
+      .sort((a, b) => a - b),
   );
   const initial = new Map(program.fields.map((f) => [f.name, f.initial]));
   const fields = fieldsOf(program, (name, i) => (m.field(name, i) ?? initial.get(name)) as number);
@@ -211,7 +218,9 @@ const zap = (entry: (p: Expr<"page">) => Place<"word">) => (p: Expr<"page">) => 
   s.when(
     valid(old),
     s.insert(kept({ table: tableOf(p), p }), old),
-    s.emit(stored, { page: p, word: old }), s.grow(gather, p), count(),
+    s.emit(stored, { page: p, word: old }),
+    s.grow(gather, p),
+    count(),
   ),
 ];
 const protect = (entry: (p: Expr<"page">) => Place<"word">) => (p: Expr<"page">) => [
@@ -402,7 +411,11 @@ class Bodies {
   initial(): Initial[] {
     const table0 = this.random.below(3);
     const found: Initial[] = [];
-    for (const [name, count] of [["a", 0], ["b", 1], ["rows", 2]] as const) {
+    for (const [name, count] of [
+      ["a", 0],
+      ["b", 1],
+      ["rows", 2],
+    ] as const) {
       let value = 0;
       for (let p = 0; p < PAGES; p++) {
         const change = this.random.below(4);

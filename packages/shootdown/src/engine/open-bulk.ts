@@ -8,6 +8,7 @@
 // All values are sweeps over the batch (open-sweep.ts). What is found late, after a store was made
 // for too many elements, is repaired: the batch is taken back and run again, shorter.
 
+import type { OpenMachine } from "./open.ts";
 import type { BulkFrame, BulkValue } from "./open-bulk-expr.ts";
 import { BulkExprs, newFrame, resetFrame } from "./open-bulk-expr.ts";
 import type { OpenExprs, Regs } from "./open-expr.ts";
@@ -15,7 +16,6 @@ import { largest } from "./open-expr.ts";
 import type { SafeLoop } from "./open-loop.ts";
 import { added } from "./open-loop.ts";
 import { ONE_KEY, still, total } from "./open-sweep.ts";
-import type { OpenMachine } from "./open.ts";
 import type { Pair, Sweep, SweepPair, Value } from "./open-value.ts";
 import { grown, sweepAt } from "./open-value.ts";
 import type { Code, Instr } from "./program.ts";
@@ -237,7 +237,13 @@ export class BulkLoop {
     const max = largest(i.field.value, machine.program.domain);
     if (i.op === "store") {
       return (f) => {
-        exprs.write(f, store, index.map((e) => e(f)), value(f), max);
+        exprs.write(
+          f,
+          store,
+          index.map((e) => e(f)),
+          value(f),
+          max,
+        );
         return next;
       };
     }

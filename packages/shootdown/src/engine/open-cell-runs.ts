@@ -18,7 +18,10 @@ export interface CellRun {
 }
 
 /** Cuts [from, to) of a run into maximal parts, each to stay or to go as a whole. */
-export type Verdict = (value: Sweep, count: number) => { readonly count: number; readonly goes: boolean };
+export type Verdict = (
+  value: Sweep,
+  count: number,
+) => { readonly count: number; readonly goes: boolean };
 
 export class CellRuns {
   private runs: readonly CellRun[] = [];

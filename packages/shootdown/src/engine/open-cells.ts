@@ -3,6 +3,7 @@
 
 import type { Node } from "../ir/expr.ts";
 import type { CellDecl } from "../ir/machine.ts";
+import type { OpenMachine } from "./open.ts";
 import type { BulkFrame } from "./open-bulk-expr.ts";
 import { BulkExprs, newFrame, resetFrame } from "./open-bulk-expr.ts";
 import type { CellRun } from "./open-cell-runs.ts";
@@ -10,11 +11,10 @@ import { CellRuns, keyAt } from "./open-cell-runs.ts";
 import type { Compiled, OpenStep } from "./open-code.ts";
 import { compileCode, runToEnd } from "./open-code.ts";
 import type { KeyTest, Regs } from "./open-expr.ts";
-import { OpenExprs, Slots, matches } from "./open-expr.ts";
+import { matches, OpenExprs, Slots } from "./open-expr.ts";
 import { asksPending } from "./open-loop.ts";
 import { compareKeys } from "./open-pending.ts";
 import type { KeyedCode, OpenCell } from "./open-program.ts";
-import type { OpenMachine } from "./open.ts";
 import { sweepAt } from "./open-value.ts";
 import type { Instr } from "./program.ts";
 
@@ -92,7 +92,8 @@ export class OpenCells {
     const keys = new Map<string, readonly number[]>();
     for (const [text, c] of group.contents) if (c.values.length > 0) keys.set(text, c.key);
     for (const run of group.runs.list()) {
-      if (keys.size + run.count > LISTED_MAX) throw new Error(`${name} holds too many entries to list`);
+      if (keys.size + run.count > LISTED_MAX)
+        throw new Error(`${name} holds too many entries to list`);
       for (let d = 0; d < run.count; d++) keys.set(keyAt(run, d).join(), keyAt(run, d));
     }
     return [...keys.values()].sort(compareKeys);

@@ -2,11 +2,11 @@
 // Instructions of the open executor: each becomes a closure over the registers of a frame.
 
 import { beginsStep } from "./flow.ts";
+import type { OpenMachine } from "./open.ts";
 import { BulkLoop } from "./open-bulk.ts";
 import type { Regs } from "./open-expr.ts";
-import { OpenExprs, Slots, largest } from "./open-expr.ts";
+import { largest, OpenExprs, Slots } from "./open-expr.ts";
 import { findLoops } from "./open-loop.ts";
-import type { OpenMachine } from "./open.ts";
 import type { Pair, Value } from "./open-value.ts";
 import { grown, sameValue } from "./open-value.ts";
 import { DomainOverflow } from "./packed-expr.ts";
@@ -301,7 +301,12 @@ class CodeCompiler {
     return (r) => {
       const set = machine.pendings.group(i.set.name);
       if (!set) return next;
-      return set.post(key(r), values.map((v) => v(r))) ? next : -1;
+      return set.post(
+        key(r),
+        values.map((v) => v(r)),
+      )
+        ? next
+        : -1;
     };
   }
 }

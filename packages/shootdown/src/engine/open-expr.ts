@@ -222,7 +222,12 @@ export class OpenExprs {
     const keys = this.pattern(n.index);
     const where = n.where.map(([name, e]) => [names.indexOf(name), this.compile(e)] as const);
     const { pending } = this;
-    return (r) => +pending.holds(n.set.name, keys(r), where.map(([at, e]) => [at, e(r)]));
+    return (r) =>
+      +pending.holds(
+        n.set.name,
+        keys(r),
+        where.map(([at, e]) => [at, e(r)]),
+      );
   }
 }
 

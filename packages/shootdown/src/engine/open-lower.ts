@@ -12,8 +12,14 @@ import { operands, tidy, visitNode } from "./flow.ts";
 import { fold } from "./fold.ts";
 import type { InlineContext } from "./inline.ts";
 import { inline } from "./inline.ts";
-import type { EffectCode, KeyedCode, OpenCell, OpenPending, OpenProgram } from "./open-program.ts";
-import type { OpenRule } from "./open-program.ts";
+import type {
+  EffectCode,
+  KeyedCode,
+  OpenCell,
+  OpenPending,
+  OpenProgram,
+  OpenRule,
+} from "./open-program.ts";
 import type { Domain, System, Thread, ThreadSpec } from "./program.ts";
 import { sizeOf } from "./program.ts";
 
@@ -151,8 +157,7 @@ function ruleOf(decl: RuleDecl, context: OpenContext): OpenRule {
 
 function cellOf(decl: CellDecl, context: OpenContext): OpenCell {
   const fill =
-    decl.fill &&
-    codeOf(context, decl.name, decl.fill(), bind(context, decl.keys), decl.locals);
+    decl.fill && codeOf(context, decl.name, decl.fill(), bind(context, decl.keys), decl.locals);
   let admits: OpenCell["admits"];
   if (decl.admits) {
     const reg = context.newRegister();

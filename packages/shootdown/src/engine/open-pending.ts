@@ -2,9 +2,9 @@
 // Pending sets of the open executor: an array of entries for each combination of keys in use.
 
 import type { PendingDecl } from "../ir/machine.ts";
-import type { EffectCode, OpenPending } from "./open-program.ts";
 import type { KeyTest, PendingView } from "./open-expr.ts";
 import { matches } from "./open-expr.ts";
+import type { EffectCode, OpenPending } from "./open-program.ts";
 import type { Journal, Value } from "./open-value.ts";
 import { sameValue } from "./open-value.ts";
 import { orderMatrix } from "./packed.ts";
@@ -101,7 +101,8 @@ export class PendingGroup {
     if (!instance) {
       const effect = this.source.at(key);
       if (!effect) return undefined;
-      this.instances.set(text, (instance = { key, entries: [], effect }));
+      instance = { key, entries: [], effect };
+      this.instances.set(text, instance);
     }
     return instance;
   }

@@ -27,9 +27,7 @@ export function prompt(options: PromptOptions = {}): Scheduler {
   };
   return (machine) => {
     const effects = () => first(machine, machine.effects());
-    const moved = options.eager
-      ? (effects() ?? threads(machine))
-      : (threads(machine) ?? effects());
+    const moved = options.eager ? (effects() ?? threads(machine)) : (threads(machine) ?? effects());
     if (moved || machine.threads.every((t) => machine.halted(t))) return moved;
     const rules = machine.rules();
     for (let n = 0; n < rules.length; n++) {

@@ -7,8 +7,8 @@
 // A field of rows whose first index moves on by one every n of the last index (tables of n entries,
 // one after the other) is kept by the difference of the two, so that such a staircase is one run.
 
-import { IntervalMap } from "../base/interval-map.ts";
 import type { RunRule } from "../base/interval-map.ts";
+import { IntervalMap } from "../base/interval-map.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import type { Journal, Value } from "./open-value.ts";
 import { sameValue } from "./open-value.ts";
@@ -46,9 +46,7 @@ export interface Store {
 const lines: RunRule<Line> = {
   equal: (a, b, distance) => a.slope === b.slope && b.base === a.base + a.slope * distance,
   shift: (line, by) =>
-    line.slope === 0 || by === 0
-      ? line
-      : { base: line.base + line.slope * by, slope: line.slope },
+    line.slope === 0 || by === 0 ? line : { base: line.base + line.slope * by, slope: line.slope },
 };
 
 /** Element by element; for fields without an ordered last index, and for ranges as values. */
@@ -141,7 +139,13 @@ export class RunStore implements Store {
   writeRun(key: RowKey, start: number, end: number, value: number, slope: number): void {
     const row = this.row(key);
     if (end - start === 1) {
-      this.put(row, start, end, value, value === this.initial ? 0 : this.slopeAt(row, start, value));
+      this.put(
+        row,
+        start,
+        end,
+        value,
+        value === this.initial ? 0 : this.slopeAt(row, start, value),
+      );
       return;
     }
     // A single element beside the run has no direction of its own yet: it may join.
@@ -162,7 +166,10 @@ export class RunStore implements Store {
 
   private row(key: RowKey): IntervalMap<Line> {
     let row = this.rows.get(key);
-    if (!row) this.rows.set(key, (row = new IntervalMap(lines)));
+    if (!row) {
+      row = new IntervalMap(lines);
+      this.rows.set(key, row);
+    }
     return row;
   }
 

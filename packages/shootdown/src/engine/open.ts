@@ -8,21 +8,21 @@
 // events in both; but a bulk loop (open-bulk.ts) runs to its end within one step.
 
 import type { FieldDecl, Node } from "../ir/expr.ts";
-import { OpenCells, frameFor } from "./open-cells.ts";
 import type { CellEntry } from "./open-cells.ts";
-import { Choices } from "./open-choices.ts";
+import { frameFor, OpenCells } from "./open-cells.ts";
 import type { Decide } from "./open-choices.ts";
+import { Choices } from "./open-choices.ts";
 import type { Compiled } from "./open-code.ts";
 import { compileCode, neverFails, runStep, runToEnd } from "./open-code.ts";
 import type { KeyTest, Num, Regs } from "./open-expr.ts";
+import type { FieldOptions } from "./open-fields.ts";
+import { OpenFields } from "./open-fields.ts";
 import { OpenPendings } from "./open-pending.ts";
 import type { OpenProgram } from "./open-program.ts";
 import { fromInstances } from "./open-program.ts";
-import { OpenFields } from "./open-fields.ts";
-import type { FieldOptions } from "./open-fields.ts";
 import type { Store } from "./open-store.ts";
 import type { OpenLogEntry, Value } from "./open-value.ts";
-import { Journal, fromPacked } from "./open-value.ts";
+import { fromPacked, Journal } from "./open-value.ts";
 import type { Code, Instr, Origin, Program, Thread } from "./program.ts";
 
 export interface OpenOptions extends FieldOptions {
@@ -173,7 +173,9 @@ export class OpenMachine {
         const name = `${g.decl.name}[${key.join()}]`;
         return g
           .entries(key)
-          .map((_, slot): OpenTransition => ({ kind: "effect", name, index, key, slot, free: false }));
+          .map(
+            (_, slot): OpenTransition => ({ kind: "effect", name, index, key, slot, free: false }),
+          );
       }),
     );
   }
@@ -186,8 +188,7 @@ export class OpenMachine {
   /** A rule, by its position or name, with these arguments. */
   rule(which: number | string, args: readonly number[]): OpenTransition {
     const { rules } = this.program;
-    const index =
-      typeof which === "number" ? which : rules.findIndex((r) => r.decl.name === which);
+    const index = typeof which === "number" ? which : rules.findIndex((r) => r.decl.name === which);
     const name = `${rules[index]!.decl.name}(${args.join()})`;
     return { kind: "rule", name, index, key: args, slot: 0, free: false };
   }
@@ -330,13 +331,19 @@ export class OpenMachine {
 
   private readiness(code: Code, ready: Node, compiled: Compiled): Num {
     let test = this.readies.get(code);
-    if (!test) this.readies.set(code, (test = compiled.exprs.num(ready)));
+    if (!test) {
+      test = compiled.exprs.num(ready);
+      this.readies.set(code, test);
+    }
     return test;
   }
 
   private codeOf(code: Code, whole: boolean): Compiled {
     let compiled = this.compiled.get(code);
-    if (!compiled) this.compiled.set(code, (compiled = compileCode(this, code, whole)));
+    if (!compiled) {
+      compiled = compileCode(this, code, whole);
+      this.compiled.set(code, compiled);
+    }
     return compiled;
   }
 }

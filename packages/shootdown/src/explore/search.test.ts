@@ -236,7 +236,7 @@ test("a denying entry that nothing drops lets a thread retry for ever", () => {
   }
 });
 
-test("without the denying entry it is not stuck: fills are not evicted, walks find what is there", () => {
+test("without the denying entry it is not stuck, it waits for one", () => {
   const never = cell("cache", { keys: {}, value: int, source });
   const loop = [
     s.loop(s.retry(TRUE), s.pick(x, never({})), s.when(ne(x, num(0)), s.leave())),

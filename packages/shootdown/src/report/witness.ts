@@ -33,8 +33,20 @@ interface Layout {
   readonly statements: boolean;
 }
 
+/** The parts of a printed witness: a line above, one block a step, and how it ends. */
+export interface WitnessBlocks {
+  readonly head: string;
+  readonly steps: readonly (readonly string[])[];
+  readonly end: readonly string[];
+}
+
 /** Lines without line ends. */
 export function witnessLines(witness: ShownWitness, style: WitnessStyle): string[] {
+  const { head, steps, end } = witnessBlocks(witness, style);
+  return [head, ...steps.flat(), ...end];
+}
+
+export function witnessBlocks(witness: ShownWitness, style: WitnessStyle): WitnessBlocks {
   const { steps, cycle, why, confirmed } = witness;
   const all = [...steps, ...cycle];
   const layout: Layout = {
@@ -44,16 +56,15 @@ export function witnessLines(witness: ShownWitness, style: WitnessStyle): string
     paint: style.paint ?? plain,
     statements: style.statements ?? false,
   };
-  const lines = [headLine(layout), ...steps.flatMap((s) => stepLines(s, layout))];
-  if (cycle.length > 0) {
-    lines.push("then, for ever:", ...cycle.flatMap((s) => stepLines(s, layout)));
+  const blocks = steps.map((s) => stepLines(s, layout));
+  for (const [n, s] of cycle.entries()) {
+    blocks.push([...(n === 0 ? ["then, for ever:"] : []), ...stepLines(s, layout)]);
   }
-  const { paint } = layout;
-  const end = ending(witness);
-  lines.push(...wrapText(end, style.width).map((l) => paint("bad", l)));
-  if (why !== null) lines.push(...wrapText(`why: ${why}`, style.width));
-  if (!confirmed) lines.push(...wrapText("NOT CONFIRMED by its replay: report this", style.width));
-  return lines;
+  const { paint, width } = layout;
+  const end = wrapText(ending(witness), width).map((l) => paint("bad", l));
+  if (why !== null) end.push(...wrapText(`why: ${why}`, width));
+  if (!confirmed) end.push(...wrapText("NOT CONFIRMED by its replay: please report this", width));
+  return { head: headLine(layout), steps: blocks, end };
 }
 
 function ending({ property, cycle, steps }: ShownWitness): string {

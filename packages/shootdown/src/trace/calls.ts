@@ -12,8 +12,8 @@ import { type Call, nest, type OpenRange, type Task } from "./task.ts";
 /** Events after which pages of the range may no longer be what they were known to be. */
 const KEEPS_MAPPINGS: ReadonlySet<string | undefined> = new Set(["PROTECTION_PAGE", "SOFT_DIRTY"]);
 
-/** Operations that open a range of exactly 2 MiB, event CLEAR, without splitting an entry. */
-const CLEARS_PMDS: ReadonlySet<string | undefined> = new Set([
+/** Operations that may open a range of 2 MiB or 1 GiB, event CLEAR, and split no entry. */
+const CLEARS_HUGE: ReadonlySet<string | undefined> = new Set([
   ...["collapse_huge_page", "try_to_unmap_one", "try_to_migrate_one", "zap_page_range_single"],
   ...["zap_page_range", "unmap_vmas", "unmap_page_range", "unmap_mapping_range", "hugetlb_wp"],
   ...["hugetlb_fault", "hugetlb_change_protection", "copy_page_range", "page_mkclean_one"],
@@ -248,10 +248,15 @@ function isExcess(call: Call, asked: Span | undefined): boolean {
   return holds && call.end - call.start > asked.end - asked.start;
 }
 
-/** A range of event CLEAR like those of only_end, and no event that tells its caller. */
+/**
+ * A range like those of only_end, and no event that tells its caller. The callers of 6.1 are
+ * wp_page_copy, __split_huge_pmd, __split_huge_pud (CLEAR), __migrate_device_pages (MIGRATE).
+ */
 function mayBeOnlyEnd(task: Task, range: OpenRange, what: string | undefined): boolean {
+  if (range.event === "MIGRATE") return true;
   if (range.event !== undefined && range.event !== "CLEAR") return false;
   const pages = range.end - range.start;
   if (pages === 1) return range.depth > 0 && task.faults.length > 0 && what === undefined;
-  return pages === PMD_PAGES && range.start % PMD_PAGES === 0 && !CLEARS_PMDS.has(what);
+  const huge = pages === PMD_PAGES || pages === PMD_PAGES ** 2;
+  return huge && range.start % pages === 0 && !CLEARS_HUGE.has(what);
 }

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where results and remarks go: data to stdout, everything else to stderr, colours only on terminals.
+
+import { coloured, type Paint, plain } from "../api/index.ts";
+
+export type ColourChoice = "auto" | "always" | "never";
+
+/** Columns of text where nobody says how wide the terminal is. */
+const DEFAULT_WIDTH = 80;
+const MAX_WIDTH = 100;
+const MIN_WIDTH = 40;
+
+/** Whether somebody still reads stdout. */
+let reading = true;
+
+/** A reader that goes away (`| head`) ends the output, not the program with a complaint. */
+export function watchStdout(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    reading = false;
+  });
+  process.stderr.on("error", () => undefined);
+}
+
+export const stdoutOpen = (): boolean => reading;
+
+/** Data. */
+export function out(text: string): void {
+  if (reading && text !== "") process.stdout.write(text);
+}
+
+/** A remark. */
+export function say(text: string): void {
+  process.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
+}
+
+export const columnsOf = (stream: NodeJS.WriteStream): number => {
+  if (!stream.isTTY) return DEFAULT_WIDTH;
+  return Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, stream.columns || DEFAULT_WIDTH));
+};
+
+/** `NO_COLOR` and a dumb terminal count only where nothing was asked for. */
+export function paintFor(choice: ColourChoice, stream: NodeJS.WriteStream): Paint {
+  if (choice === "always") return coloured;
+  if (choice === "never" || !stream.isTTY) return plain;
+  const { NO_COLOR, TERM } = process.env;
+  return (NO_COLOR !== undefined && NO_COLOR !== "") || TERM === "dumb" ? plain : coloured;
+}
