@@ -91,7 +91,7 @@ describe.skipIf(!present)(title, () => {
     expect(findings).toHaveLength(EXPECTED[name].missing + EXPECTED[name].short + dirty);
   });
 
-  test("the three short ones of 6.12 are blocks of 2 MiB of which 4 KiB was invalidated", async () => {
+  test("the three short ones of 6.12 are blocks of 2 MiB; 4 KiB was invalidated", async () => {
     const { findings } = await check(recording("6.12-mm-max"));
     expect(findings.map(({ line, class: found }) => [line, found])).toEqual([
       [3946, "short"],
@@ -256,7 +256,7 @@ describe.skipIf(!present)(`broken ${title}`, () => {
     },
   );
 
-  test("cut anywhere, a recording of a right kernel never shows what the whole does not", async () => {
+  test("cut anywhere, a recording never shows what the whole of it does not", async () => {
     const lines = recording(NAME).split("\n");
     const whole = new Set((await check(recording(NAME))).findings.map(keyOf));
     for (let at = 400; at < lines.length; at += 371) {
@@ -277,7 +277,7 @@ interface Held {
 }
 
 /**
- * A secondary TLB that is filled by the recorded fills alone, and cleared by the monitor's own rule:
+ * A secondary TLB that is filled by the recorded fills alone, and cleared by the monitor's rule:
  * how many checks of each verdict find an entry that a finding condemns since it was filled.
  */
 async function groundTruth(text: string) {

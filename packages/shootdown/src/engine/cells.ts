@@ -6,11 +6,12 @@ import { nthBit, popcount } from "../base/bits.ts";
 import type { FieldDecl, Node } from "../ir/expr.ts";
 import type { CellDecl } from "../ir/machine.ts";
 import { operands, visitNode } from "./flow.ts";
-import type { CodeCompiler, Step } from "./packed-code.ts";
-import type { Eval, ExprCompiler } from "./packed-expr.ts";
 import type { PackedMachine, Transition } from "./packed.ts";
-import { runToEnd } from "./packed.ts";
-import type { CellGroup, Code, Instr } from "./program.ts";
+import type { CodeCompiler } from "./packed-code.ts";
+import type { Eval, ExprCompiler } from "./packed-expr.ts";
+import type { CellGroup, Code } from "./program.ts";
+import type { Step } from "./run.ts";
+import { runToEnd } from "./run.ts";
 
 /** A sort has at most this many distinct values in cells: one bit each in a word. */
 export const CELL_VALUES_MAX = 32;
@@ -47,7 +48,7 @@ class Interner {
   }
 }
 
-interface Instance {
+export interface Instance {
   readonly group: number;
   readonly index: number;
   readonly word: number;
@@ -110,7 +111,7 @@ export class PackedCells {
     });
     this.first = first;
     this.admits = this.groups.map((g, n) => this.admitter(g, n, exprs));
-    const sorted = this.dependencyOrder();
+    const sorted = dependencyOrder(this.groups);
     this.order = sorted.groups.flatMap((g) => this.instances.filter((c) => c.group === g));
     this.cyclic = sorted.cyclic;
   }
@@ -177,24 +178,43 @@ export class PackedCells {
     };
   }
 
+  /** The cell's value number `at`. */
+  value(c: Instance, at: number): number {
+    return this.interners[c.group]!.values[at]!;
+  }
+
+  /** Adds a value to a cell of the scratch state. */
+  put(c: Instance, value: number): void {
+    this.machine.state[c.word]! |= this.interners[c.group]!.bit(value);
+    this.dirty |= this.groupBit(c.group);
+  }
+
+  /** Takes values, as a mask, out of a cell of the scratch state. */
+  remove(c: Instance, mask: number): void {
+    this.machine.state[c.word]! &= ~mask;
+    this.dirty |= this.groupBit(c.group);
+  }
+
+  /** Number of an instance among all. */
+  number(c: Instance): number {
+    return this.first[c.group]! + c.index;
+  }
+
+  instancesOf(decl: CellDecl): readonly Instance[] {
+    return this.instances.filter((c) => this.groups[c.group]!.decl === decl);
+  }
+
+  /** In a fill: yields all that another cell holds, which must be of the same sort. */
+  lend(c: Instance): void {
+    const held = this.machine.state[c.word]!;
+    if (held === 0) return;
+    this.collector |= held;
+    this.borrowed.push({ instance: this.number(c), mask: held });
+  }
+
   /** Called by the `yield` instruction of a fill. */
   yielded(value: number): void {
     this.collector |= this.collecting!.bit(value);
-  }
-
-  /** Yields all that another cell holds, which must be of the same sort. */
-  yieldHeld(i: Instr & { op: "yieldHeld" }, next: number, exprs: ExprCompiler): Step {
-    const instance = this.instanceAt(i.cell, i.index, exprs);
-    const { state } = this.machine;
-    return () => {
-      const c = instance();
-      const held = c ? state[c.word]! : 0;
-      if (c && held !== 0) {
-        this.collector |= held;
-        this.borrowed.push({ instance: this.first[c.group]! + c.index, mask: held });
-      }
-      return next;
-    };
   }
 
   /** Brings every window of the scratch state up to date. */
@@ -247,24 +267,6 @@ export class PackedCells {
     });
   }
 
-  access(
-    i: Instr & { op: "lookup" | "insert" | "clear" },
-    next: number,
-    exprs: ExprCompiler,
-  ): Step {
-    if (i.op === "clear") return this.clear(i, next, exprs);
-    const instance = this.instanceAt(i.cell, i.index, exprs);
-    if (i.op === "lookup") return this.lookup(i, instance, next);
-    const value = exprs.compile(i.value);
-    return () => {
-      const c = instance();
-      if (!c) return next;
-      this.machine.state[c.word]! |= this.interners[c.group]!.bit(value());
-      this.dirty |= this.groupBit(c.group);
-      return next;
-    };
-  }
-
   private admitter(g: CellGroup, n: number, exprs: ExprCompiler): (mask: number) => number {
     if (!g.admits) return (mask) => mask;
     const { reg } = g.admits;
@@ -294,7 +296,7 @@ export class PackedCells {
     return bit;
   }
 
-  private groupBit(group: number): number {
+  groupBit(group: number): number {
     return 1 << Math.min(31, group);
   }
 
@@ -328,37 +330,12 @@ export class PackedCells {
     return bits;
   }
 
-  /** Groups such that what a fill looks up comes before it. */
-  private dependencyOrder(): { groups: number[]; cyclic: boolean } {
-    const sources = this.groups.map((g) => {
-      const found = new Set<number>();
-      for (const c of g.instances) {
-        for (const i of c.fill?.instrs ?? []) {
-          if (i.op === "lookup" || i.op === "yieldHeld") found.add(this.groups.findIndex((x) => x.decl === i.cell));
-        }
-      }
-      return found;
-    });
-    const groups: number[] = [];
-    const state = new Map<number, "open" | "done">();
-    let cyclic = false;
-    const visit = (n: number) => {
-      if (state.get(n) === "open") cyclic = true;
-      if (state.has(n)) return;
-      state.set(n, "open");
-      sources[n]!.forEach(visit);
-      state.set(n, "done");
-      groups.push(n);
-    };
-    for (const n of this.groups.keys()) visit(n);
-    return { groups, cyclic };
-  }
-
   /** Runs a fill once for each combination of its choices; `done` after each run that completes. */
   private enumerate(c: Instance, done: () => void): void {
     const { machine } = this;
     const outer = machine.nest();
     const { collector, collecting } = this;
+    const borrowed = this.borrowed.slice();
     this.collecting = this.interners[c.group]!;
     do {
       this.collector = 0;
@@ -370,10 +347,12 @@ export class PackedCells {
     } while (machine.chooser.advance());
     this.collector = collector;
     this.collecting = collecting;
+    this.borrowed.length = 0;
+    this.borrowed.push(...borrowed);
     machine.unnest(outer);
   }
 
-  private fillMask(c: Instance): number {
+  fillMask(c: Instance): number {
     let mask = 0;
     this.enumerate(c, () => {
       mask |= this.collector;
@@ -400,7 +379,7 @@ export class PackedCells {
   }
 
   /** Chooses one of the bits of a mask (by value when a script is replayed). */
-  private decideBit(c: Instance, mask: number): number {
+  decideBit(c: Instance, mask: number): number {
     const single = popcount(mask) === 1 ? 31 - Math.clz32(mask) : -1;
     const wanted = this.machine.scripted();
     if (wanted !== undefined) {
@@ -411,81 +390,30 @@ export class PackedCells {
     this.machine.note(this.interners[c.group]!.values[at]!);
     return at;
   }
+}
 
-  private instanceAt(
-    decl: CellDecl,
-    index: readonly Node[],
-    exprs: ExprCompiler,
-  ): () => Instance | undefined {
-    if (index.every((i) => i.k === "const")) {
-      const c = this.find(
-        decl,
-        index.map((i) => (i as { value: number }).value),
-      );
-      return () => c;
+/** Groups such that what a fill looks up comes before it. */
+function dependencyOrder(all: readonly CellGroup[]): { groups: number[]; cyclic: boolean } {
+  const sources = all.map((g) => {
+    const found = new Set<number>();
+    for (const i of g.instances.flatMap((c) => c.fill?.instrs ?? [])) {
+      if (i.op === "lookup" || i.op === "yieldHeld") {
+        found.add(all.findIndex((x) => x.decl === i.cell));
+      }
     }
-    const keys = index.map((i) => exprs.compile(i));
-    const own = this.instances.filter((c) => this.groups[c.group]!.decl === decl);
-    return () => own.find((c) => c.key.every((v, i) => v === keys[i]!()));
-  }
-
-  private lookup(
-    i: Instr & { op: "lookup" },
-    instance: () => Instance | undefined,
-    next: number,
-  ): Step {
-    const { machine } = this;
-    const { registers, state } = machine;
-    const { reg, walks } = i;
-    return () => {
-      const c = instance();
-      if (!c) return -1;
-      const held = state[c.word]!;
-      const fresh = walks && c.fill && !machine.hitsOnly ? this.fillMask(c) : 0;
-      const found = held | fresh;
-      if (found === 0) return -1;
-      const at = this.decideBit(c, found);
-      if (at < 0) return -1;
-      const value = this.interners[c.group]!.values[at]!;
-      registers[reg] = value;
-      machine.picks.push({
-        instance: this.first[c.group]! + c.index,
-        value,
-        held: ((held >>> at) & 1) === 1 && ((fresh >>> at) & 1) === 0,
-      });
-      return next;
-    };
-  }
-
-  private clear(i: Instr & { op: "clear" }, next: number, exprs: ExprCompiler): Step {
-    const own = this.instances
-      .filter((c) => this.groups[c.group]!.decl === i.cell)
-      .map((c) => ({ c, match: exprs.matcher(i.index, c.key) }));
-    if (own.length === 0) return () => next;
-    const { state, registers } = this.machine;
-    const { group } = own[0]!.c;
-    const interner = this.interners[group]!;
-    const bit = this.groupBit(group);
-    const cond = i.where && exprs.compile(i.where.cond);
-    const reg = i.where?.reg ?? 0;
-    const removed = (mask: number): number => {
-      if (!cond) return mask;
-      let gone = 0;
-      for (let rest = mask; rest !== 0; rest &= rest - 1) {
-        const one = rest & -rest;
-        registers[reg] = interner.values[31 - Math.clz32(one)]!;
-        if (cond()) gone |= one;
-      }
-      return gone;
-    };
-    return () => {
-      for (const { c, match } of own) {
-        const held = state[c.word]!;
-        if (held === 0 || !match()) continue;
-        state[c.word] = held & ~removed(held);
-        this.dirty |= bit;
-      }
-      return next;
-    };
-  }
+    return found;
+  });
+  const groups: number[] = [];
+  const state = new Map<number, "open" | "done">();
+  let cyclic = false;
+  const visit = (n: number) => {
+    if (state.get(n) === "open") cyclic = true;
+    if (state.has(n)) return;
+    state.set(n, "open");
+    sources[n]!.forEach(visit);
+    state.set(n, "done");
+    groups.push(n);
+  };
+  for (const n of all.keys()) visit(n);
+  return { groups, cyclic };
 }

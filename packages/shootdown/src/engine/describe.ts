@@ -3,8 +3,8 @@
 
 import type { AnySort } from "../ir/sort.ts";
 import { rangeBits } from "./layout.ts";
-import { entryOffsets, loader } from "./packed-expr.ts";
 import type { PackedMachine } from "./packed.ts";
+import { entryOffsets, loader } from "./packed-expr.ts";
 import type { Domain } from "./program.ts";
 import { nameOf } from "./program.ts";
 import { wordLayout } from "./word.ts";

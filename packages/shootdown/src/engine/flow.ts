@@ -192,8 +192,7 @@ export function liveness(code: readonly Instr[]): Liveness {
     }
   }
   const regs = [...numbers.keys()];
-  const test = (at: number, n: number) =>
-    ((live[at * words + (n >>> 5)]! >>> (n & 31)) & 1) === 1;
+  const test = (at: number, n: number) => ((live[at * words + (n >>> 5)]! >>> (n & 31)) & 1) === 1;
   return {
     has: (at, reg) => numbers.has(reg) && test(at, numbers.get(reg)!),
     at: (at) => regs.filter((_, n) => test(at, n)).sort((a, b) => a - b),

@@ -4,8 +4,8 @@
 import type { FieldDecl, KeyPattern, Node, Op } from "../ir/expr.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { bool } from "../ir/sort.ts";
-import { wordLayout } from "./word.ts";
 import type { Domain } from "./program.ts";
+import { wordLayout } from "./word.ts";
 
 /** What a lowering knows about names. */
 export interface Scope {
@@ -97,7 +97,10 @@ function foldWith(node: Node & { k: "with" }, env: Env, scope: Scope): Node {
   const set = node.set.map(([n, e]) => [n, fold(e, env, scope)] as const);
   if (arg.k === "const" && set.every(([, e]) => e.k === "const")) {
     const layout = wordLayout(node.sort, scope.domain);
-    const value = set.reduce((v, [n, e]) => layout.put(v, n, (e as { value: number }).value), arg.value);
+    const value = set.reduce(
+      (v, [n, e]) => layout.put(v, n, (e as { value: number }).value),
+      arg.value,
+    );
     return constant(value, node.sort);
   }
   return { ...node, arg, set };

@@ -2,8 +2,8 @@
 // Inlining: turns nested statements into flat code, with calls replaced by the bodies they name.
 
 import type { KeyPattern, Node } from "../ir/expr.ts";
-import { inVersions } from "../ir/kernel.ts";
 import type { Kernel } from "../ir/kernel.ts";
+import { inVersions } from "../ir/kernel.ts";
 import type { Definition, ObserverDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { int } from "../ir/sort.ts";
@@ -129,7 +129,8 @@ class Flattener {
 
   private key(p: KeyPattern): Node {
     const folded = this.pattern(p);
-    if (folded.k === "any" || folded.k === "in") throw new Error("a key pattern where a key is due");
+    if (folded.k === "any" || folded.k === "in")
+      throw new Error("a key pattern where a key is due");
     return folded;
   }
 

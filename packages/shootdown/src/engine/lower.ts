@@ -6,6 +6,7 @@
 // What no thread, rule or property can notice is left out: cell instances that nobody looks up,
 // outstanding entries without effect, stores to fields that are never read.
 
+import { hashText } from "../base/hash.ts";
 import type { FieldDecl, KeyPattern, Node } from "../ir/expr.ts";
 import type { CellDecl, Definition, PendingDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
@@ -30,7 +31,6 @@ import type {
 import { sizeOf } from "./program.ts";
 import { propagate } from "./propagate.ts";
 import { programText } from "./text.ts";
-import { hashText } from "../base/hash.ts";
 
 export interface LowerOptions {
   /** Keep cells, entries and stores that nothing in the program can notice. Default false. */
@@ -354,7 +354,11 @@ class Lowering {
   private cellGroups(): CellGroup[] {
     const { cells } = this.system.machine;
     if (this.keepAll) {
-      for (const decl of cells) this.use(decl, Object.values(decl.keys).map(() => ({ k: "any" })));
+      for (const decl of cells)
+        this.use(
+          decl,
+          Object.values(decl.keys).map(() => ({ k: "any" })),
+        );
     }
     return cells.flatMap((decl): CellGroup[] => {
       const instances = [...this.used.values()]

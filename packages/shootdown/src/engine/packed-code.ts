@@ -2,15 +2,14 @@
 // Instructions of the packed executor: each becomes a closure that answers where to go on.
 
 import { nthBit, popcount } from "../base/bits.ts";
+import { cellAccess } from "./cell-access.ts";
 import { widthOf } from "./layout.ts";
 import type { PackedMachine } from "./packed.ts";
 import type { Eval, ExprCompiler } from "./packed-expr.ts";
 import { DomainOverflow, entryOffsets, loader, storer } from "./packed-expr.ts";
 import type { Code, Instr } from "./program.ts";
 import { sizeOf } from "./program.ts";
-
-/** Runs one instruction; the index of the next, or -1 if it cannot run now. */
-export type Step = () => number;
+import type { Step } from "./run.ts";
 
 export class CodeCompiler {
   private readonly machine: PackedMachine;
@@ -81,7 +80,8 @@ export class CodeCompiler {
       case "lookup":
       case "insert":
       case "clear":
-        return this.machine.cells.access(i, next, this.exprs);
+      case "yieldHeld":
+        return cellAccess(this.machine, this.exprs, i, next);
       case "post":
         return this.post(i, next);
       case "emit":
@@ -94,8 +94,6 @@ export class CodeCompiler {
           return next;
         };
       }
-      case "yieldHeld":
-        return this.machine.cells.yieldHeld(i, next, this.exprs);
       case "violate": {
         const { machine } = this;
         const { observer } = i;
@@ -170,7 +168,8 @@ export class CodeCompiler {
     }
     const by = this.exprs.compile(i.by);
     // A range sort's two bounds have equal width.
-    const bits = widthOf({ ...i.by.sort, kind: "range", element: i.by.sort }, this.exprs.domain) / 2;
+    const bits =
+      widthOf({ ...i.by.sort, kind: "range", element: i.by.sort }, this.exprs.domain) / 2;
     const low = 2 ** bits - 1;
     return () => {
       const r = registers[reg]!;
@@ -233,7 +232,8 @@ export class CodeCompiler {
       let entry = 1;
       for (let f = 0; f < values.length; f++) {
         const v = values[f]!();
-        if ((v & offsets[f]!.mask) !== v) throw new DomainOverflow(`${i.set.name}.${fields[f]![0]}`);
+        if ((v & offsets[f]!.mask) !== v)
+          throw new DomainOverflow(`${i.set.name}.${fields[f]![0]}`);
         entry |= v << offsets[f]!.offset;
       }
       // Entries without an order are kept sorted, so that equal sets are equal states.

@@ -11,13 +11,14 @@ import type { CellDecl } from "../ir/machine.ts";
 import type { PickRecord } from "./cells.ts";
 import { PackedCells } from "./cells.ts";
 import { Chooser } from "./chooser.ts";
-import type { Step } from "./packed-code.ts";
+import type { Layout } from "./layout.ts";
+import { layoutOf } from "./layout.ts";
 import { CodeCompiler } from "./packed-code.ts";
 import type { Eval } from "./packed-expr.ts";
 import { DomainOverflow, ExprCompiler, entryOffsets, loader, storer } from "./packed-expr.ts";
-import type { Layout } from "./layout.ts";
-import { layoutOf } from "./layout.ts";
 import type { Origin, Program } from "./program.ts";
+import type { Step } from "./run.ts";
+import { runStep, runToEnd } from "./run.ts";
 
 export type Semantics = "concrete" | "window";
 
@@ -342,8 +343,9 @@ export class PackedMachine {
   /** The interned values that a cell instance of the scratch state holds (or may hold). */
   contents(group: number, instance: number): number[] {
     const mask = this.state[this.layout.cells[group]![instance]!]!;
-    return Array.from({ length: popcount(mask) }, (_, i) =>
-      this.cells.values(group)[nthBit(mask, i)]!,
+    return Array.from(
+      { length: popcount(mask) },
+      (_, i) => this.cells.values(group)[nthBit(mask, i)]!,
     );
   }
 
@@ -353,30 +355,6 @@ export class PackedMachine {
   }
 }
 
-/** A thread step runs at most this many instructions; more is a loop without a shared access. */
-const STEP_INSTRUCTIONS_MAX = 100_000;
-
-/** Runs one step from `start`; the index where the next begins, or -1 if it is not enabled. */
-function runStep(code: readonly Step[], start: number, pointOf: readonly number[]): number {
-  let at = code[start]!();
-  for (let n = 0; at >= 0; n++) {
-    if (pointOf[at]! >= 0) return at;
-    at = code[at]!();
-    if (n > STEP_INSTRUCTIONS_MAX) throw new Error("a step that does not end");
-  }
-  return -1;
-}
-
-/** Runs code as one step to its end; false if something in it is not enabled. */
-export function runToEnd(code: readonly Step[]): boolean {
-  let at = 0;
-  for (let n = 0; at >= 0 && at < code.length - 1; n++) {
-    at = code[at]!();
-    if (n > STEP_INSTRUCTIONS_MAX) throw new Error("a step that does not end");
-  }
-  return at >= 0;
-}
-
 /** Whether an entry of the first kind, if earlier, keeps one of the second from taking effect. */
 export function orderMatrix(
   decl: Program["pending"][number]["decl"],
@@ -384,7 +362,9 @@ export function orderMatrix(
   if (decl.order.length === 0) return () => false;
   const values = decl.orderBy ? decl.entry[decl.orderBy]!.values! : ["*"];
   const matrix = values.map((a) =>
-    values.map((b) => decl.order.some(([x, y]) => (x === "*" || x === a) && (y === "*" || y === b))),
+    values.map((b) =>
+      decl.order.some(([x, y]) => (x === "*" || x === a) && (y === "*" || y === b)),
+    ),
   );
   return (a, b) => matrix[a]![b]!;
 }

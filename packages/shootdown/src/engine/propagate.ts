@@ -110,7 +110,9 @@ function rewritten(
       return { ...i, index: i.index.map(node), value: node(i.value) };
     case "clear": {
       const index = i.index.map(pattern);
-      return i.where ? { ...i, index, where: { ...i.where, cond: node(i.where.cond) } } : { ...i, index };
+      return i.where
+        ? { ...i, index, where: { ...i.where, cond: node(i.where.cond) } }
+        : { ...i, index };
     }
     case "post":
       return {

@@ -120,7 +120,8 @@ class Search {
   }
 
   private limitHit(): string | undefined {
-    if (this.visited.count > this.limits.states_max) return `--max-states ${this.limits.states_max}`;
+    if (this.visited.count > this.limits.states_max)
+      return `--max-states ${this.limits.states_max}`;
     if (this.visited.bytes > this.limits.bytes_max) return `--max-memory ${this.limits.bytes_max}`;
     return undefined;
   }
@@ -182,7 +183,11 @@ class Search {
     seen.add(machine.initial());
     const stack = [0];
     const words = machine.words;
-    for (let id = stack.pop(); id !== undefined && seen.count < PROBE_STATES_MAX; id = stack.pop()) {
+    for (
+      let id = stack.pop();
+      id !== undefined && seen.count < PROBE_STATES_MAX;
+      id = stack.pop()
+    ) {
       let moves = false;
       for (const t of machine.transitions) {
         if (t.free) continue;

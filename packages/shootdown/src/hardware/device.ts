@@ -4,8 +4,8 @@
 //   platform device   SMMU TLB ──denied──► stall ──► kernel ──► CMD_RESUME ──► again
 //   ATS device        ATC ──denied──► (asks again?) ──► its driver's handler ──► again
 
-import { and, FALSE, knobIs, not, or, TRUE } from "../ir/expr.ts";
 import type { Expr, Place } from "../ir/expr.ts";
+import { and, FALSE, knobIs, not, or, TRUE } from "../ir/expr.ts";
 import { define } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import {
@@ -26,21 +26,14 @@ import {
 import {
   desc,
   isTable,
+  PTE_NONE,
   permits,
   pfnOf,
-  PTE_NONE,
   withDirtyState,
   writableClean,
 } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
-import {
-  cd_asid,
-  cd_epd0,
-  cd_v,
-  dev_ats,
-  dev_pasid,
-  dev_stalled,
-} from "../vocabulary/iommu.ts";
+import { cd_asid, cd_epd0, cd_v, dev_ats, dev_pasid, dev_stalled } from "../vocabulary/iommu.ts";
 import { device_access, handle_device_fault } from "../vocabulary/primitives.ts";
 import { regionOf, t } from "../vocabulary/sorts.ts";
 import { pmd, pte } from "../vocabulary/state.ts";
@@ -61,10 +54,7 @@ const memoryPermits = ({ dev, mm, va, write }: Access): Expr<"bool"> =>
     cd_v(dev_pasid(dev)),
     not(cd_epd0(dev_pasid(dev))),
     isTable(pmd(mm, regionOf(va))),
-    or(
-      permits(pte(mm, va), write),
-      and(knobIs("httu", "yes"), write, writableClean(pte(mm, va))),
-    ),
+    or(permits(pte(mm, va), write), and(knobIs("httu", "yes"), write, writableClean(pte(mm, va)))),
   );
 
 /** Translates: an ATS device through its ATC, asking again or not; another through the SMMU. */
@@ -126,4 +116,3 @@ export const device_access_definition = define(device_access, {
     ),
   ],
 });
-

@@ -5,12 +5,7 @@ import type { Machine } from "../ir/machine.ts";
 import { cpu_access_definition, leave_mm_definition } from "./arm64/access.ts";
 import { cmpxchg_definition, store_definition, xchg_definition } from "./arm64/memory.ts";
 import { tlb, unordered_store, walk_cache } from "./arm64/tlb.ts";
-import {
-  dma_wmb_definition,
-  dsb_definition,
-  dvm_pe,
-  tlbi_definition,
-} from "./arm64/tlbi.ts";
+import { dma_wmb_definition, dsb_definition, dvm_pe, tlbi_definition } from "./arm64/tlbi.ts";
 import { device_access_definition } from "./device.ts";
 import { atc } from "./pcie/ats.ts";
 import { cmdq, cmdq_insert_definition, cmdq_wait_definition } from "./smmuv3/cmdq.ts";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hardware update of access flag and dirty state, by a PE or an SMMU (Arm ARM D8.5; rules A12-A14).
 
-import { FALSE, ite } from "../ir/expr.ts";
 import type { Expr, Place } from "../ir/expr.ts";
+import { FALSE, ite } from "../ir/expr.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { atomic, cas, emit, set, when, whenElse } from "../ir/stmt.ts";
-import { isTable, permits, pfnOf, PTE_NONE } from "../vocabulary/descriptor.ts";
+import { isTable, PTE_NONE, permits, pfnOf } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
 import { regionOf } from "../vocabulary/sorts.ts";
 import { pmd, pte } from "../vocabulary/state.ts";
@@ -31,10 +31,7 @@ export function hardwareUpdate(u: Updated, updated: Expr<"desc">): Stmt[] {
     atomic(
       whenElse(
         isTable(pmd(mm, regionOf(va))),
-        [
-          cas(done, pte(mm, va), entry, updated),
-          set(entry, ite(done, updated, pte(mm, va))),
-        ],
+        [cas(done, pte(mm, va), entry, updated), set(entry, ite(done, updated, pte(mm, va)))],
         [set(entry, PTE_NONE), set(done, FALSE)],
       ),
       set(done, permits(entry, write)),

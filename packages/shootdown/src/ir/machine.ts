@@ -3,8 +3,8 @@
 
 import type { Args, CellRef, Expr, KeyPattern, Locals, PendingRef, Place, Sorts } from "./expr.ts";
 import { expr, place } from "./expr.ts";
-import type { Stmt } from "./stmt.ts";
 import type { AnySort, Ty } from "./sort.ts";
+import type { Stmt } from "./stmt.ts";
 
 /** What a call names: parameters and, perhaps, a result. The body is found at lowering. */
 export interface Declaration<P extends Sorts, R extends AnySort | undefined = undefined> {

@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Statements: plain data, built by typed combinators. One statement makes at most one shared access.
 
-import type {
-  Args,
-  CellRef,
-  Expr,
-  KeyPattern,
-  Node,
-  PendingRef,
-  Place,
-  Sorts,
-} from "./expr.ts";
+import type { Args, CellRef, Expr, KeyPattern, Node, PendingRef, Place, Sorts } from "./expr.ts";
 import { expr } from "./expr.ts";
 import type { CellDecl, Declaration, EventDecl, PendingDecl } from "./machine.ts";
 import type { AnySort, Ty } from "./sort.ts";

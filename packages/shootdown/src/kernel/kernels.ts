@@ -4,9 +4,9 @@
 import type { Kernel } from "../ir/kernel.ts";
 import { kernelAt } from "../ir/kernel.ts";
 import type { Definition } from "../ir/machine.ts";
-import { fault } from "./arch/arm64/mm/fault.ts";
 import { pgtable } from "./arch/arm64/asm/pgtable.ts";
 import { tlbflush } from "./arch/arm64/asm/tlbflush.ts";
+import { fault } from "./arch/arm64/mm/fault.ts";
 import { fork } from "./fork.ts";
 import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
 import { io_pgfault } from "./iommu/io-pgfault.ts";

@@ -11,8 +11,8 @@ import { cd_aset, cd_asid, cr2_ptm } from "../vocabulary/iommu.ts";
 import { dsb, tlbi } from "../vocabulary/primitives.ts";
 import { Range } from "../vocabulary/sorts.ts";
 import { asid_of } from "../vocabulary/state.ts";
+import { ptep_set_access_flags } from "./arch/arm64/asm/pgtable.ts";
 import { flush_tlb_fix_spurious_fault } from "./arch/arm64/asm/tlbflush.ts";
-import { ptep_set_access_flags } from "./arch/arm64/mm/fault.ts";
 import { arm_smmu_sva_bind } from "./iommu/arm-smmu-v3-sva.ts";
 import {
   mmu_notifier_arch_invalidate_secondary_tlbs,
@@ -119,7 +119,6 @@ const atcBeforeTlbi: Overlay = (base) => {
   const body = () => [...old.body()].reverse();
   return { ...base, routines: new Map([...base.routines, [name, { ...old, body }]]) };
 };
-
 
 export interface NamedOverlay {
   readonly name: string;

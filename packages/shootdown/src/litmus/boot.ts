@@ -5,14 +5,14 @@ import { lower } from "../engine/lower.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { Initial, System } from "../engine/program.ts";
 import { sizeOf } from "../engine/program.ts";
-import { constant } from "../ir/expr.ts";
+import { MACHINE } from "../hardware/machines.ts";
 import type { FieldDecl } from "../ir/expr.ts";
+import { constant } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import { bool } from "../ir/sort.ts";
 import { call, set } from "../ir/stmt.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
 import { dev_attached, dev_mm, mm_subscribed } from "../kernel/state.ts";
-import { MACHINE } from "../hardware/machines.ts";
 import {
   cd_aset,
   cd_asid,

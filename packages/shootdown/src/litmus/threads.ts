@@ -2,14 +2,14 @@
 // What the statements of a scenario do: each calls a routine of the kernel or of hardware.
 
 import type { ThreadSpec } from "../engine/program.ts";
-import { constant, TRUE } from "../ir/expr.ts";
 import type { Expr } from "../ir/expr.ts";
+import { constant, TRUE } from "../ir/expr.ts";
 import { bool } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { await_, call, loop, set } from "../ir/stmt.ts";
 import { dup_mmap } from "../kernel/fork.ts";
-import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
+import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { signal } from "../vocabulary/state.ts";

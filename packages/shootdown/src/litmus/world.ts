@@ -7,17 +7,17 @@
 
 import type { Domain, Initial } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
+import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import {
   is_zero_page,
   mm_pasid,
   next_free_page,
-  page_refs,
   PageAnonExclusive,
-  vma,
+  page_refs,
   VM_WRITE,
+  vma,
 } from "../kernel/state.ts";
-import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import { desc } from "../vocabulary/descriptor.ts";
 import { dev_pasid } from "../vocabulary/iommu.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
@@ -63,7 +63,9 @@ export interface World {
 export function worldOf(scenario: Scenario): World {
   const places = placesOf(scenario);
   const mms = scenario.items.flatMap((i) => (i.kind === "mm" ? i.names.map((n) => n.text) : []));
-  const pages = scenario.items.flatMap((i) => (i.kind === "page" ? i.names.map((n) => n.text) : []));
+  const pages = scenario.items.flatMap((i) =>
+    i.kind === "page" ? i.names.map((n) => n.text) : [],
+  );
   const addresses = numberAddresses(scenario, places);
   const cpuBodies = scenario.bodies.filter((b) => /^CPU\d+$/.test(b.agent.text));
   const deviceItems = scenario.items.filter((i) => i.kind === "device");
@@ -83,9 +85,9 @@ export function worldOf(scenario: Scenario): World {
       worker: cpuBodies.length + dev,
       registered: d.attributes.notifier?.text !== "unregistered",
       ats: d.attributes.ats && d.attributes.ats.text === "ats",
-      cached: d.cached.flatMap((r) => namesBetween(addresses.order, r.from.text, r.to?.text)).map(
-        (name) => addresses.of.get(name)!,
-      ),
+      cached: d.cached
+        .flatMap((r) => namesBetween(addresses.order, r.from.text, r.to?.text))
+        .map((name) => addresses.of.get(name)!),
     }),
   );
   const fresh = freshFrames(scenario);

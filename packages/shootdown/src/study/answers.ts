@@ -16,7 +16,8 @@ const LIMITS = { states_max: 5_000_000, bytes_max: 2 ** 31 };
 /** Runs one piece of evidence; throws if it does not come out as the answer says. */
 function decide(e: Evidence, checker: Checker): string[] {
   const configured = configure(e.machine, e.kernel, e.set ?? {});
-  if (!configured.ok) throw new Error(`unknown ${configured.problem.what} ${configured.problem.name}`);
+  if (!configured.ok)
+    throw new Error(`unknown ${configured.problem.what} ${configured.problem.name}`);
   const { configuration } = configured;
   const options = { semantics: "window", limits: LIMITS, dependsOn: false } as const;
   const verdict = checker.check(configuration, options);

@@ -4,11 +4,11 @@
 //   configuration ──unset knobs──► variants ──lower──► program ──(by hash, once)──► search
 //                 └─one knob flipped──► the same, for `depends_on`
 
-import { DomainOverflow } from "../engine/packed-expr.ts";
 import { TooManyValues } from "../engine/cells.ts";
 import { lower } from "../engine/lower.ts";
 import type { Semantics } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
+import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Initial, Program } from "../engine/program.ts";
 import type { Limits, Outcome, Progress } from "../explore/search.ts";
 import { search } from "../explore/search.ts";
@@ -86,7 +86,9 @@ export class Checker {
       states: variants.reduce((n, v) => n + v.outcome.states, 0),
       depth: shown.outcome.depth,
       domain: this.domain(),
-      dependsOn: options.dependsOn ? this.dependsOn(configuration, observed, variants, options) : [],
+      dependsOn: options.dependsOn
+        ? this.dependsOn(configuration, observed, variants, options)
+        : [],
       variant: shown,
       variants,
     };
@@ -208,7 +210,10 @@ export class Checker {
   }
 }
 
-const NO_LIMITS: Limits = { states_max: Number.MAX_SAFE_INTEGER, bytes_max: Number.MAX_SAFE_INTEGER };
+const NO_LIMITS: Limits = {
+  states_max: Number.MAX_SAFE_INTEGER,
+  bytes_max: Number.MAX_SAFE_INTEGER,
+};
 
 function defaults(): Record<string, string> {
   return Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]]));

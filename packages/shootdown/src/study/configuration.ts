@@ -49,5 +49,8 @@ export function configure(
     }
   }
   const { kernel } = named;
-  return { ok: true, configuration: { machine, kernelName, kernel, knobs: { ...parts.knobs, ...set } } };
+  return {
+    ok: true,
+    configuration: { machine, kernelName, kernel, knobs: { ...parts.knobs, ...set } },
+  };
 }

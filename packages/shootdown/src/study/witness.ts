@@ -7,12 +7,12 @@ import { PackedMachine } from "../engine/packed.ts";
 import type { Origin, Program } from "../engine/program.ts";
 import type { PathStep } from "../explore/search.ts";
 import { concretise } from "../explore/witness.ts";
-import { eventNamed } from "../vocabulary/events.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { printScenario } from "../litmus/print.ts";
-import { formatValue } from "./format.ts";
+import { eventNamed } from "../vocabulary/events.ts";
 import type { Variant, Verdict } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
+import { formatValue } from "./format.ts";
 
 /** Version of the file format; docs/WITNESS.md has its history. */
 export const WITNESS_SCHEMA = 1;
@@ -60,7 +60,11 @@ export interface WitnessRow {
   readonly origins: readonly Origin[];
   readonly events: readonly NamedEvent[];
   /** Variables that changed: name, before, after. */
-  readonly changed: readonly { readonly name: string; readonly from: string; readonly to: string }[];
+  readonly changed: readonly {
+    readonly name: string;
+    readonly from: string;
+    readonly to: string;
+  }[];
 }
 
 export interface Replay {

@@ -22,7 +22,8 @@ function trace(...lines: readonly string[]): string {
     .map((line, at) => {
       const [, pid = "7", text = ""] = /^(?:\[(\d+)\] )?(.*)$/.exec(line.trim()) ?? [];
       const time = (1 + at / 1000).toFixed(6);
-      return `            prog-${pid.padEnd(6)} [000] d....    ${time}: ${text.replaceAll("mm=M", `mm=${MM}`)}`;
+      const shown = text.replaceAll("mm=M", `mm=${MM}`);
+      return `            prog-${pid.padEnd(6)} [000] d....    ${time}: ${shown}`;
     });
   return `# tracer: nop\n#\n${body.join("\n")}\n`;
 }
@@ -38,7 +39,8 @@ const S = (start: string, end: string, event = 1) =>
 const E = (start: string, end: string, event = 1) =>
   `mn_invalidate_range_end: (f+0x0/0x1) mm=M start=${start} end=${end} flags=1 event=${event}`;
 const upgrade = (from = READ_ONLY, to = WRITABLE) =>
-  `ptep_set_access_flags: (f+0x0/0x1) mm=M vm_flags=0xfb addr=0xffff8cab1000 ptep=0x8 old=${from} entry=${to} dirty=1`;
+  "ptep_set_access_flags: (f+0x0/0x1) mm=M vm_flags=0xfb addr=0xffff8cab1000 ptep=0x8 " +
+  `old=${from} entry=${to} dirty=1`;
 const UPGRADED = "ptep_set_access_flags_ret: (g+0x1/0x2 <- f) changed=1";
 const call = (start = "0xffff8cab1000", end = "0xffff8cab2000") => secondary(NEW.start, start, end);
 const LEAVE = "sys_munmap -> 0x0";
@@ -136,7 +138,9 @@ describe("ptep_set_access_flags", () => {
 });
 
 describe("clear, then set", () => {
-  const clear = `ptep_clear_flush: (f+0x0/0x1) mm=M vm_flags=0xfb addr=0xffff8cab1000 ptep=0x8 old=${READ_ONLY}`;
+  const clear =
+    "ptep_clear_flush: (f+0x0/0x1) mm=M vm_flags=0xfb addr=0xffff8cab1000 ptep=0x8 " +
+    `old=${READ_ONLY}`;
   const cleared = `ptep_clear_flush_ret: (g+0x1/0x2 <- f) pte=${READ_ONLY}`;
   const range: [string, string] = ["0xffff8cab1000", "0xffff8cab2000"];
   const copy = "wp_page_copy: (f+0x0/0x1) addr=0xffff8cab1000 orig_pte=0x1";
@@ -194,7 +198,8 @@ describe("batches", () => {
   const finish = "tlb_finish_mmu: (f+0x0/0x1) tlb=0xa mm=M start=0x1000000000000 end=0x0 bits=0x0";
   const finished = "tlb_finish_mmu_ret: (g+0x1/0x2 <- f)";
   const commit = (page: number, now = READ_ONLY) =>
-    `ptep_modify_prot_commit: (f+0x0/0x1) mm=M addr=0xffff8ca0${page}000 ptep=0x8 old=${WRITABLE} pte=${now}`;
+    `ptep_modify_prot_commit: (f+0x0/0x1) mm=M addr=0xffff8ca0${page}000 ptep=0x8 ` +
+    `old=${WRITABLE} pte=${now}`;
   const body = [gather, ...[0, 1, 2, 3].map((page) => commit(page))];
   const whole = call("0xffff8ca00000", "0xffff8ca04000");
 
@@ -321,10 +326,7 @@ describe("what is not known is not guessed", () => {
 
 describe("advice and contract", () => {
   const fork = [
-    "copy_page_range: (f+0x0/0x1) dst_mm=0x5 src_mm=M start=0xffff8ca00000 end=0xffff8ca04000".replace(
-      "src_mm=M",
-      `src_mm=${MM}`,
-    ),
+    `copy_page_range: (f+0x0/0x1) dst_mm=0x5 src_mm=${MM} start=0xffff8ca00000 end=0xffff8ca04000`,
     S("0xffff8ca00000", "0xffff8ca04000", 3),
     E("0xffff8ca00000", "0xffff8ca04000", 3),
   ];
@@ -338,7 +340,7 @@ describe("advice and contract", () => {
     expect(status).toBe(0);
   });
 
-  test("a fork without it is missing where a writable page is known, else cannot be told", async () => {
+  test("a fork without it is missing if a writable page is known, else undecided", async () => {
     const unknown = await check(trace(...fresh, ...fork, forked, LEAVE));
     expect([unknown.classes, unknown.status]).toEqual([[], 3]);
     const fault = "handle_mm_fault: (f+0x0/0x1) mm=M vm_flags=0x1 addr=0xffff8ca01000 flags=0x1";

@@ -26,7 +26,7 @@ type Unit = "page" | "pmd" | "cont" | "count" | "range";
 
 interface ClearRule {
   readonly unit: Unit;
-  /** What happens to the translation; the function's contract, for the new entry is not recorded. */
+  /** What happens to the translation, by what the function is for: it records no new entry. */
   readonly change: FindingChange;
   readonly until: "range" | "gather" | "next" | "fork";
   /** The probe records the old entry: without it nothing is owed. */

@@ -23,7 +23,7 @@ export interface MonitorOptions {
   readonly machine?: string;
   /**
    * Address spaces to judge, as the recording writes them, from its first line on; "all" for every
-   * one, as if each had a notifier. Absent: each that the recording shows to have one, from then on.
+   * one; see Spaces. Absent: each that the recording shows to have a notifier, from then on.
    */
   readonly mm?: readonly string[] | "all";
   /** Adds the lines around it to a finding. */

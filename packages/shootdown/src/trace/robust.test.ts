@@ -173,7 +173,7 @@ describe("memory", () => {
     "old=0x6000007ed60fc3 entry=0xe800007ed60f43 dirty=1";
 
   test("more tasks in the middle of something than are remembered", async () => {
-    let text = "# tracer: nop\n" + line(1, 1, "mn_register: (f+0x0/0x1) mm=0x5");
+    let text = `# tracer: nop\n${line(1, 1, "mn_register: (f+0x0/0x1) mm=0x5")}`;
     for (let pid = 10; pid < 10 + MAX_TASKS + 100; pid++) text += line(pid, 2, upgrade);
     const { result } = await check(text);
     expect(result).toMatchObject({ summary: { missing: 0, undecidable: MAX_TASKS + 100 } });
@@ -183,8 +183,8 @@ describe("memory", () => {
   test("more verdicts that wait than are kept", async () => {
     const returned = "ptep_set_access_flags_ret: (g+0x1/0x2 <- f) changed=1";
     const one = line(7, 2, upgrade) + line(7, 2, returned) + line(7, 3, "sys_munmap -> 0x0");
-    const text = `# tracer: nop\n${line(1, 1, "mn_register: (f+0x0/0x1) mm=0x5")}${one.repeat(MAX_HELD + 5)}`;
-    const { result } = await check(text);
+    const registered = line(1, 1, "mn_register: (f+0x0/0x1) mm=0x5");
+    const { result } = await check(`# tracer: nop\n${registered}${one.repeat(MAX_HELD + 5)}`);
     expect(result).toMatchObject({
       summary: { upgrades: MAX_HELD + 5, undecidable: MAX_HELD + 5, evicted: { MAX_HELD: 5 } },
     });

@@ -9,7 +9,7 @@ import type { Call, OpenRange, Overdue } from "./task.ts";
 
 /** Why there is no verdict: the event that the recording lacks. */
 export const WHY = {
-  race: "another task called mn_invalidate_secondary while the entry was changed: its order is missing",
+  race: "another task called mn_invalidate_secondary during the change: which was first is missing",
   only_end: "mn_invalidate_range_end without only_end, and no event that tells who calls it",
   contract: "no mn_invalidate_secondary tells the kernel's contract",
   unprobed: "no mn_invalidate_secondary in the recording, nor a mark that its probe was set",

@@ -2,7 +2,7 @@
 // What a change of a descriptor takes away or gives, seen by an observer that kept the old one.
 //
 //   none, access_flag     nothing that may be cached changes: no invalidation is owed (rule A1)
-//   flags                 only hardware that does not manage the dirty state sees a difference (A14)
+//   flags                 a difference only for hardware that manages no dirty state (A14)
 //   upgrade               the new one permits a write that the old one denies (A3)
 //   downgrade             the old one permits a write that the new one denies
 //   frame, table, unmap   the old one leads elsewhere, at another level, or should lead nowhere

@@ -10,7 +10,7 @@
 // Sources: Arm ARM D8.3; kernel arch/arm64/include/asm/pgtable-{hwdef,prot}.h, 6.1 and 6.12.
 
 import type { Expr } from "../ir/expr.ts";
-import { FALSE, TRUE, and, constant, get, not, or, withFields } from "../ir/expr.ts";
+import { and, constant, FALSE, get, not, or, TRUE, withFields } from "../ir/expr.ts";
 import { bool, word } from "../ir/sort.ts";
 import { pfn, table } from "./sorts.ts";
 

@@ -2,8 +2,8 @@
 // What software asks of hardware, and hardware of software: calls whose bodies the other side has.
 
 import { declare } from "../ir/machine.ts";
-import { command, dsb_op, tlbi_op } from "./events.ts";
 import { desc } from "./descriptor.ts";
+import { command, dsb_op, tlbi_op } from "./events.ts";
 import { t } from "./sorts.ts";
 
 /** Plain store of a last-level descriptor. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The properties, as observers of events (hardware.md 6; design of the conditions in LITMUS.md).
 
-import { FALSE, TRUE, and, eq, member } from "../ir/expr.ts";
+import { and, eq, FALSE, member, TRUE } from "../ir/expr.ts";
 import type { ObserverDecl } from "../ir/machine.ts";
 import { observer, on } from "../ir/machine.ts";
 import { set, violate, when } from "../ir/stmt.ts";
@@ -14,9 +14,7 @@ const FREED = member(life, "freed");
 export const use_after_free = observer(
   "use_after_free",
   "a CPU or device accesses a frame that the kernel has given back",
-  on(events.access, ({ frame }) => [
-    when(eq(page_life(frame), FREED), violate("use_after_free")),
-  ]),
+  on(events.access, ({ frame }) => [when(eq(page_life(frame), FREED), violate("use_after_free"))]),
 );
 
 export const stale_write = observer(
@@ -30,7 +28,6 @@ export const stale_write = observer(
     when(and(write, sealed(mm, frame)), violate("stale_write")),
   ]),
 );
-
 
 /** By the name that a scenario's condition uses. */
 export const OBSERVERS: ReadonlyMap<string, ObserverDecl> = new Map(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sorts of the field: what CPUs, page tables, IOMMUs and devices are made of.
 
-import { after, constant, divided, limit, limitOf, rangeOps, times } from "../ir/expr.ts";
 import type { Expr } from "../ir/expr.ts";
+import { after, constant, divided, limit, limitOf, rangeOps, times } from "../ir/expr.ts";
 import { bool, enumeration, int, ordered, rangeOf, symbol } from "../ir/sort.ts";
 
 /** A processing element; the kernel worker that serves a device's faults has one of its own. */
@@ -37,7 +37,10 @@ export const Range = rangeOps(va, range);
 export const Regions = rangeOps(region, regions);
 
 /** The whole address space of a process, `0, -1UL` in the kernel. */
-export const WHOLE_MM: Expr<"range"> = Range.make(limitOf(va, "VA_START"), limitOf(va, "TASK_SIZE"));
+export const WHOLE_MM: Expr<"range"> = Range.make(
+  limitOf(va, "VA_START"),
+  limitOf(va, "TASK_SIZE"),
+);
 
 /** No page at all. */
 export const EMPTY: Expr<"range"> = Range.make(constant(va, 0), constant(va, 0));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What CPUs, IOMMU and kernel share: page tables, frames, and who may translate what.
 
-import { field, get } from "../ir/expr.ts";
 import type { Expr } from "../ir/expr.ts";
+import { field, get } from "../ir/expr.ts";
 import { enumeration } from "../ir/sort.ts";
 import { desc } from "./descriptor.ts";
 import { regionOf, t } from "./sorts.ts";

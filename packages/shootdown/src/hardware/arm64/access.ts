@@ -38,32 +38,34 @@ export const cpu_access_definition = define(cpu_access, {
   locals: { entry: desc, done: t.bool, resolved: t.bool },
   body: ({ cpu, agent, mm, va, write, entry, done, resolved }) => {
     const update = { agent, mm, va, write, entry, done };
-    return [loop(
-      atomic(
-        lookup(entry, tlb({ cpu, asid: asid_of(mm), va })),
-        set(done, permits(entry, write)),
-        when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
-      ),
-      when(done, leave()),
-      when(
-        knobIs("hafdbs", "yes"),
-        when(
-          and(valid(entry), not(AF(entry))),
-          ...hardwareUpdate(update, withAccessFlag(entry)),
-          when(done, leave()),
+    return [
+      loop(
+        atomic(
+          lookup(entry, tlb({ cpu, asid: asid_of(mm), va })),
+          set(done, permits(entry, write)),
+          when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
         ),
+        when(done, leave()),
         when(
-          and(write, writableClean(entry)),
-          ...hardwareUpdate(update, withDirtyState(entry)),
-          when(done, leave()),
-          // Memory holds another writable-clean descriptor by now.
-          when(writableClean(entry), again()),
+          knobIs("hafdbs", "yes"),
+          when(
+            and(valid(entry), not(AF(entry))),
+            ...hardwareUpdate(update, withAccessFlag(entry)),
+            when(done, leave()),
+          ),
+          when(
+            and(write, writableClean(entry)),
+            ...hardwareUpdate(update, withDirtyState(entry)),
+            when(done, leave()),
+            // Memory holds another writable-clean descriptor by now.
+            when(writableClean(entry), again()),
+          ),
         ),
+        emit(events.fault, { agent, va, write, found: entry }),
+        callInto(resolved, do_page_fault, { cpu, mm, va, write }),
+        when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
       ),
-      emit(events.fault, { agent, va, write, found: entry }),
-      callInto(resolved, do_page_fault, { cpu, mm, va, write }),
-      when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
-    )];
+    ];
   },
 });
 
@@ -71,4 +73,3 @@ export const leave_mm_definition = define(leave_mm, {
   source: { file: "Arm ARM D8.2", rules: ["A6"] },
   body: ({ cpu }) => [set(ttbr0_valid(cpu), FALSE)],
 });
-

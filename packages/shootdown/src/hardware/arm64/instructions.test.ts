@@ -8,15 +8,25 @@ import type { Domain, System } from "../../engine/program.ts";
 import { wordLayout } from "../../engine/word.ts";
 import { search } from "../../explore/search.ts";
 import { constant, local, member, not } from "../../ir/expr.ts";
+import { bool } from "../../ir/sort.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { call, callInto, ret, when } from "../../ir/stmt.ts";
-import { bool } from "../../ir/sort.ts";
 import { desc, PTE_NONE } from "../../vocabulary/descriptor.ts";
 import { dsb_op } from "../../vocabulary/events.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { asid_of, pmd, pte_table } from "../../vocabulary/state.ts";
 import { MACHINE } from "../machines.ts";
-import { DSB, instructions, LDR, MOV, STR, STR_PTE, TLBI_VAE1IS, value, xreg } from "./instructions.ts";
+import {
+  DSB,
+  instructions,
+  LDR,
+  MOV,
+  STR,
+  STR_PTE,
+  TLBI_VAE1IS,
+  value,
+  xreg,
+} from "./instructions.ts";
 
 const domain: Domain = {
   sizes: {
@@ -128,12 +138,26 @@ describe("invalidation of another PE's translation", () => {
   const reader: Stmt[] = [...q.ldr(0, y), ...q.ldr(1, x)];
 
   test("store, DSB, TLBI, DSB, flag: who sees the flag faults", () => {
-    const writer = [p.mov(0, 1), p.unmap(x), p.dsb("ISHST"), p.tlbi(x), p.dsb("ISH"), ...p.str(0, y)];
+    const writer = [
+      p.mov(0, 1),
+      p.unmap(x),
+      p.dsb("ISHST"),
+      p.tlbi(x),
+      p.dsb("ISH"),
+      ...p.str(0, y),
+    ];
     expect(observe([writer, reader], bad)).toEqual(["never", "never"]);
   });
 
   test("a DSB NSH does not wait for the other PE", () => {
-    const writer = [p.mov(0, 1), p.unmap(x), p.dsb("ISHST"), p.tlbi(x), p.dsb("NSH"), ...p.str(0, y)];
+    const writer = [
+      p.mov(0, 1),
+      p.unmap(x),
+      p.dsb("ISHST"),
+      p.tlbi(x),
+      p.dsb("NSH"),
+      ...p.str(0, y),
+    ];
     expect(observe([writer, reader], bad)).toEqual(["sometimes", "sometimes"]);
   });
 
@@ -151,4 +175,3 @@ test("registers and memory carry values from one PE to the other", () => {
   expect(observe([writer, q.ldr(0, x)], { "X[1,0]": 2 })).toEqual(["sometimes", "sometimes"]);
   expect(observe([writer, q.ldr(0, x)], { "X[1,0]": 1 })).toEqual(["never", "never"]);
 });
-

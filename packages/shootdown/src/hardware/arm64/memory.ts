@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stores to descriptors: visible to CPUs at once, to walkers once a DSB has ordered them (rule A20).
 
-import { ne } from "../../ir/expr.ts";
 import type { Expr, Place } from "../../ir/expr.ts";
+import { ne } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { atomic, cas, emit, forall, insert, ret, set, when, xchg } from "../../ir/stmt.ts";

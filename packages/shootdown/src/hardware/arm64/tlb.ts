@@ -27,14 +27,8 @@ export const walk_cache = cell("walk_cache", {
   keys: { cpu: t.cpu, asid: t.asid, region: t.region },
   value: desc,
   fill: ({ cpu, asid, region }) => [
-    when(
-      not(ttbr0_valid(cpu)),
-      yields(PTE_NONE),
-    ),
-    when(
-      ttbr0_valid(cpu),
-      when(eq(asid_of(ttbr0(cpu)), asid), yields(pmd(ttbr0(cpu), region))),
-    ),
+    when(not(ttbr0_valid(cpu)), yields(PTE_NONE)),
+    when(ttbr0_valid(cpu), when(eq(asid_of(ttbr0(cpu)), asid), yields(pmd(ttbr0(cpu), region)))),
   ],
   admits: isTable,
   source: { file: "Arm ARM D8.16", rules: ["A2", "A5", "A7"] },
@@ -52,12 +46,14 @@ export const tlb = cell("tlb", {
       [
         yields(pte_table(nextOf(upper), va)),
         forall(t.cpu, (storer) => [
-          yieldsHeld(unordered_store({
-                  cpu: storer,
-                  walker: member(walker, "PE"),
-                  table: nextOf(upper),
-                  va,
-                })),
+          yieldsHeld(
+            unordered_store({
+              cpu: storer,
+              walker: member(walker, "PE"),
+              table: nextOf(upper),
+              va,
+            }),
+          ),
         ]),
       ],
       [yields(PTE_NONE)],

@@ -5,8 +5,8 @@
 //        └─► dvm_smmu[issuer]        if the SMMU takes part ──effect──► its TLB
 //   DSB  waits until nothing that this PE issued is outstanding; nobody else learns it (A27)
 
-import { ANY, and, eq, inRange, knobIs, member, not, or, outstanding } from "../../ir/expr.ts";
 import type { Expr } from "../../ir/expr.ts";
+import { ANY, and, eq, inRange, knobIs, member, not, or, outstanding } from "../../ir/expr.ts";
 import { define, pending } from "../../ir/machine.ts";
 import { atomic, await_, clear, emit, forall, post, when } from "../../ir/stmt.ts";
 import { dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
@@ -35,7 +35,10 @@ export const dvm_pe = pending("dvm_pe", {
     when(
       byVa(op),
       clear(tlb({ cpu: target, asid, va: inRange(range) })),
-      when(nonLeaf(op), clear(walk_cache({ cpu: target, asid, region: inRange(regionsOf(range)) }))),
+      when(
+        nonLeaf(op),
+        clear(walk_cache({ cpu: target, asid, region: inRange(regionsOf(range)) })),
+      ),
     ),
     when(
       is(op, "ASIDE1IS"),

@@ -5,9 +5,9 @@
 // to an invalidation that software sends (S8: no broadcast reaches it). Outstanding translation
 // requests that overlap an invalidation are discarded (P8), so they are not kept apart.
 
-import { lookup, when, yields } from "../../ir/stmt.ts";
-import { cell } from "../../ir/machine.ts";
 import { and, not } from "../../ir/expr.ts";
+import { cell } from "../../ir/machine.ts";
+import { lookup, when, yields } from "../../ir/stmt.ts";
 import { cacheable, desc } from "../../vocabulary/descriptor.ts";
 import { cd_asid, cd_epd0, cd_v } from "../../vocabulary/iommu.ts";
 import { t } from "../../vocabulary/sorts.ts";

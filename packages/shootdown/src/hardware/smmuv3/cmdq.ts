@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The SMMU's command queue: commands take effect in any order between CMD_SYNCs (rule S13).
 
-import { ANY, eq, FALSE, inRange, member, not, outstanding } from "../../ir/expr.ts";
 import type { Expr } from "../../ir/expr.ts";
+import { ANY, eq, FALSE, inRange, member, not, outstanding } from "../../ir/expr.ts";
 import { define, pending } from "../../ir/machine.ts";
 import { await_, clear, emit, post, set, when } from "../../ir/stmt.ts";
 import { command, events } from "../../vocabulary/events.ts";
@@ -63,7 +63,5 @@ export const cmdq_insert_definition = define(cmdq_insert, {
 export const cmdq_wait_definition = define(cmdq_wait, {
   source: { file: "SMMU 4.7.3", rules: ["S11", "S13"] },
   abstracts: ["time-out: a CMD_SYNC always completes"],
-  body: ({ cpu }) => [
-    await_(not(outstanding(cmdq({}), { op: member(command, "CMD_SYNC"), cpu }))),
-  ],
+  body: ({ cpu }) => [await_(not(outstanding(cmdq({}), { op: member(command, "CMD_SYNC"), cpu })))],
 });

@@ -4,8 +4,8 @@
 //   TLBI ──► dvm_smmu[issuer] ──► SMMU TLB        (hardware stops here: rule S8, no ATC)
 //                     └─ imagined ─► snoop[issuer] ──► ATCs     (machine part `atcsnoop`)
 
-import { ANY, and, eq, inRange, knobIs, member, not, or } from "../../ir/expr.ts";
 import type { Expr, KeyPattern } from "../../ir/expr.ts";
+import { ANY, and, eq, inRange, knobIs, member, not, or } from "../../ir/expr.ts";
 import { pending } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { clear, emit, forall, post, when } from "../../ir/stmt.ts";

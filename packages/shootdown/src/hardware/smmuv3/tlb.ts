@@ -3,8 +3,8 @@
 //
 // Entries are tagged by ASID, not by StreamID or SubstreamID; caching is as in Armv8-A (S9).
 
-import { and, eq, member, not } from "../../ir/expr.ts";
 import type { Expr } from "../../ir/expr.ts";
+import { and, eq, member, not } from "../../ir/expr.ts";
 import { cell } from "../../ir/machine.ts";
 import { forall, lookup, when, whenElse, yields, yieldsHeld } from "../../ir/stmt.ts";
 import { cacheable, desc, isTable, nextOf, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
@@ -21,9 +21,7 @@ export const smmu_walk_cache = cell("smmu_walk_cache", {
   keys: { asid: t.asid, region: t.region },
   value: desc,
   fill: ({ asid, region }) => [
-    forall(t.pasid, (pasid) => [
-      when(walks(pasid, asid), yields(pmd(cd_ttb0(pasid), region))),
-    ]),
+    forall(t.pasid, (pasid) => [when(walks(pasid, asid), yields(pmd(cd_ttb0(pasid), region)))]),
   ],
   admits: isTable,
   source: { file: "SMMU 3.21.1", rules: ["S2", "S9"] },
@@ -43,12 +41,14 @@ export const smmu_tlb = cell("smmu_tlb", {
           [
             yields(pte_table(nextOf(upper), va)),
             forall(t.cpu, (storer) => [
-              yieldsHeld(unordered_store({
-                      cpu: storer,
-                      walker: member(walker, "SMMU"),
-                      table: nextOf(upper),
-                      va,
-                    })),
+              yieldsHeld(
+                unordered_store({
+                  cpu: storer,
+                  walker: member(walker, "SMMU"),
+                  table: nextOf(upper),
+                  va,
+                }),
+              ),
             ]),
           ],
           [yields(PTE_NONE)],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SVA on SMMUv3: drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-sva.c and arm-smmu-v3.c, 6.1 and 6.12.
 
+import type { Expr } from "../../ir/expr.ts";
 import { after, constant, eq, FALSE, le, limit, member, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { call, forall, label, set, since, when, whenElse } from "../../ir/stmt.ts";
@@ -19,7 +20,6 @@ import { cmdq_insert, cmdq_wait, dma_wmb } from "../../vocabulary/primitives.ts"
 import { asid, Range, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import { asid_of } from "../../vocabulary/state.ts";
 import { dev_attached, dev_mm, mm_pasid, mm_subscribed } from "../state.ts";
-import type { Expr } from "../../ir/expr.ts";
 
 const sva = "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-sva.c";
 const smmu = "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c";
@@ -195,4 +195,3 @@ export const arm_smmu_v3_sva = [
     ],
   }),
 ];
-

@@ -12,8 +12,8 @@ import { handle_device_fault } from "../../vocabulary/primitives.ts";
 import { asid, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import { handle_mm_fault } from "../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../mm/mmap_lock.ts";
+import { mm_alive, VM_WRITE, vma } from "../state.ts";
 import { arm_smmu_cmdq_issue_cmdlist } from "./arm-smmu-v3-sva.ts";
-import { mm_alive, vma, VM_WRITE } from "../state.ts";
 
 /** `iopf_handle_single` in 6.1. */
 export const iommu_sva_handle_mm = declare(

@@ -3,7 +3,7 @@
 
 import { add, eq, FALSE, ne, not, num, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, emit, each, grow, ret, set, since, when } from "../../ir/stmt.ts";
+import { call, callInto, each, emit, grow, ret, set, since, when } from "../../ir/stmt.ts";
 import { desc, isTable, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { EMPTY, Range, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
@@ -16,12 +16,12 @@ import {
   pte_present,
   pte_write,
   ptep_get_and_clear,
+  ptep_set_access_flags,
   ptep_set_wrprotect,
   set_pte_at,
 } from "../arch/arm64/asm/pgtable.ts";
 import { flush_tlb_fix_spurious_fault } from "../arch/arm64/asm/tlbflush.ts";
-import { ptep_set_access_flags } from "../arch/arm64/mm/fault.ts";
-import { gather_page, is_zero_page, page_refs, PageAnonExclusive } from "../state.ts";
+import { gather_page, is_zero_page, PageAnonExclusive, page_refs } from "../state.ts";
 import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range_end,

@@ -11,9 +11,9 @@ import {
   EMPTY,
   firstPage,
   Range,
+  Regions,
   region,
   regionOf,
-  Regions,
   regionsOf,
   t,
   va as vaSort,
@@ -47,7 +47,8 @@ export const mmap = [
   define(do_munmap, {
     source: {
       file: "mm/mmap.c, mm/vma.c",
-      function: "do_mas_align_munmap, unmap_region (6.1), do_vmi_align_munmap, vms_clear_ptes (6.12)",
+      function:
+        "do_mas_align_munmap, unmap_region (6.1), do_vmi_align_munmap, vms_clear_ptes (6.12)",
       sha: { "6.12": "81a3163e1047" },
     },
     abstracts: ["splitting vmas: the range is whole vmas"],
@@ -75,7 +76,14 @@ export const mmap = [
       sha: { "6.1": "1d665408fd2f", "6.12": "1a8d4be60f27" },
     },
     abstracts: ["upper levels are never freed"],
-    locals: { below: t.range, above: t.range, first: region, last: region, old: desc, freed: t.range },
+    locals: {
+      below: t.range,
+      above: t.range,
+      first: region,
+      last: region,
+      old: desc,
+      freed: t.range,
+    },
     body: ({ cpu, mm, range, below, above, first, last, old, freed }) => [
       // floor and ceiling: other vmas in the first and in the last table
       set(below, EMPTY),
@@ -83,11 +91,9 @@ export const mmap = [
         when(vma(mm, va), grow(below, va)),
       ]),
       set(above, EMPTY),
-      each(
-        vaSort,
-        Range.make(Range.hi(range), firstPage(Regions.hi(regionsOf(range)))),
-        (va) => [when(vma(mm, va), grow(above, va))],
-      ),
+      each(vaSort, Range.make(Range.hi(range), firstPage(Regions.hi(regionsOf(range)))), (va) => [
+        when(vma(mm, va), grow(above, va)),
+      ]),
       set(first, Regions.lo(regionsOf(range))),
       when(not(Range.empty(below)), set(first, after(region, first, num(1)))),
       set(last, Regions.hi(regionsOf(range))),
@@ -137,4 +143,3 @@ export const mmap = [
     ],
   }),
 ];
-

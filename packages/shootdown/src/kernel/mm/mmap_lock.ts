@@ -30,9 +30,7 @@ export const mmap_lock = [
   }),
   define(mmap_read_unlock, {
     source: { file },
-    body: ({ mm }) => [
-      atomic(set(mmap_lock_readers(mm), sub(mmap_lock_readers(mm), num(1)))),
-    ],
+    body: ({ mm }) => [atomic(set(mmap_lock_readers(mm), sub(mmap_lock_readers(mm), num(1))))],
   }),
   define(mmap_write_lock, {
     source: { file },

@@ -76,4 +76,3 @@ export const mmu_gather = [
     ],
   }),
 ];
-

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Notifier calls: mm/mmu_notifier.c, 6.1 and 6.12, for the one kind of user that shares page tables.
 
+import { FALSE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { call, emit, label, set, when } from "../../ir/stmt.ts";
-import { FALSE } from "../../ir/expr.ts";
 import { events } from "../../vocabulary/events.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import {
@@ -45,10 +45,7 @@ export const mmu_notifier = [
       when(
         mm_subscribed(mm),
         emit(events.notifier, { cpu, mm, range }),
-        label(
-          "callback",
-          call(arm_smmu_mm_arch_invalidate_secondary_tlbs, { cpu, mm, range }),
-        ),
+        label("callback", call(arm_smmu_mm_arch_invalidate_secondary_tlbs, { cpu, mm, range })),
       ),
     ],
   }),
@@ -59,10 +56,7 @@ export const mmu_notifier = [
       when(
         mm_subscribed(mm),
         emit(events.notifier, { cpu, mm, range }),
-        label(
-          "callback",
-          call(arm_smmu_mm_arch_invalidate_secondary_tlbs, { cpu, mm, range }),
-        ),
+        label("callback", call(arm_smmu_mm_arch_invalidate_secondary_tlbs, { cpu, mm, range })),
       ),
     ],
   }),

@@ -3,7 +3,18 @@
 
 import { and, not } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, each, emit, grow, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
+import {
+  call,
+  callInto,
+  each,
+  emit,
+  grow,
+  ret,
+  set,
+  since,
+  when,
+  whenElse,
+} from "../../ir/stmt.ts";
 import { desc, isTable, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { EMPTY, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
@@ -19,11 +30,11 @@ import {
 } from "../arch/arm64/asm/pgtable.ts";
 import { PageAnonExclusive, VM_WRITE } from "../state.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
+import { tlb_end_vma } from "./mmu_gather.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
-import { tlb_end_vma } from "./mmu_gather.ts";
 
 const file = "mm/mprotect.c";
 

@@ -16,7 +16,9 @@ export const free_table = declare("free_table", { table: t.table });
 export const page_alloc = [
   define(alloc_page, {
     source: { file: "mm/page_alloc.c", function: "__alloc_pages" },
-    abstracts: ["frames are handed out in order and never twice: an old frame is an old generation"],
+    abstracts: [
+      "frames are handed out in order and never twice: an old frame is an old generation",
+    ],
     locals: { frame: t.pfn },
     body: ({ frame }) => [
       atomic(
@@ -46,10 +48,7 @@ export const page_alloc = [
     source: { file: "mm/mmu_gather.c", function: "tlb_remove_table_free" },
     abstracts: ["the RCU grace period: walkers of hardware do not take part in it"],
     body: ({ table }) => [
-      atomic(
-        set(table_life(table), member(life, "freed")),
-        emit(events.table_freed, { table }),
-      ),
+      atomic(set(table_life(table), member(life, "freed")), emit(events.table_freed, { table })),
     ],
   }),
 ];

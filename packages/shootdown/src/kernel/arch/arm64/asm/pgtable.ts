@@ -6,12 +6,12 @@
 
 import { and, FALSE, ite, not, or, TRUE, withFields } from "../../../../ir/expr.ts";
 import { declare, define } from "../../../../ir/machine.ts";
-import { call, callInto, loop, leave, ret, set, when } from "../../../../ir/stmt.ts";
+import { call, callInto, leave, loop, ret, set, when } from "../../../../ir/stmt.ts";
 import type { Desc } from "../../../../vocabulary/descriptor.ts";
 import {
   DBM,
-  desc,
   DIRTY,
+  desc,
   leaf,
   PTE_NONE,
   RDONLY,
@@ -47,6 +47,13 @@ export const set_pte_at = declare("set_pte_at", { ...here, entry: desc });
 export const ptep_get_and_clear = declare("ptep_get_and_clear", here, desc);
 export const ptep_set_wrprotect = declare("ptep_set_wrprotect", here);
 
+/** Makes an entry more permissive; whether it changed. */
+export const ptep_set_access_flags = declare(
+  "ptep_set_access_flags",
+  { cpu: t.cpu, mm: t.mm, va: t.va, entry: desc, dirty: t.bool },
+  t.bool,
+);
+
 export const pgtable = [
   define(set_pte_at, {
     source: { file, sha: { "6.1": "c7cad69580cc" } },
@@ -75,4 +82,3 @@ export const pgtable = [
     ],
   }),
 ];
-

@@ -42,7 +42,9 @@ export const tlbflush = [
       call(dsb, { cpu, op: ISHST }),
       call(tlbi, { cpu, op: member(tlbi_op, "ASIDE1IS"), asid: asid_of(mm), range: WHOLE_MM }),
       call(dsb, { cpu, op: ISH }),
-      since("6.6", [call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: WHOLE_MM })]),
+      since("6.6", [
+        call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: WHOLE_MM }),
+      ]),
     ],
   }),
   define(flush_tlb_page_nosync, {
@@ -71,11 +73,7 @@ export const tlbflush = [
     source: { file },
     abstracts: ["one operation for the whole range", "TTL hints", "stride"],
     body: ({ cpu, mm, range, last_level }) => [
-      when(
-        le(limit("MAX_TLBI_OPS"), Range.length(range)),
-        call(flush_tlb_mm, { cpu, mm }),
-        ret(),
-      ),
+      when(le(limit("MAX_TLBI_OPS"), Range.length(range)), call(flush_tlb_mm, { cpu, mm }), ret()),
       call(dsb, { cpu, op: ISHST }),
       whenElse(
         last_level,

@@ -2,25 +2,19 @@
 // Faults: arch/arm64/mm/fault.c, 6.1 and 6.12.
 
 import { and, eq, FALSE, not, or, TRUE, withFields } from "../../../../ir/expr.ts";
-import { declare, define } from "../../../../ir/machine.ts";
+import { define } from "../../../../ir/machine.ts";
 import { call, callInto, label, leave, loop, ret, set, when } from "../../../../ir/stmt.ts";
-import { AF, DBM, desc, DIRTY, RDONLY } from "../../../../vocabulary/descriptor.ts";
+import { AF, DBM, DIRTY, desc, RDONLY } from "../../../../vocabulary/descriptor.ts";
 import { cmpxchg_desc, do_page_fault } from "../../../../vocabulary/primitives.ts";
 import { t } from "../../../../vocabulary/sorts.ts";
 import { pte } from "../../../../vocabulary/state.ts";
 import { handle_mm_fault } from "../../../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
-import { vma, VM_WRITE } from "../../../state.ts";
+import { VM_WRITE, vma } from "../../../state.ts";
+import { ptep_set_access_flags } from "../asm/pgtable.ts";
 import { flush_tlb_page } from "../asm/tlbflush.ts";
 
 const file = "arch/arm64/mm/fault.c";
-
-/** Makes an entry more permissive; whether it changed. */
-export const ptep_set_access_flags = declare(
-  "ptep_set_access_flags",
-  { cpu: t.cpu, mm: t.mm, va: t.va, entry: desc, dirty: t.bool },
-  t.bool,
-);
 
 export const fault = [
   define(ptep_set_access_flags, {
@@ -72,4 +66,3 @@ export const fault = [
     ],
   }),
 ];
-

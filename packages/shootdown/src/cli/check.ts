@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// `shootdown check [PATH...]`: every run of every scenario, searched and compared with its Result.
+
+import { mkdirSync } from "node:fs";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import {
+  CHECK_FORMATS,
+  type CheckFormat,
+  checkReporter,
+  checkStatus,
+  type Expected,
+  problem,
+  type Selection,
+  selectionProblems,
+} from "../api/index.ts";
+import { CheckSession } from "./check-session.ts";
+import { explain, scenarioInputs } from "./files.ts";
+import type { JobOptions } from "./jobs.ts";
+import { addCommon, collect, type CommonOptions, count, report, setting, size, USAGE } from "./options.ts";
+import { columnsOf, paintFor } from "./output.ts";
+
+const EXAMPLES = `
+PATH is a .litmus file, a folder (all below it) or -; without one, the shipped
+library. Each Result line is a run. With --machine, --kernel or --set the lines
+that match are run, with their expectation; where none matches, the configuration
+is run by itself, without one.
+
+Examples:
+  shootdown check litmus/permission-upgrade
+  shootdown check upgrade.litmus --machine arm64+smmuv3 --kernel linux-6.1 -v
+  shootdown check upgrade.litmus --kernel linux-6.12 --drop flush_tlb_page:2
+  git bisect run shootdown check --bisect --expect never new.litmus
+
+Exit status: 0 as expected, 1 not, 2 usage or input error, 3 inconclusive.`;
+
+interface Options extends CommonOptions {
+  readonly format: CheckFormat;
+  readonly machine?: readonly string[];
+  readonly kernel?: readonly string[];
+  readonly set?: Readonly<Record<string, string>>;
+  readonly engine: "auto" | "fast" | "reference";
+  readonly jobs: number;
+  readonly maxStates?: number;
+  readonly maxMemory?: number;
+  readonly witness?: string;
+  readonly drop?: string;
+  readonly expect?: Expected;
+  readonly bisect?: boolean;
+}
+
+/** What `--bisect` makes of 3: "this one cannot be tested". */
+const BISECT_SKIP = 125;
+const INCONCLUSIVE = 3;
+
+export function register(command: Command): void {
+  command
+    .argument("[path...]", "scenarios")
+    .option("--machine <machine>", "only this machine (repeatable)", collect)
+    .option("--kernel <kernel>", "only this kernel (repeatable)", collect)
+    .option("--set <knob=value>", "fix a knob (repeatable)", setting)
+    .option("--expect <result>", "never|sometimes|always, instead of the file's", expectation)
+    .option("--drop <routine:step>", "run with that statement removed")
+    .option("--witness <dir>", "write the witnesses there")
+    .addOption(
+      new Option("--engine <engine>", "how caches are searched")
+        .choices(["auto", "fast", "reference"])
+        .default("auto"),
+    )
+    .option("-j, --jobs <n>", "files at a time", count, 1)
+    .option("--max-states <n>", "give up a run after so many states", count)
+    .option("--max-memory <size>", "and after so many bytes (default 1G)", size)
+    .option("--bisect", "exit 125 in place of 3, for git bisect run");
+  addCommon(command, CHECK_FORMATS).addHelpText("after", EXAMPLES).action(check);
+}
+
+function expectation(value: string): Expected {
+  const word = value.toLowerCase();
+  if (word === "never" || word === "sometimes" || word === "always") return word;
+  throw new InvalidArgumentError("Expected never, sometimes or always.");
+}
+
+async function check(paths: readonly string[], options: Options): Promise<void> {
+  const selection = selectionOf(options);
+  const wrong = selectionProblems(selection);
+  if (options.witness !== undefined) wrong.push(...makeFolder(options.witness));
+  const { format, quiet = false, verbose = false } = options;
+  const paint = paintFor(options.color, process.stdout);
+  const width = columnsOf(process.stdout);
+  const reporter = checkReporter(format, { width, paint, quiet, verbose });
+  if (wrong.length > 0) {
+    report(wrong, format);
+    process.exitCode = USAGE;
+    return;
+  }
+  const session = new CheckSession({
+    inputs: scenarioInputs(paths),
+    job: jobOptions(selection, options),
+    reporter,
+    format,
+    witnesses: options.witness,
+    progress: !quiet && process.stderr.isTTY === true,
+  });
+  const status = checkStatus(await session.run(options.jobs));
+  process.exitCode = options.bisect && status === INCONCLUSIVE ? BISECT_SKIP : status;
+}
+
+function selectionOf(options: Options): Selection {
+  const { machine, kernel, set, expect, drop } = options;
+  return {
+    ...(machine ? { machines: machine } : {}),
+    ...(kernel ? { kernels: kernel } : {}),
+    ...(set ? { set } : {}),
+    ...(expect ? { expect } : {}),
+    ...(drop === undefined ? {} : { drop }),
+  };
+}
+
+function jobOptions(selection: Selection, options: Options): JobOptions {
+  const { engine, maxStates, maxMemory, verbose, witness, format } = options;
+  const all = witness !== undefined || (verbose && format !== "ndjson") || format === "mail";
+  return {
+    ...selection,
+    engine: engine === "reference" ? "reference" : "fast",
+    witness: all ? "all" : format === "ndjson" ? "none" : "unexpected",
+    ...(maxStates === undefined ? {} : { states_max: maxStates }),
+    ...(maxMemory === undefined ? {} : { bytes_max: maxMemory }),
+  };
+}
+
+function makeFolder(folder: string) {
+  try {
+    mkdirSync(folder, { recursive: true });
+    return [];
+  } catch (error) {
+    return [problem(`cannot write witnesses: ${explain(error)}`, { file: folder })];
+  }
+}

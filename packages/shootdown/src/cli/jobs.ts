@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the command and its workers say to each other; plain data, one job a scenario file.
+//
+//   command ──job────► worker
+//           ◄─opened── its runs are known
+//           ◄─running─ one of them is being made, and how far it is
+//           ◄─result── one is made
+//           ◄─done──── all are made, or why not
+
+import type { CheckOptions, CheckResult, Problem } from "../api/index.ts";
+
+/** Options that can be sent. */
+export type JobOptions = Omit<CheckOptions, "clock" | "progress">;
+
+export interface Job {
+  readonly id: number;
+  readonly input: Uint8Array;
+  readonly options: JobOptions;
+}
+
+/** A run by its names. */
+export interface RunName {
+  readonly test: string;
+  readonly property: string;
+  readonly machine: string;
+  readonly kernel: string;
+  readonly set: Readonly<Record<string, string>>;
+  readonly expected: CheckResult["run"]["expected"];
+  readonly line: number | null;
+}
+
+export interface Running {
+  readonly name: RunName;
+  readonly states: number;
+  readonly depth: number;
+  readonly queue: number;
+  readonly seconds: number;
+}
+
+export type Message = { readonly id: number } & (
+  | { readonly says: "opened"; readonly test: string; readonly property: string; readonly runs: number }
+  | { readonly says: "litmus"; readonly test: string; readonly reason: string }
+  | { readonly says: "problems"; readonly problems: readonly Problem[] }
+  | { readonly says: "running"; readonly running: Running }
+  | { readonly says: "result"; readonly result: CheckResult }
+  | { readonly says: "done" }
+  /** A mistake of the program. */
+  | { readonly says: "crash"; readonly message: string; readonly stack: string }
+);
+

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// `shootdown replay WITNESS`: runs a witness again on the concrete semantics and shows each step.
+
+import { createInterface } from "node:readline";
+import type { Command } from "commander";
+import {
+  openReplay,
+  problem,
+  type ShownWitness,
+  type WitnessFile,
+  witnessBlocks,
+  witnessLines,
+} from "../api/index.ts";
+import { InputError, readInput } from "./files.ts";
+import { addCommon, type CommonOptions, report, USAGE } from "./options.ts";
+import { columnsOf, out, paintFor, say } from "./output.ts";
+
+const EXAMPLES = `
+WITNESS is a file that \`check --witness DIR\` wrote; it holds the scenario and
+needs nothing else. With --step, Enter goes on and q ends.
+
+Examples:
+  shootdown check upgrade.litmus --kernel linux-6.1 --witness w
+  shootdown replay w/upgrade.arm64+smmuv3.linux-6.1.hafdbs=no.httu=no.w.json
+  shootdown replay --step -v w/upgrade*.json
+
+Exit status: 0 the run shows what the witness claims, 1 it does not, 2 usage or
+input error (also a witness of another version of the model).`;
+
+interface Options extends CommonOptions {
+  readonly step?: boolean;
+}
+
+export function register(command: Command): void {
+  addCommon(command.argument("<witness>"), ["text", "ndjson"])
+    .option("--step", "one step at a time, in a terminal")
+    .addHelpText("after", EXAMPLES)
+    .action(replay);
+}
+
+async function replay(path: string, options: Options): Promise<void> {
+  const opened = read(path);
+  if (!opened.ok) {
+    report(opened.problems, options.format);
+    process.exitCode = USAGE;
+    return;
+  }
+  const { witness, shown } = opened;
+  process.exitCode = shown.confirmed ? 0 : 1;
+  if (options.format === "ndjson") return ndjson(shown);
+  if (!options.quiet) heading(witness);
+  if (options.step) return step(shown, options);
+  const style = { width: columnsOf(process.stdout), paint: paintFor(options.color, process.stdout) };
+  const lines = witnessLines(shown, { ...style, statements: options.verbose ?? false });
+  out(lines.map((l) => `${l}\n`).join(""));
+}
+
+function read(path: string): ReturnType<typeof openReplay> {
+  try {
+    const name = path === "-" ? "<stdin>" : path;
+    return openReplay(new TextDecoder().decode(readInput({ path, name })), name);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { ok: false, problems: [problem(error.message, { file: error.path })] };
+  }
+}
+
+function heading({ test, property, machine, kernel, knobs, drop }: WitnessFile): void {
+  const set = Object.entries(knobs).filter(([k]) => !machine.includes(k) && knobs[k] !== undefined);
+  const said = set.map(([k, v]) => `${k}=${v}`).join(" ");
+  const without = drop === undefined ? "" : `, without ${drop}`;
+  out(`${test}: ${property} on ${machine}, ${kernel}${without}\n${said}\n\n`);
+}
+
+function ndjson(shown: ShownWitness): void {
+  const line = (object: unknown) => out(`${JSON.stringify(object)}\n`);
+  for (const s of shown.steps) line({ type: "step", repeats: false, ...s });
+  for (const s of shown.cycle) line({ type: "step", repeats: true, ...s });
+  const { test, machine, kernel, knobs, property, why, confirmed, steps, cycle } = shown;
+  const counts = { steps: steps.length, repeating: cycle.length };
+  line({ type: "summary", test, machine, kernel, knobs, property, ...counts, why, confirmed });
+}
+
+/** Waits for Enter before each step; anywhere but in a terminal there is nobody to wait for. */
+async function step(shown: ShownWitness, options: Options): Promise<void> {
+  const style = { width: columnsOf(process.stdout), paint: paintFor(options.color, process.stdout) };
+  const { head, steps, end } = witnessBlocks(shown, { ...style, statements: true });
+  const print = (lines: readonly string[]) => out(lines.map((l) => `${l}\n`).join(""));
+  print([head]);
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    say("shootdown: --step waits for keys only in a terminal");
+    print([...steps.flat(), ...end]);
+    return;
+  }
+  const keys = createInterface({ input: process.stdin, terminal: false });
+  const answers = keys[Symbol.asyncIterator]();
+  for (const block of steps) {
+    print(block);
+    const answer = await answers.next();
+    if (answer.done === true || answer.value.trim() === "q") return keys.close();
+  }
+  print(end);
+  keys.close();
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// `shootdown trace FILE...`: judges recordings of real kernels, line by line, in bounded memory.
+
+import { createReadStream, statSync } from "node:fs";
+import type { Command } from "commander";
+import {
+  checkTrace,
+  type Finding,
+  findingLines,
+  type Problem,
+  problem,
+  selectionProblems,
+  summaryLines,
+  type TraceOptions,
+  type TraceResult,
+  traceStatus,
+} from "../api/index.ts";
+import { explain } from "./files.ts";
+import { addCommon, collect, type CommonOptions, report, USAGE } from "./options.ts";
+import { out, paintFor, stdoutOpen } from "./output.ts";
+
+const EXAMPLES = `
+FILE is ftrace text (the file trace of tracefs, or trace-cmd report) or -; gzip is
+recognised. Each change of a page table of a watched address space is judged at
+the moment after which the kernel relies on it.
+
+Examples:
+  shootdown trace trace.txt
+  shootdown trace --explain --mm 0xffff0000409a4f00 trace.txt.gz
+  cat /sys/kernel/tracing/trace | shootdown trace -
+
+Exit status: 0 nothing but advice (excess), 1 an invalidation is missing, short,
+late, out of order or unpaired, 2 usage or input error, 3 undecidable.`;
+
+interface Options extends CommonOptions {
+  readonly machine?: string;
+  readonly kernel?: string;
+  readonly mm?: readonly string[];
+  readonly explain?: boolean;
+}
+
+/** The worst of several statuses comes first. */
+const WORST = [2, 1, 3, 0] as const;
+
+export function register(command: Command): void {
+  command
+    .argument("<file...>", "recordings")
+    .option("--machine <machine>", "whose page-table entries (default: recognised)")
+    .option("--kernel <kernel>", "whose contract (default: recognised, and said)")
+    .option("--mm <addr>", "judge this address space, or `all` (repeatable)", collect)
+    .option("--explain", "show the lines around each finding");
+  addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(trace);
+}
+
+async function trace(files: readonly string[], options: Options): Promise<void> {
+  const wrong = [...selectionOf(options), ...mmProblems(options.mm ?? [])];
+  if (wrong.length > 0) {
+    report(wrong, options.format);
+    process.exitCode = USAGE;
+    return;
+  }
+  const statuses = [];
+  for (const [n, file] of files.entries()) {
+    if (!stdoutOpen()) break;
+    if (n > 0 && options.format === "text" && !options.quiet) out("\n");
+    statuses.push(await one(file, options));
+  }
+  process.exitCode = WORST.find((s) => statuses.includes(s)) ?? 0;
+}
+
+/** A machine or kernel that the model does not know judges nothing. */
+function selectionOf({ machine, kernel }: Options): Problem[] {
+  const machines = machine === undefined ? [] : [machine];
+  return selectionProblems({ machines, kernels: kernel === undefined ? [] : [kernel] });
+}
+
+function mmProblems(mms: readonly string[]): Problem[] {
+  return mms
+    .filter((mm) => mm !== "all" && !/^(?:0x)?[0-9a-f]{1,16}$/i.test(mm))
+    .map((mm) => problem(`--mm '${mm}' is no address`, { note: "hexadecimal, or all" }));
+}
+
+/** One recording; its status. */
+export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3> {
+  const name = file === "-" ? "<stdin>" : file;
+  const paint = paintFor(options.color, process.stdout);
+  const text = options.format === "text";
+  const onFinding = (finding: Finding) => {
+    if (!text) return out(`${JSON.stringify({ ...finding, file: name })}\n`);
+    if (options.quiet && finding.class === "excess") return;
+    const [head = "", ...context] = findingLines(name, finding);
+    const tone = finding.class === "excess" ? "faint" : "bad";
+    const painted = head.replace(`: ${finding.class}: `, `: ${paint(tone, finding.class)}: `);
+    out([painted, ...context].map((l) => `${l}\n`).join(""));
+  };
+  const result = await judge(file, { ...monitorOptions(options), onFinding });
+  if (!result.ok) {
+    const { line, column, message } = result.error;
+    const said = message.replace(/^line \d+, column \d+: /, "");
+    const at = line > 0 ? `${name}:${line}:${column}` : name;
+    const p = { ...problem(said, { file: name }), text: `${at}: error: ${said}` };
+    report([line > 0 ? { ...p, line, column } : p], options.format);
+    return USAGE;
+  }
+  if (!text) out(`${JSON.stringify({ ...result.summary, file: name })}\n`);
+  else if (!options.quiet) {
+    out(`${paint("strong", name)}\n`);
+    out(summaryLines(result.summary).map((l) => `${l}\n`).join(""));
+  }
+  return traceStatus(result);
+}
+
+function monitorOptions({ machine, kernel, mm, explain: lines }: Options): TraceOptions {
+  const normal = (a: string) => (a.toLowerCase().startsWith("0x") ? a.toLowerCase() : `0x${a}`);
+  return {
+    ...(machine === undefined ? {} : { machine }),
+    ...(kernel === undefined ? {} : { kernel }),
+    ...(mm === undefined ? {} : { mm: mm.includes("all") ? "all" : mm.map(normal) }),
+    explain: lines ?? false,
+  };
+}
+
+/** Failures to read are results here: line 0 stands for the file as a whole. */
+async function judge(file: string, options: TraceOptions): Promise<TraceResult> {
+  const fail = (message: string): TraceResult => ({
+    ok: false,
+    error: { line: 0, column: 0, message },
+  });
+  try {
+    if (file === "-") return await checkTrace(process.stdin, options);
+    if (statSync(file).isDirectory()) return fail("a folder, not a recording");
+    return await checkTrace(createReadStream(file), options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return fail(explain(error));
+  }
+}
