@@ -5,14 +5,15 @@ import type { Limits, Progress } from "../explore/search.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { DICTIONARY } from "../litmus/dictionary.ts";
 import { conditionOf } from "../litmus/elaborate.ts";
+import { worldOf } from "../litmus/world.ts";
 import { parseScenario as parse } from "../litmus/parse.ts";
 import { kindOf } from "../litmus/source.ts";
+import type { CheckResult, CheckRun, Engine, Problem } from "../report/result.ts";
+import { shownWitness } from "../report/shown.ts";
 import type { Verdict } from "../study/check.ts";
 import { Checker } from "../study/check.ts";
 import type { Replay } from "../study/witness.ts";
 import { replayWitness, witnessOf } from "../study/witness.ts";
-import type { CheckResult, CheckRun, Engine, Problem } from "../report/result.ts";
-import { shownWitness } from "../report/shown.ts";
 import type { PlannedRun, Selection } from "./plan.ts";
 import { planRuns } from "./plan.ts";
 import { problemAt } from "./problem.ts";
@@ -47,10 +48,13 @@ export function parseScenario(input: Uint8Array | string, file?: string): ParseR
   if (!read.ok) {
     return { ok: false, problems: read.diagnostics.map((d) => problemAt(d, read.text)) };
   }
-  const condition = conditionOf(read.scenario);
+  const condition = conditionOf(read.scenario, worldOf(read.scenario));
   if (!("why" in condition)) return read;
   const { span, why: message } = condition;
-  return { ok: false, problems: [problemAt({ code: "C005", span, message, notes: [] }, read.text)] };
+  return {
+    ok: false,
+    problems: [problemAt({ code: "C005", span, message, notes: [] }, read.text)],
+  };
 }
 
 /** A scenario that was read, with the runs to make. */

@@ -9,37 +9,8 @@
 //
 // Nothing here reads files, the clock or the network: callers hand in text, bytes and a clock.
 
-export {
-  type CheckOptions,
-  checkScenario,
-  DEFAULT_BYTES_MAX,
-  type OpenCheck,
-  openCheck,
-  type OpenResult,
-  parseScenario,
-  type ParseResult,
-} from "./check.ts";
-export {
-  listNames,
-  NAME_KINDS,
-  type Named,
-  type NameKind,
-  showName,
-  type ShownName,
-  type ShowResult,
-} from "./names.ts";
-export {
-  DEFAULT_KERNEL,
-  DEFAULT_MACHINE,
-  type PlannedRun,
-  type Selection,
-  selectionProblems,
-} from "./plan.ts";
-export { problem } from "./problem.ts";
-export { openReplay, type ReplayResult } from "./replay.ts";
-export { CHECK_FORMATS, type CheckFormat, checkReporter, type ReportOptions } from "./report.ts";
-export { suggestion } from "../base/suggest.ts";
 export { printable, quote } from "../base/diagnostic.ts";
+export { suggestion } from "../base/suggest.ts";
 export { MAX_SOURCE_BYTES } from "../litmus/source.ts";
 export { problemLine } from "../report/check-ndjson.ts";
 export { coloured, cutTo, type Paint, plain, type Tone, wrapText } from "../report/columns.ts";
@@ -60,15 +31,44 @@ export {
 } from "../report/result.ts";
 export type { ShownStep, ShownWitness } from "../report/shown.ts";
 export { findingLines, summaryLines } from "../report/trace.ts";
-export { witnessBlocks, witnessLines, type WitnessStyle } from "../report/witness.ts";
+export { type WitnessStyle, witnessBlocks, witnessLines } from "../report/witness.ts";
 export { checkTrace, type TraceOptions } from "../trace/check.ts";
 export {
-  type Finding,
   FINDING_CLASSES,
+  type Finding,
   type TraceResult,
-  traceStatus,
   type TraceSummary,
+  traceStatus,
 } from "../trace/finding.ts";
+export {
+  type CheckOptions,
+  checkScenario,
+  DEFAULT_BYTES_MAX,
+  type OpenCheck,
+  type OpenResult,
+  openCheck,
+  type ParseResult,
+  parseScenario,
+} from "./check.ts";
+export {
+  listNames,
+  NAME_KINDS,
+  type Named,
+  type NameKind,
+  type ShownName,
+  type ShowResult,
+  showName,
+} from "./names.ts";
+export {
+  DEFAULT_KERNEL,
+  DEFAULT_MACHINE,
+  type PlannedRun,
+  type Selection,
+  selectionProblems,
+} from "./plan.ts";
+export { problem } from "./problem.ts";
+export { openReplay, type ReplayResult } from "./replay.ts";
+export { CHECK_FORMATS, type CheckFormat, checkReporter, type ReportOptions } from "./report.ts";
 
 /** The version of this package. */
 export const version: string = __SHOOTDOWN_VERSION__;

@@ -59,10 +59,14 @@ const LISTS: Readonly<Record<NameKind, () => (readonly [string, string])[]>> = {
     ...PARTS.map((p): [string, string] => [`+${p.name}`, p.describes]),
   ],
   kernels: () => [
-    ...VERSIONS.map((v): [string, string] => [`linux-${v}`, "read from the source of this version"]),
+    ...VERSIONS.map((v): [string, string] => [
+      `linux-${v}`,
+      "read from the source of this version",
+    ]),
     ...OVERLAYS.map((o): [string, string] => [`+${o.name}`, o.describes]),
   ],
-  knobs: () => KNOBS.map((k): [string, string] => [k.name, `${k.values.join("|")}: ${k.describes}`]),
+  knobs: () =>
+    KNOBS.map((k): [string, string] => [k.name, `${k.values.join("|")}: ${k.describes}`]),
 };
 
 /** Every name of a kind, in order. */

@@ -10,10 +10,10 @@ import { type Diagnostic, quote } from "../base/diagnostic.ts";
 import type { Span } from "../base/span.ts";
 import { suggestion } from "../base/suggest.ts";
 import type { Expectation, Name, Scenario } from "../litmus/ast.ts";
+import type { Expected, Problem } from "../report/result.ts";
 import type { Configuration, ConfigurationProblem } from "../study/configuration.ts";
 import { configure } from "../study/configuration.ts";
 import { type Drop, dropNamed } from "../study/drop.ts";
-import type { Expected, Problem } from "../report/result.ts";
 import { problem, problemAt, wordsFor } from "./problem.ts";
 
 /** What runs when neither the file nor the caller says. */
@@ -80,7 +80,8 @@ export function planRuns(scenario: Scenario, text: string, selection: Selection)
       problems.push(configurationProblem(found.problem, from, text));
       continue;
     }
-    const dropped = selection.drop === undefined ? undefined : dropFrom(found.configuration, selection.drop);
+    const dropped =
+      selection.drop === undefined ? undefined : dropFrom(found.configuration, selection.drop);
     if (dropped && "problem" in dropped) {
       problems.push(dropped.problem);
       continue;
@@ -94,8 +95,9 @@ export function planRuns(scenario: Scenario, text: string, selection: Selection)
   return { ok: false, problems: distinct(problems) };
 }
 
-const distinct = (problems: readonly Problem[]): Problem[] =>
-  [...new Map(problems.map((p) => [p.text, p])).values()];
+const distinct = (problems: readonly Problem[]): Problem[] => [
+  ...new Map(problems.map((p) => [p.text, p])).values(),
+];
 
 function dropFrom(c: Configuration, name: string): { drop: Drop } | { problem: Problem } {
   const found = dropNamed(c.kernel, name);
@@ -156,7 +158,11 @@ function chooseNames(lines: readonly Wanted[], selection: Selection): Wanted[] {
     return kernels.flatMap((k) =>
       select(
         lines.filter((w) => w.kernel === k),
-        () => of(lines.map((w) => w.machine), DEFAULT_MACHINE).map((m) => bare(m, k)),
+        () =>
+          of(
+            lines.map((w) => w.machine),
+            DEFAULT_MACHINE,
+          ).map((m) => bare(m, k)),
       ),
     );
   }
@@ -164,7 +170,11 @@ function chooseNames(lines: readonly Wanted[], selection: Selection): Wanted[] {
     return machines.flatMap((m) =>
       select(
         lines.filter((w) => sameMachine(w, m)),
-        () => of(lines.map((w) => w.kernel), DEFAULT_KERNEL).map((k) => bare(m, k)),
+        () =>
+          of(
+            lines.map((w) => w.kernel),
+            DEFAULT_KERNEL,
+          ).map((k) => bare(m, k)),
       ),
     );
   }
@@ -215,5 +225,10 @@ function partOf(name: Name, part: string): Span {
   }
   const { span } = name;
   if (at > name.text.length) return span;
-  return { ...span, col: span.col + at, offset: span.offset + at, end: span.offset + at + part.length };
+  return {
+    ...span,
+    col: span.col + at,
+    offset: span.offset + at,
+    end: span.offset + at + part.length,
+  };
 }

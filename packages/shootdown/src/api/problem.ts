@@ -31,7 +31,16 @@ export function problem(
   const notes = note === undefined ? [] : [note];
   const head = `${file ?? "shootdown"}: error: ${message}`;
   const text = [head, ...notes.map((n) => `note: ${n}`)].join("\n");
-  return { type: "error", file: file ?? null, line: null, column: null, code: null, message, notes, text };
+  return {
+    type: "error",
+    file: file ?? null,
+    line: null,
+    column: null,
+    code: null,
+    message,
+    notes,
+    text,
+  };
 }
 
 /** What is wrong with the name of a machine, a kernel or a knob, in words. */

@@ -69,7 +69,8 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
 }
 
 const NOTE = "shootdown check --witness DIR writes witnesses";
-const OTHER_VERSION = "it was made by another version of the model, or edited; check makes a new one";
+const OTHER_VERSION =
+  "it was made by another version of the model, or edited; check makes a new one";
 
 /** V8 says the position in its message; other engines may not. */
 function jsonProblem(text: string, file: string, error: unknown): Problem {

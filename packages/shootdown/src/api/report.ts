@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Printers of checks, by the name of their format.
 
-import { type Paint, plain } from "../report/columns.ts";
 import { KtapReporter } from "../report/check-ktap.ts";
 import { MailReporter } from "../report/check-mail.ts";
 import { NdjsonReporter } from "../report/check-ndjson.ts";
 import { TextReporter } from "../report/check-text.ts";
+import { type Paint, plain } from "../report/columns.ts";
 import type { Reporter } from "../report/result.ts";
 
 export const CHECK_FORMATS = ["text", "ndjson", "ktap", "mail"] as const;

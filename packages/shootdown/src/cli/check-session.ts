@@ -110,11 +110,15 @@ export class CheckSession {
     const unreadable = this.unreadable.get(m.id);
     switch (m.says) {
       case "opened":
-        return this.print(reporter.file({ file, test: m.test, property: m.property, runs: m.runs }));
+        return this.print(
+          reporter.file({ file, test: m.test, property: m.property, runs: m.runs }),
+        );
       case "litmus": {
         const { test, reason } = m;
         this.tally.litmus();
-        return this.print(reporter.litmus({ type: "litmus", file, test, supported: false, reason }));
+        return this.print(
+          reporter.litmus({ type: "litmus", file, test, supported: false, reason }),
+        );
       }
       case "problems":
         return this.problems(file, unreadable ? [unreadable] : m.problems);
@@ -122,7 +126,7 @@ export class CheckSession {
         this.inProgress.delete(m.id);
         return this.result(m.result);
       case "crash":
-        return this.crash(m, file);
+        return this.crash(m);
       default:
         this.line.fileDone();
         this.inProgress.delete(m.id);
@@ -143,8 +147,8 @@ export class CheckSession {
   }
 
   /** A worker without memory hit a limit of the machine; anything else is our mistake. */
-  private crash({ message, stack }: { message: string; stack: string }, file: string): void {
-    const id = this.options.inputs.findIndex((_, n) => this.nameOf(n) === file);
+  private crash({ id, message, stack }: Message & { readonly says: "crash" }): void {
+    const file = this.nameOf(id);
     const running = this.inProgress.get(id);
     this.inProgress.delete(id);
     if (message === OUT_OF_MEMORY && running) {
@@ -205,10 +209,10 @@ function partial(
 ): CheckResult {
   const { test, property, machine, kernel, set, expected, line } = name;
   const run = {
-    ...{ type: "check", file, test, machine, kernel, set, drop: job.drop ?? null } as const,
-    ...{ expected, observed: "inconclusive", ok: false, property, exhaustive: false } as const,
+    ...({ type: "check", file, test, machine, kernel, set, drop: job.drop ?? null } as const),
+    ...({ expected, observed: "inconclusive", ok: false, property, exhaustive: false } as const),
     ...{ limit, domain: {}, states, depth, seconds: Math.round(seconds * 1000) / 1000 },
-    ...{ engine: job.engine ?? "fast", depends_on: [], line } as const,
+    ...({ engine: job.engine ?? "fast", depends_on: [], line } as const),
   };
   return { run };
 }

@@ -16,7 +16,16 @@ import {
 import { CheckSession } from "./check-session.ts";
 import { explain, scenarioInputs } from "./files.ts";
 import type { JobOptions } from "./jobs.ts";
-import { addCommon, collect, type CommonOptions, count, report, setting, size, USAGE } from "./options.ts";
+import {
+  addCommon,
+  type CommonOptions,
+  collect,
+  count,
+  report,
+  setting,
+  size,
+  USAGE,
+} from "./options.ts";
 import { columnsOf, paintFor } from "./output.ts";
 
 const EXAMPLES = `

@@ -66,7 +66,8 @@ function below(folder: string, depth = 0): string[] {
   const entries = readdirSync(folder).sort((a, b) => (a < b ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = join(folder, entry);
-    if (entry.endsWith(".litmus")) return statSync(path).isDirectory() ? below(path, depth + 1) : [path];
+    if (entry.endsWith(".litmus"))
+      return statSync(path).isDirectory() ? below(path, depth + 1) : [path];
     if (entry.startsWith(".") || entry === "node_modules") return [];
     return isFolder(path) ? below(path, depth + 1) : [];
   });

@@ -38,7 +38,12 @@ export interface Running {
 }
 
 export type Message = { readonly id: number } & (
-  | { readonly says: "opened"; readonly test: string; readonly property: string; readonly runs: number }
+  | {
+      readonly says: "opened";
+      readonly test: string;
+      readonly property: string;
+      readonly runs: number;
+    }
   | { readonly says: "litmus"; readonly test: string; readonly reason: string }
   | { readonly says: "problems"; readonly problems: readonly Problem[] }
   | { readonly says: "running"; readonly running: Running }
@@ -47,4 +52,3 @@ export type Message = { readonly id: number } & (
   /** A mistake of the program. */
   | { readonly says: "crash"; readonly message: string; readonly stack: string }
 );
-

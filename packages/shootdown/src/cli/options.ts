@@ -17,7 +17,9 @@ export interface CommonOptions {
 
 export function addCommon(command: Command, formats: readonly string[]): Command {
   return command
-    .addOption(new Option("--format <format>", "how results are printed").choices(formats).default("text"))
+    .addOption(
+      new Option("--format <format>", "how results are printed").choices(formats).default("text"),
+    )
     .addOption(
       new Option("--color <when>", "colours in text")
         .choices(["auto", "always", "never"])
@@ -50,7 +52,8 @@ export function setting(
 
 /** A whole number from 1. */
 export function count(value: string): number {
-  if (!/^[1-9][0-9]{0,14}$/.test(value)) throw new InvalidArgumentError("Expected a number from 1.");
+  if (!/^[1-9][0-9]{0,14}$/.test(value))
+    throw new InvalidArgumentError("Expected a number from 1.");
   return Number(value);
 }
 

@@ -86,7 +86,12 @@ export class Pool {
         const memory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
         const { message, stack = "" } = error;
         if (!this.stopped) {
-          this.hold({ id: job.id, says: "crash", message: memory ? OUT_OF_MEMORY : message, stack });
+          this.hold({
+            id: job.id,
+            says: "crash",
+            message: memory ? OUT_OF_MEMORY : message,
+            stack,
+          });
         }
         end(false);
       });

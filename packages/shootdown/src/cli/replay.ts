@@ -50,7 +50,10 @@ async function replay(path: string, options: Options): Promise<void> {
   if (options.format === "ndjson") return ndjson(shown);
   if (!options.quiet) heading(witness);
   if (options.step) return step(shown, options);
-  const style = { width: columnsOf(process.stdout), paint: paintFor(options.color, process.stdout) };
+  const style = {
+    width: columnsOf(process.stdout),
+    paint: paintFor(options.color, process.stdout),
+  };
   const lines = witnessLines(shown, { ...style, statements: options.verbose ?? false });
   out(lines.map((l) => `${l}\n`).join(""));
 }
@@ -83,7 +86,10 @@ function ndjson(shown: ShownWitness): void {
 
 /** Waits for Enter before each step; anywhere but in a terminal there is nobody to wait for. */
 async function step(shown: ShownWitness, options: Options): Promise<void> {
-  const style = { width: columnsOf(process.stdout), paint: paintFor(options.color, process.stdout) };
+  const style = {
+    width: columnsOf(process.stdout),
+    paint: paintFor(options.color, process.stdout),
+  };
   const { head, steps, end } = witnessBlocks(shown, { ...style, statements: true });
   const print = (lines: readonly string[]) => out(lines.map((l) => `${l}\n`).join(""));
   print([head]);

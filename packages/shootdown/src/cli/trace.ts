@@ -9,6 +9,7 @@ import {
   findingLines,
   type Problem,
   problem,
+  quote,
   selectionProblems,
   summaryLines,
   type TraceOptions,
@@ -16,7 +17,7 @@ import {
   traceStatus,
 } from "../api/index.ts";
 import { explain } from "./files.ts";
-import { addCommon, collect, type CommonOptions, report, USAGE } from "./options.ts";
+import { addCommon, type CommonOptions, collect, report, USAGE } from "./options.ts";
 import { out, paintFor, stdoutOpen } from "./output.ts";
 
 const EXAMPLES = `
@@ -68,10 +69,12 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
   process.exitCode = WORST.find((s) => statuses.includes(s)) ?? 0;
 }
 
-/** A machine or kernel that the model does not know judges nothing. */
+/** The contract of any version is known; x86 entries are recognised and not judged. */
 function selectionOf({ machine, kernel }: Options): Problem[] {
-  const machines = machine === undefined ? [] : [machine];
-  return selectionProblems({ machines, kernels: kernel === undefined ? [] : [kernel] });
+  const machines = machine === undefined || machine === "x86" ? [] : [machine];
+  const wrong = selectionProblems({ machines });
+  if (kernel === undefined || /^linux-\d+\.\d+/.test(kernel)) return wrong;
+  return [...wrong, problem(`--kernel ${quote(kernel)}: expected linux-VERSION, as linux-6.12`)];
 }
 
 function mmProblems(mms: readonly string[]): Problem[] {
@@ -105,7 +108,11 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
   if (!text) out(`${JSON.stringify({ ...result.summary, file: name })}\n`);
   else if (!options.quiet) {
     out(`${paint("strong", name)}\n`);
-    out(summaryLines(result.summary).map((l) => `${l}\n`).join(""));
+    out(
+      summaryLines(result.summary)
+        .map((l) => `${l}\n`)
+        .join(""),
+    );
   }
   return traceStatus(result);
 }

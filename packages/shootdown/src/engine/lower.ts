@@ -379,7 +379,7 @@ class Lowering {
     pending: readonly PendingInstance[],
     cells: readonly CellGroup[],
   ): Program {
-    const read = new Map<string, FieldDecl>();
+    const read = new Map(this.system.watched?.map((f) => [f.name, f]));
     const note = (n: Node) => {
       if (n.k === "read") read.set(n.field.name, n.field);
     };

@@ -121,7 +121,7 @@ export class Span {
     }
     // Something below the field advances: up to where it carries into the field.
     if (s.slope > 0 && s.slope < unit) {
-      
+      this.within({ ...s, base: s.base % unit }, unit - 1);
       return first;
     }
     this.hold(s);

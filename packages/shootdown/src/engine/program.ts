@@ -56,6 +56,8 @@ export interface System {
   readonly observers: readonly ObserverDecl[];
   readonly initial: readonly Initial[];
   readonly entries: readonly InitialEntry[];
+  /** Fields that somebody will look at in final states, and that must therefore stay. */
+  readonly watched?: readonly FieldDecl[];
 }
 
 /** Where an instruction comes from: a routine and the number of its statement. */

@@ -1,28 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
-// The statements and properties that scenarios may use, as this model has them.
+// The statements, routines and properties that scenarios may use, as this model has them.
 
+import type { AnySort } from "../ir/sort.ts";
+import { DEFINITIONS } from "../kernel/kernels.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
-import type { Dictionary, Signature } from "./words.ts";
+import { t } from "../vocabulary/sorts.ts";
+import type { Dictionary, Param, Signature } from "./words.ts";
+import { STANDARD_VERBS } from "./words.ts";
 
-/** What each statement does is in threads.ts. */
-const VERBS: ReadonlyMap<string, Signature> = new Map<string, Signature>([
-  ["load", { params: ["va"], by: "user-or-device" }],
-  ["store", { params: ["va"], by: "user-or-device" }],
-  ["munmap", { params: ["pages"], by: "user" }],
-  ["mprotect", { params: ["pages", ["read-only", "read-write"]], by: "user" }],
-  ["fork", { params: [], by: "user" }],
-  ["exit", { params: [], by: "user" }],
-  ["signal", { params: ["signal"] }],
-  ["await", { params: ["awaited"] }],
-]);
+/** What stands for a parameter of this sort in a call; undefined: it cannot be written. */
+export function paramOf(sort: AnySort): Param | undefined {
+  const params = new Map<AnySort, Param>([
+    [t.mm, "mm"],
+    [t.va, "va"],
+    [t.range, "pages"],
+    [t.pfn, "page"],
+    [t.dev, "device"],
+    [t.int, "number"],
+    [t.bool, ["yes", "no"]],
+  ]);
+  return params.get(sort);
+}
+
+/** The parameters that a call writes: all but the CPU, which is the caller's. */
+export function written(params: Readonly<Record<string, AnySort>>): [string, AnySort][] {
+  return Object.entries(params).filter(([, sort]) => sort !== t.cpu);
+}
+
+/** Every routine whose parameters can all be written. */
+function routines(): ReadonlyMap<string, Signature> {
+  const found = new Map<string, Signature>();
+  for (const d of DEFINITIONS) {
+    const params = written(d.params).map(([, sort]) => paramOf(sort));
+    if (params.some((p) => p === undefined)) continue;
+    found.set(d.name, { params: params as Param[], by: "cpu" });
+  }
+  return found;
+}
 
 const PROPERTIES: ReadonlyMap<string, Signature> = new Map<string, Signature>([
   ...[...OBSERVERS.keys()].map((name) => [name, { params: [] }] as const),
   ["stuck", { params: ["device"] }],
 ]);
 
+/** The language's statements, with the arguments that this model gives a meaning. */
+const VERBS: ReadonlyMap<string, Signature> = new Map<string, Signature>([
+  ...STANDARD_VERBS,
+  ["mprotect", { params: ["pages", ["read-only", "read-write"]], by: "user" }],
+  ["fork", { params: [], by: "user" }],
+]);
+
 export const DICTIONARY: Dictionary = {
   verbs: VERBS,
-  routines: new Map(),
+  routines: routines(),
   properties: PROPERTIES,
 };

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CODES, MAX_DIAGNOSTICS } from "./codes.ts";
+import { DICTIONARY } from "./dictionary.ts";
 import { MAX_NUMBER } from "./items.ts";
 import { MAX_NESTING } from "./lexer.ts";
 import { parseScenario } from "./parse.ts";
@@ -22,7 +23,7 @@ test("its examples are scenarios", () => {
   const examples = [...DOC.matchAll(/^```litmus\n(.*?)^```$/gms)].map((match) => match[1]!);
   expect(examples.length).toBeGreaterThan(1);
   for (const example of examples) {
-    const result = parseScenario(example);
+    const result = parseScenario(example, { dictionary: DICTIONARY });
     expect(result.ok || result.diagnostics).toBe(true);
   }
 });

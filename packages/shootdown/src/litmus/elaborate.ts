@@ -3,13 +3,15 @@
 
 import type { PackedMachine } from "../engine/packed.ts";
 import type { Initial, System } from "../engine/program.ts";
+import { wordLayout } from "../engine/word.ts";
+import { desc } from "../vocabulary/descriptor.ts";
 import { MACHINE } from "../hardware/machines.ts";
 import { smmu_tlb } from "../hardware/smmuv3/tlb.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import { cd_asid } from "../vocabulary/iommu.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
-import { pte_table } from "../vocabulary/state.ts";
-import type { Expr, Scenario } from "./ast.ts";
+import { pmd, pte_table } from "../vocabulary/state.ts";
+import type { EqualExpr, Expr, Scenario } from "./ast.ts";
 import { boot } from "./boot.ts";
 import { threadsOf } from "./threads.ts";
 import type { World } from "./world.ts";
@@ -51,6 +53,7 @@ export function elaborate(
     observers: [...OBSERVERS.values()].filter((o) => names.has(o.name)),
     initial: dedupe(initial),
     entries,
+    watched: mentionsEntries(scenario.condition.expr) ? [pmd.decl, pte_table.decl] : [],
   };
 }
 
@@ -73,14 +76,27 @@ function atoms(e: Expr): ReadonlySet<string> {
   }
 }
 
+function mentionsEntries(e: Expr): boolean {
+  switch (e.kind) {
+    case "atom":
+      return false;
+    case "equal":
+      return true;
+    case "not":
+      return mentionsEntries(e.of);
+    default:
+      return e.parts.some(mentionsEntries);
+  }
+}
+
 /** A condition that this version cannot decide: why. */
 export interface Unsupported {
   readonly span: Expr["span"];
   readonly why: string;
 }
 
-/** Reads a condition; `stuck` must stand alone, and equalities are not decided yet. */
-export function conditionOf(scenario: Scenario): Condition | Unsupported {
+/** Reads a condition; `stuck` must stand alone. */
+export function conditionOf(scenario: Scenario, world: World): Condition | Unsupported {
   const { expr } = scenario.condition;
   if (expr.kind === "atom" && expr.property.text === "stuck") {
     const arg = expr.args[0];
@@ -92,7 +108,7 @@ export function conditionOf(scenario: Scenario): Condition | Unsupported {
   }
   const wrong = undecided(expr);
   if (wrong) return wrong;
-  const holds = evaluate(expr);
+  const holds = evaluate(expr, world);
   const property = describe(expr);
   return monotone(expr) ? { latched: holds, property } : { final: holds, property };
 }
@@ -100,7 +116,7 @@ export function conditionOf(scenario: Scenario): Condition | Unsupported {
 function undecided(e: Expr): Unsupported | undefined {
   switch (e.kind) {
     case "equal":
-      return { span: e.span, why: "what a page-table entry is in the end cannot be asked" };
+      return undefined;
     case "atom":
       return e.property.text === "stuck"
         ? { span: e.span, why: "stuck(...) must be the whole condition" }
@@ -117,27 +133,50 @@ function monotone(e: Expr): boolean {
   return e.kind === "atom" || (e.kind !== "equal" && e.parts.every(monotone));
 }
 
-function evaluate(e: Expr): (m: PackedMachine) => boolean {
+function evaluate(e: Expr, world: World): (m: PackedMachine) => boolean {
   switch (e.kind) {
     case "atom": {
       const name = e.property.text;
       return (m) => m.violated(m.program.observers.indexOf(name));
     }
     case "not": {
-      const of = evaluate(e.of);
+      const of = evaluate(e.of, world);
       return (m) => !of(m);
     }
     case "and": {
-      const parts = e.parts.map(evaluate);
+      const parts = e.parts.map((p) => evaluate(p, world));
       return (m) => parts.every((p) => p(m));
     }
     case "or": {
-      const parts = e.parts.map(evaluate);
+      const parts = e.parts.map((p) => evaluate(p, world));
       return (m) => parts.some((p) => p(m));
     }
-    default:
-      return () => false;
+    case "equal":
+      return equality(e, world);
   }
+}
+
+/** The frame that an mm's page table gives a page in this state; -1 if none. */
+function frameAt(m: PackedMachine, world: World, mm: string, va: string): number {
+  const page = world.vaOf.get(va) ?? 0;
+  const own = world.mms.indexOf(mm);
+  const layout = wordLayout(desc, world.domain);
+  const region = Math.floor(page / world.domain.limits["PTRS_PER_PTE"]!);
+  const upper = m.field(pmd.decl.name, [own, region]) ?? 0;
+  if (layout.get(upper, "valid") === 0) return -1;
+  const entry = m.field(pte_table.decl.name, [layout.get(upper, "next"), page]) ?? 0;
+  return layout.get(entry, "valid") === 1 ? layout.get(entry, "pfn") : -1;
+}
+
+/** `A:x = P`, `A:x = B:x`, `A:x = none`. */
+function equality(e: EqualExpr, world: World): (m: PackedMachine) => boolean {
+  const { left, right } = e;
+  const l = (m: PackedMachine) => frameAt(m, world, left.mm.text, left.va.text);
+  if (right.kind === "place") {
+    return (m) => l(m) === frameAt(m, world, right.mm.text, right.va.text);
+  }
+  const frame = right.name.text === "none" ? -1 : (world.frames.get(right.name.text) ?? -1);
+  return (m) => l(m) === frame;
 }
 
 function describe(e: Expr): string {
@@ -146,8 +185,11 @@ function describe(e: Expr): string {
       return e.property.text;
     case "not":
       return `~${describe(e.of)}`;
-    case "equal":
-      return "=";
+    case "equal": {
+      const { left, right } = e;
+      const place = (p: typeof left) => `${p.mm.text}:${p.va.text}`;
+      return `${place(left)} = ${right.kind === "place" ? place(right) : right.name.text}`;
+    }
     default:
       return e.parts.map(describe).join(e.kind === "and" ? " /\\ " : " \\/ ");
   }

@@ -8,12 +8,14 @@ import { bool } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { await_, call, loop, set } from "../ir/stmt.ts";
 import { dup_mmap } from "../kernel/fork.ts";
+import { DEFINITIONS } from "../kernel/kernels.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { signal } from "../vocabulary/state.ts";
-import type { Body, Scenario, Statement, VerbStatement } from "./ast.ts";
+import type { Arg, Body, CallStatement, Scenario, Statement, VerbStatement } from "./ast.ts";
+import { written } from "./dictionary.ts";
 import type { World } from "./world.ts";
 
 /** The programs of a scenario, CPUs first, in the order of the file. */
@@ -24,11 +26,12 @@ export function threadsOf(scenario: Scenario, world: World): ThreadSpec[] {
   );
   return bodies.map((b) => {
     const own = runner(b, world);
-    const run: Runner = (s) => {
+    const verb = (s: VerbStatement): Stmt => {
       const of = signal(constant(t.signal, Math.max(0, signals.indexOf(signalName(s)))));
       if (s.verb.text === "signal") return set(of, TRUE);
       return s.verb.text === "await" ? await_(of) : own(s);
     };
+    const run: Runner = { verb, call: (s) => routineCall(s, b, world) };
     return { name: b.agent.text, locals: {}, body: block(b.statements, run) };
   });
 }
@@ -37,7 +40,10 @@ function agentNumber(name: string, world: World): number {
   return world.domain.names["agent"]!.indexOf(name);
 }
 
-type Runner = (s: VerbStatement) => Stmt;
+interface Runner {
+  verb(s: VerbStatement): Stmt;
+  call(s: CallStatement): Stmt;
+}
 
 /** The names of a scenario's signals, in order of appearance. */
 export function signalsOf(scenario: Scenario): string[] {
@@ -62,13 +68,11 @@ function signalName(s: VerbStatement): string {
 function block(statements: readonly Statement[], run: Runner): Stmt[] {
   return statements.map((s) => {
     if (s.kind === "loop") return loop(...block(s.body, run));
-    if (s.kind === "call") throw new Error(`${s.routine.text} passed the check of names`);
-    return run(s);
+    return s.kind === "call" ? run.call(s) : run.verb(s);
   });
 }
 
-function pages(s: VerbStatement, world: World): Expr<"range"> {
-  const arg = s.args[0]!;
+function pages(arg: Arg, world: World): Expr<"range"> {
   const [from, to] =
     arg.kind === "range"
       ? [arg.from.text, arg.to.text]
@@ -79,10 +83,36 @@ function pages(s: VerbStatement, world: World): Expr<"range"> {
   return Range.make(va(from, 0), va(to, 1));
 }
 
-function runner(body: Body, world: World): Runner {
+/** `try_to_unmap_one(A, x);`: the arguments in the order of the parameters, the CPU left out. */
+function routineCall(s: CallStatement, body: Body, world: World): Stmt {
+  const definition = DEFINITIONS.find((d) => d.name === s.routine.text);
+  if (!definition) throw new Error(`${s.routine.text} passed the check of names`);
+  const cpu = world.cpus.findIndex((c) => c.name === body.agent.text);
+  const node = (e: Expr<string>) => e.node;
+  const given = written(definition.params).map(([name, sort], i) => {
+    const arg = s.args[i]!;
+    const text = arg.kind === "name" ? arg.name.text : "";
+    const numbers: Readonly<Record<string, number>> = {
+      mm: world.mms.indexOf(text),
+      va: world.vaOf.get(text) ?? 0,
+      pfn: world.frames.get(text) ?? 0,
+      dev: world.devices.findIndex((d) => d.name === text),
+      bool: text === "yes" ? 1 : 0,
+      int: arg.kind === "number" ? arg.value : 0,
+    };
+    if (sort === t.range) return [name, node(pages(arg, world))] as const;
+    return [name, node(constant(sort, numbers[sort.name]!))] as const;
+  });
+  const own = Object.entries(definition.params)
+    .filter(([, sort]) => sort === t.cpu)
+    .map(([name]) => [name, node(constant(t.cpu, cpu))] as const);
+  return { k: "call", callee: s.routine.text, args: [...own, ...given] };
+}
+
+function runner(body: Body, world: World): (s: VerbStatement) => Stmt {
   const device = world.devices.find((d) => d.name === body.agent.text);
   const agent = constant(t.agent, agentNumber(body.agent.text, world));
-  const va = (s: VerbStatement) => Range.lo(pages(s, world));
+  const va = (s: VerbStatement) => Range.lo(pages(s.args[0]!, world));
   const write = (s: VerbStatement) => constant(bool, s.verb.text === "store" ? 1 : 0);
   if (device) {
     const dev = constant(t.dev, device.dev);
@@ -101,11 +131,11 @@ function runner(body: Body, world: World): Runner {
       case "store":
         return call(cpu_access, { cpu, agent, mm, va: va(s), write: write(s) });
       case "munmap":
-        return call(do_munmap, { cpu, mm, range: pages(s, world) });
+        return call(do_munmap, { cpu, mm, range: pages(s.args[0]!, world) });
       case "mprotect": {
         const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
         const writable = constant(bool, word === "read-write" ? 1 : 0);
-        return call(do_mprotect_pkey, { cpu, mm, range: pages(s, world), writable });
+        return call(do_mprotect_pkey, { cpu, mm, range: pages(s.args[0]!, world), writable });
       }
       case "fork":
         return call(dup_mmap, { cpu, mm });

@@ -38,7 +38,9 @@ export class KtapReporter implements Reporter {
     this.current = file;
     this.done = 0;
     this.bad = false;
-    return before + lines("  KTAP version 1", `  # Subtest: ${named(file.file)}`, `  1..${file.runs}`);
+    return (
+      before + lines("  KTAP version 1", `  # Subtest: ${named(file.file)}`, `  1..${file.runs}`)
+    );
   }
 
   run({ run, shown }: CheckResult, path: string | null): string {
@@ -46,7 +48,9 @@ export class KtapReporter implements Reporter {
     if (!run.ok) this.bad = true;
     const out: string[] = [];
     if (!run.ok) {
-      out.push(...remark(`expected ${run.expected ?? "a verdict"}, observed ${run.observed}`, "  "));
+      out.push(
+        ...remark(`expected ${run.expected ?? "a verdict"}, observed ${run.observed}`, "  "),
+      );
       for (const detail of detailsOf(run)) out.push(...remark(detail, "  "));
       if (path !== null) out.push(...remark(`witness: ${path}`, "  "));
       if (shown) {
@@ -73,7 +77,9 @@ export class KtapReporter implements Reporter {
     const before = this.close();
     const { ok, failed, inconclusive, interrupted } = summary;
     const stop = interrupted ? lines("Bail out! interrupted") : "";
-    return before + stop + lines(`# runs: ok ${ok}, failed ${failed}, inconclusive ${inconclusive}`);
+    return (
+      before + stop + lines(`# runs: ok ${ok}, failed ${failed}, inconclusive ${inconclusive}`)
+    );
   }
 
   /** The line of the file whose runs are over. */

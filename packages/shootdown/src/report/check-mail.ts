@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A check as plain text to paste into a mail: at most 75 columns, everything that repeats it inside.
 
+import { detailsOf, summaryText } from "./check-text.ts";
 import { pad, wrapText } from "./columns.ts";
 import type { CheckResult, CheckSummary, LitmusResult, Problem, Reporter } from "./result.ts";
-import { detailsOf, summaryText } from "./check-text.ts";
 import { witnessLines } from "./witness.ts";
 
 /** What fits into a mail and into two levels of its answers. */
@@ -21,7 +21,10 @@ export class MailReporter implements Reporter {
   }
 
   begin(): string {
-    return lines(`shootdown ${this.version}, every interleaving searched unless a limit is named.`, "");
+    return lines(
+      `shootdown ${this.version}, every interleaving searched unless a limit is named.`,
+      "",
+    );
   }
 
   file(): string {

@@ -72,8 +72,10 @@ export class TextReporter implements Reporter {
 
   litmus({ file, reason }: { file: string; reason: string }): string {
     const { paint, width } = this.style;
-    return lines(paint("strong", file), `  ${paint("unsure", "?")}     not checked:`) +
-      lines(...indented(reason, 8, width));
+    return (
+      lines(paint("strong", file), `  ${paint("unsure", "?")}     not checked:`) +
+      lines(...indented(reason, 8, width))
+    );
   }
 
   problems(): string {

@@ -39,7 +39,10 @@ export function breakWords(words: readonly string[], width: number): string[] {
 
 /** A sentence in lines of at most `width` columns. */
 export const wrapText = (text: string, width: number): string[] =>
-  breakWords(text.split(" ").flatMap((w) => chop(w, width)), width);
+  breakWords(
+    text.split(" ").flatMap((w) => chop(w, width)),
+    width,
+  );
 
 /** A word too long for any line, in pieces. */
 function chop(word: string, width: number): string[] {

@@ -85,7 +85,8 @@ function eventText({ event, args }: NamedEvent, agent: string): string {
     if ((name === "cpu" || name === "agent" || name === "dev") && value === agent) continue;
     if (name === "write") words.push(value === "true" ? "write" : "read");
     else if (name === "old") words.push(value, "->");
-    else if (value === "true" || value === "false") words.push(value === "true" ? name : `!${name}`);
+    else if (value === "true" || value === "false")
+      words.push(value === "true" ? name : `!${name}`);
     else words.push(value);
   }
   return words.join(" ");

@@ -86,7 +86,9 @@ const headLine = ({ tracks }: Layout): string => `step ${tracks.join(" ")}`;
 function tracksText(step: ShownStep, { tracks, paint }: Layout): string {
   const own = step.kind === "thread" ? step.agent : HARDWARE;
   return tracks
-    .map((name) => (name === own ? paint("strong", "*") + " ".repeat(columns(name) - 1) : pad(".", columns(name))))
+    .map((name) =>
+      name === own ? paint("strong", "*") + " ".repeat(columns(name) - 1) : pad(".", columns(name)),
+    )
     .join(" ");
 }
 

@@ -68,7 +68,7 @@ export class Checker {
   constructor(scenario: Scenario) {
     this.scenario = scenario;
     this.world = worldOf(scenario);
-    const condition = conditionOf(scenario);
+    const condition = conditionOf(scenario, this.world);
     if ("why" in condition) throw new Error(condition.why);
     this.condition = condition;
   }
