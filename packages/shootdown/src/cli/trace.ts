@@ -60,7 +60,7 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
     process.exitCode = USAGE;
     return;
   }
-  const statuses = [];
+  const statuses: (0 | 1 | 2 | 3)[] = [];
   for (const [n, file] of files.entries()) {
     if (!stdoutOpen()) break;
     if (n > 0 && options.format === "text" && !options.quiet) out("\n");

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The domain of live machines: 48-bit addresses, 48-bit frames, limits as real hardware has them.
+
+import type { Domain } from "../engine/program.ts";
+
+const PROCESSES = 8;
+const DEVICES = 4;
+/** 4 KiB pages of a 48-bit address space. */
+const PAGES = 2 ** 36;
+
+/** Real values (kernel: arch/arm64/include/asm/tlbflush.h, arm-smmu-v3-sva.c, 6.12). */
+export const LIVE_LIMITS = {
+  VA_START: 0,
+  TASK_SIZE: PAGES,
+  PTRS_PER_PTE: 512,
+  PTRS_PER_PTE_MINUS_1: 511,
+  MAX_TLBI_OPS: 512,
+  CMDQ_MAX_TLBI_OPS: 512,
+  CPU_ASIDS: PROCESSES,
+  TLBI_OUTSTANDING: 65536,
+  CMDQ_ENTRIES: 65536,
+} as const;
+
+/** A domain with so many CPUs, and a worker for each device. */
+export function liveDomain(cpus: number): Domain {
+  if (!(cpus >= 1 && cpus <= 64)) throw new Error(`${cpus} CPUs: from 1 to 64 are possible`);
+  return {
+    sizes: {
+      ...{ cpu: cpus + DEVICES, mm: PROCESSES, va: PAGES, region: PAGES / 512 },
+      ...{ table: PAGES / 512, pfn: PAGES, asid: 2 * PROCESSES, pasid: PROCESSES },
+      ...{ dev: DEVICES, agent: cpus + DEVICES, signal: 1, int: 2 ** 20 },
+    },
+    // Processes and devices are named as they come.
+    names: {
+      mm: [],
+      dev: [],
+      cpu: Array.from({ length: cpus }, (_, n) => `CPU${n}`),
+      agent: Array.from({ length: cpus }, (_, n) => `CPU${n}`),
+    },
+    limits: LIVE_LIMITS,
+  };
+}

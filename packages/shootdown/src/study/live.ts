@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+// The live machine: a program maps pages, runs kernel operations, lets CPUs and devices access
+// memory, and asks at any time what each TLB, IOTLB and ATC holds and which entries are stale.
+//
+//   program ──operation──► task ──steps, by hand or by a schedule──► events, caches, violations
+//
+// Addresses are in bytes and multiples of PAGE_SIZE. A cache takes what an access misses; nothing
+// else fills, evicts or takes effect unless a step says so.
+
+import type { OpenThread, OpenTransition } from "../engine/open.ts";
+import { OpenMachine } from "../engine/open.ts";
+import { lowerOpen, lowerRoutine } from "../engine/open-lower.ts";
+import type { Routine } from "../engine/open-lower.ts";
+import { prompt, seeded } from "../engine/open-schedule.ts";
+import type { Scheduler } from "../engine/open-schedule.ts";
+import type { OpenLogEntry, Value } from "../engine/open-value.ts";
+import type { System } from "../engine/program.ts";
+import { seededRandom } from "../base/random.ts";
+import { KNOBS, MACHINE } from "../hardware/machines.ts";
+import type { Declaration } from "../ir/machine.ts";
+import type { FieldDecl, Sorts } from "../ir/expr.ts";
+import { expr } from "../ir/expr.ts";
+import { call } from "../ir/stmt.ts";
+import { dup_mmap } from "../kernel/fork.ts";
+import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
+import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
+import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
+import {
+  mm_pasid,
+  next_free_page,
+  page_refs,
+  PageAnonExclusive,
+  vma,
+  VM_WRITE,
+} from "../kernel/state.ts";
+import { ttbr0 } from "../hardware/arm64/tlb.ts";
+import { cd_asid, dev_ats } from "../vocabulary/iommu.ts";
+import { cpu_access, device_access } from "../vocabulary/primitives.ts";
+import { OBSERVERS } from "../vocabulary/properties.ts";
+import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
+import { configure } from "./configuration.ts";
+import { LIVE_LIMITS, liveDomain } from "./live-domain.ts";
+import type { CacheEntry } from "./live-view.ts";
+import { cacheEntries, describeEvents, descriptor } from "./live-view.ts";
+
+/** Bytes of a page. */
+export const PAGE_SIZE = 4096;
+const PTRS_PER_PTE = LIVE_LIMITS.PTRS_PER_PTE;
+
+export interface LiveOptions {
+  /** `arm64+smmuv3+ats` */
+  readonly machine: string;
+  /** `linux-6.12` */
+  readonly kernel: string;
+  readonly knobs?: Readonly<Record<string, string>>;
+  /** Number of CPUs, 1..64; default 2. */
+  readonly cpus?: number;
+}
+
+/** A process: its mm. */
+export interface Process {
+  readonly name: string;
+  readonly mm: number;
+}
+
+export interface Device {
+  readonly name: string;
+  readonly dev: number;
+  readonly process: Process;
+}
+
+export interface MapOptions {
+  /** Address; default: behind the last mapping. */
+  readonly at?: number;
+  /** Number of pages, default 1. */
+  readonly pages?: number;
+  /** What the entries permit now; default true. */
+  readonly writable?: boolean;
+  /** What the vma permits; default true. */
+  readonly vmaWritable?: boolean;
+}
+
+/** An operation that is under way. */
+export interface Task {
+  readonly name: string;
+  readonly done: boolean;
+  /** Makes its next step; false if it is done or has to wait. */
+  step(): boolean;
+  /** Where it stands: routine and step number. */
+  readonly at: string;
+}
+
+/** Something outstanding that may take effect: a TLBI, a command. */
+export interface Completion {
+  readonly name: string;
+  /** Lets it take effect; false if something must come before it. */
+  step(): boolean;
+}
+
+/** Steps that a run makes at most before it says that it does not end. */
+const STEPS_MAX = 10_000_000;
+
+/** Opens a machine. Throws on an unknown machine, kernel or knob. */
+export function openMachine(options: LiveOptions): LiveMachine {
+  return new LiveMachine(options);
+}
+
+export class LiveMachine {
+  /** Events since the start (or since `takeEvents`), bulk groups as one with their count. */
+  private log: OpenLogEntry[] = [];
+  private readonly open: OpenMachine;
+  private readonly system: System;
+  private readonly routines = new Map<string, Routine>();
+  private readonly processes: Process[] = [];
+  private readonly devices: Device[] = [];
+  private readonly ats: boolean;
+  private readonly cpus: number;
+  private nextPage = 16;
+  private nextTable = 0;
+
+  constructor(options: LiveOptions) {
+    const configured = configure(options.machine, options.kernel, options.knobs ?? {});
+    if (!configured.ok) {
+      const { what, name, known } = configured.problem;
+      throw new Error(`unknown ${what} ${name}; known: ${known.join(", ")}`);
+    }
+    const { kernel, knobs } = configured.configuration;
+    this.cpus = options.cpus ?? 2;
+    this.ats = knobs["ats"] === "yes";
+    this.system = {
+      machine: MACHINE,
+      kernel,
+      domain: liveDomain(this.cpus),
+      knobs: { ...Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]])), ...knobs },
+      threads: [],
+      observers: [...OBSERVERS.values()],
+      initial: [],
+      entries: [],
+    };
+    const log = (e: OpenLogEntry) => this.log.push(e);
+    this.open = new OpenMachine(lowerOpen(this.system), { log });
+    this.finish(this.start("reset", arm_smmu_device_reset, {}));
+  }
+
+  /** A new process; it runs on the CPUs that `runOn` gives it. */
+  process(name: string): Process {
+    const mm = this.processes.length;
+    if (mm >= this.system.domain.sizes["mm"]!) throw new Error("no more processes");
+    const p = { name, mm };
+    this.processes.push(p);
+    this.name("mm", name);
+    this.set(asid_of.decl, [mm], mm);
+    this.set(mm_pasid.decl, [mm], mm);
+    return p;
+  }
+
+  /** Lets a CPU run a process from now on. */
+  runOn(cpu: number, process: Process): void {
+    this.set(ttbr0.decl, [this.cpu(cpu)], process.mm);
+  }
+
+  /** Binds a device to a process, as the kernel's driver does it (SVA). */
+  device(name: string, process: Process, options: { register?: boolean } = {}): Device {
+    const dev = this.devices.length;
+    if (dev >= this.system.domain.sizes["dev"]!) throw new Error("no more devices");
+    const d = { name, dev, process };
+    this.devices.push(d);
+    this.name("dev", name);
+    this.name("agent", name);
+    this.name("cpu", `${name}.worker`);
+    const subscribe = (options.register ?? true) ? 1 : 0;
+    this.finish(this.start("bind", arm_smmu_sva_bind, { dev, mm: process.mm, subscribe }));
+    this.set(dev_ats.decl, [dev], this.ats ? 1 : 0);
+    return d;
+  }
+
+  /** Maps private anonymous pages, present and dirty if writable. Returns the address. */
+  map(process: Process, options: MapOptions = {}): number {
+    const { pages = 1, writable = true, vmaWritable = true } = options;
+    const va = options.at === undefined ? this.nextPage : this.page(options.at);
+    this.nextPage = Math.max(this.nextPage, va + pages);
+    const { mm } = process;
+    const frame = this.get(next_free_page.decl, []);
+    for (let i = 0; i < pages; i++) {
+      const region = Math.floor((va + i) / PTRS_PER_PTE);
+      const table = this.tableFor(mm, region);
+      const bits = { RDONLY: writable ? 0 : 1, DBM: writable ? 1 : 0, DIRTY: writable ? 1 : 0 };
+      const entry = descriptor(this.system.domain, { valid: 1, AF: 1, ...bits, pfn: frame + i });
+      this.set(vma.decl, [mm, va + i], 1);
+      this.set(VM_WRITE.decl, [mm, va + i], vmaWritable ? 1 : 0);
+      this.set(pte_table.decl, [table, va + i], entry);
+      this.set(page_life.decl, [frame + i], life.values.indexOf("used"));
+      this.set(page_refs.decl, [frame + i], 1);
+      this.set(PageAnonExclusive.decl, [frame + i], 1);
+    }
+    this.set(next_free_page.decl, [], frame + pages);
+    return va * PAGE_SIZE;
+  }
+
+  /** Begins a munmap; `length` in bytes. */
+  munmap(cpu: number, process: Process, address: number, length = PAGE_SIZE): Task {
+    const range = this.range(address, length);
+    return this.start("munmap", do_munmap, { cpu: this.cpu(cpu), mm: process.mm, range });
+  }
+
+  /** Begins an mprotect; `length` in bytes. */
+  mprotect(
+    cpu: number,
+    process: Process,
+    address: number,
+    length: number,
+    protection: "read-only" | "read-write",
+  ): Task {
+    const range = this.range(address, length);
+    const writable = protection === "read-write" ? 1 : 0;
+    const args = { cpu: this.cpu(cpu), mm: process.mm, range, writable };
+    return this.start("mprotect", do_mprotect_pkey, args);
+  }
+
+  /** Begins a fork of the process. */
+  fork(cpu: number, process: Process): Task {
+    return this.start("fork", dup_mmap, { cpu: this.cpu(cpu), mm: process.mm });
+  }
+
+  /** Begins the exit of the process. */
+  exit(cpu: number, process: Process): Task {
+    return this.start("exit", exit_mmap, { cpu: this.cpu(cpu), mm: process.mm });
+  }
+
+  /** Begins a load of a CPU. */
+  load(cpu: number, process: Process, address: number): Task {
+    return this.cpuAccess(cpu, process, address, 0);
+  }
+
+  /** Begins a store of a CPU. */
+  store(cpu: number, process: Process, address: number): Task {
+    return this.cpuAccess(cpu, process, address, 1);
+  }
+
+  /** Begins a read of a device. */
+  read(device: Device, address: number): Task {
+    return this.deviceAccess(device, address, 0);
+  }
+
+  /** Begins a write of a device. */
+  write(device: Device, address: number): Task {
+    return this.deviceAccess(device, address, 1);
+  }
+
+  /** What is outstanding, in order: TLBIs that a PE or the SMMU owes, commands in the queue. */
+  outstanding(): Completion[] {
+    return this.open.effects().map((t) => ({ name: this.nameOf(t), step: () => this.open.step(t) }));
+  }
+
+  /** Runs tasks and completions until nothing can move. Throws if that does not end. */
+  run(): void {
+    this.drive(prompt());
+  }
+
+  /** The same under a random schedule, the same for the same seed. */
+  runSeeded(seed: number): void {
+    this.drive(seeded(seededRandom(seed)));
+  }
+
+  /** Runs until the task is done. Throws if it waits for ever. */
+  finish(task: Task): void {
+    const scheduler = prompt();
+    for (let n = 0; !task.done; n++) {
+      if (!task.step() && !scheduler(this.open)) throw new Error(`${task.name} waits for ever`);
+      if (n > STEPS_MAX) throw new Error(`${task.name} does not end`);
+    }
+  }
+
+  /** Every entry of every cache, and whether it is stale. */
+  caches(): CacheEntry[] {
+    return cacheEntries(this.open, this.system, this.processes, this.devices);
+  }
+
+  /** Takes an entry out of a cache; false if it is not there. */
+  evict(entry: CacheEntry): boolean {
+    const t = this.open.freeTransition("evict", entry.cache, entry.key);
+    return this.open.step(t, [entry.raw]);
+  }
+
+  /** Properties that were violated so far. */
+  violations(): string[] {
+    return [...OBSERVERS.keys()].filter((name) => this.open.violated(name));
+  }
+
+  /** The events so far, as `name key=value ...` lines; a bulk group is one line with its count. */
+  takeEvents(): string[] {
+    const events = describeEvents(this.log, this.system.domain);
+    this.log = [];
+    return events;
+  }
+
+  private name(sort: string, name: string): void {
+    (this.system.domain.names[sort] as string[]).push(name);
+  }
+
+  private cpuAccess(cpu: number, process: Process, address: number, write: number): Task {
+    const c = this.cpu(cpu);
+    const va = this.page(address);
+    const args = { cpu: c, agent: c, mm: process.mm, va, write };
+    const region = Math.floor(va / PTRS_PER_PTE);
+    return this.start("access", cpu_access, args, () => {
+      this.take("walk_cache", [c, process.mm, region]);
+      this.take("tlb", [c, process.mm, va]);
+    });
+  }
+
+  private deviceAccess(device: Device, address: number, write: number): Task {
+    const { dev, process } = device;
+    const va = this.page(address);
+    const args = {
+      ...{ dev, mm: process.mm, va, write },
+      agent: this.cpus + dev,
+      worker: this.cpus + dev,
+    };
+    const region = Math.floor(va / PTRS_PER_PTE);
+    return this.start(device.name, device_access, args, () => {
+      const asid = this.get(cd_asid.decl, [process.mm]);
+      this.take("smmu_walk_cache", [asid, region]);
+      this.take("smmu_tlb", [asid, va]);
+      if (this.ats) this.take("atc", [dev, process.mm, va]);
+    });
+  }
+
+  /** A miss: the cache takes what the walk finds, if it may keep it. */
+  private take(cache: string, key: readonly number[]): void {
+    if (this.open.entries(cache, key).length > 0) return;
+    this.open.step(this.open.freeTransition("fill", cache, key));
+  }
+
+  private start<P extends Sorts>(
+    name: string,
+    routine: Declaration<P, undefined>,
+    args: { readonly [K in keyof P]: Value },
+    beforeStep: () => void = () => {},
+  ): Task {
+    const lowered = this.lowered(routine);
+    const given = new Map<number, Value>();
+    for (const [param, reg] of lowered.parameters) given.set(reg, args[param]!);
+    const thread = this.open.spawn(lowered.thread, given);
+    return taskOf(this.open, thread, name, beforeStep);
+  }
+
+  private lowered<P extends Sorts>(routine: Declaration<P, undefined>): Routine {
+    let known = this.routines.get(routine.name);
+    if (!known) {
+      const entries = Object.entries(routine.params);
+      const args = Object.fromEntries(
+        entries.map(([name, sort]) => [name, expr({ k: "local", name, sort })]),
+      );
+      const body = [call(routine, args as never)];
+      known = lowerRoutine(this.system, {
+        ...{ name: routine.name, locals: {}, body },
+        parameters: routine.params,
+      });
+      this.routines.set(routine.name, known);
+    }
+    return known;
+  }
+
+  private drive(scheduler: Scheduler): void {
+    for (let n = 0; scheduler(this.open); n++) {
+      if (n > STEPS_MAX) throw new Error(`no end after ${STEPS_MAX} steps`);
+    }
+  }
+
+  /** The table of a region; a new one if it has none. */
+  private tableFor(mm: number, region: number): number {
+    const { domain } = this.system;
+    const upper = this.get(pmd.decl, [mm, region]);
+    if (upper !== 0) return (upper - (upper % 2 ** 6)) / 2 ** 6;
+    const next = this.nextTable++;
+    this.set(pmd.decl, [mm, region], descriptor(domain, { valid: 1, table: 1, next }));
+    this.set(table_life.decl, [next], life.values.indexOf("used"));
+    return next;
+  }
+
+  private cpu(cpu: number): number {
+    if (!(cpu >= 0 && cpu < this.cpus)) throw new Error(`no CPU ${cpu}`);
+    return cpu;
+  }
+
+  private page(address: number): number {
+    if (address % PAGE_SIZE !== 0) throw new Error(`0x${address.toString(16)} is not a page`);
+    return address / PAGE_SIZE;
+  }
+
+  private range(address: number, length: number): Value {
+    const lo = this.page(address);
+    return { lo, hi: lo + Math.ceil(length / PAGE_SIZE) };
+  }
+
+  private nameOf(t: OpenTransition): string {
+    const set = this.open.outstanding(t.name.split("[")[0]!, t.key)[t.slot];
+    const fields = Object.entries(set ?? {}).map(([n, v]) => `${n}=${JSON.stringify(v)}`);
+    return `${t.name} ${fields.join(" ")}`;
+  }
+
+  private get(field: FieldDecl, index: readonly number[]): number {
+    const value = this.open.store(field).read(index);
+    if (typeof value !== "number") throw new Error(`${field.name} holds a range`);
+    return value;
+  }
+
+  private set(field: FieldDecl, index: readonly number[], value: number): void {
+    this.open.store(field).write(index, value);
+  }
+}
+
+function taskOf(
+  open: OpenMachine,
+  thread: OpenThread,
+  name: string,
+  beforeStep: () => void,
+): Task {
+  return {
+    name,
+    get done() {
+      return open.halted(thread);
+    },
+    get at() {
+      const { routine, step } = open.at(thread).origin;
+      return `${routine}:${step}`;
+    },
+    step() {
+      if (open.halted(thread)) return false;
+      beforeStep();
+      return open.step(thread.transition);
+    },
+  };
+}
