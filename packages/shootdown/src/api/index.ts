@@ -72,3 +72,17 @@ export { CHECK_FORMATS, type CheckFormat, checkReporter, type ReportOptions } fr
 
 /** The version of this package. */
 export const version: string = __SHOOTDOWN_VERSION__;
+
+export { type RunEvent, type RunResult, runOnce } from "../study/run.ts";
+export {
+  type Completion,
+  type Device,
+  type LiveMachine,
+  type LiveOptions,
+  type MapOptions,
+  openMachine,
+  PAGE_SIZE,
+  type Process,
+  type Task,
+} from "../study/live.ts";
+export type { CacheEntry } from "../study/live-view.ts";

@@ -109,12 +109,15 @@ describe.each(ROUTINES)("%s", (_name, body) => {
 const TWO = e.constant(word, 2 + 1);
 const half = (p: Expr<"page">) => compute("div", page, p, e.num(2));
 const down = (p: Expr<"page">) => compute("sub", page, at(PAGES - 1), p);
+const up = (p: Expr<"page">) => e.ite(e.lt(p, at(PAGES - 1)), e.after(page, p, e.num(1)), p);
 const old0 = e.expr<"int">(e.get(old, "frame", page).node);
 
 /** Repetitions that touch one another's elements, or what is no line. */
 const HAZARDS: readonly (readonly [string, (p: Expr<"page">) => readonly Stmt[]])[] = [
   ["one element for all", (p) => [s.set(near(p), near(at(3))), s.set(near(at(3)), TWO)]],
   ["an element ahead", (p) => [s.set(old, near(down(p))), s.set(near(p), TWO), count(old0)]],
+  ["one element after", (p) => [s.set(near(p), TWO), s.set(old, near(at(3))), count(old0)]],
+  ["the next element", (p) => [s.set(near(p), TWO), s.set(old, near(up(p))), count(old0)]],
   ["from the other end", (p) => [s.set(near(down(p)), TWO), s.set(old, near(p)), count(old0)]],
   ["a counter", () => [s.set(counter(), e.add(counter(), e.num(1)))]],
   ["halves", (p) => [s.set(life(half(p)), e.not(life(half(p))))]],
@@ -155,6 +158,10 @@ describe("hazards", () => {
     expect(loops((p) => [s.await_(life(p)), s.set(near(p), NONE)])).toBe(0);
     expect(loops((p) => [count(), s.when(e.eq(n, e.num(3)), s.set(near(p), NONE))])).toBe(0);
     expect(loops((p) => [count(), s.when(ok, s.set(near(p), NONE))])).toBe(1);
+    const moving = s.each(page, gather, (p) => [s.set(near(p), TWO), s.grow(gather, at(5))]);
+    const sys = system((p) => [s.grow(gather, p)], [2, 3], [], 1, [moving]);
+    expect(findLoops(lower(sys).threads[0]!.instrs).size).toBe(1);
+    compare(sys);
   });
 });
 

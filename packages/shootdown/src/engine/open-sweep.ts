@@ -95,7 +95,7 @@ export class Span {
       return true;
     }
     const meets = -d.base / d.slope;
-    
+    if (meets > 0 && Number.isInteger(meets)) this.steps(d, meets);
     return false;
   }
 

@@ -143,6 +143,14 @@ export class Checker {
     return this.program(configuration, all, overlay ? { ...options, overlay } : options);
   }
 
+  /** The program with nothing left out, for showing a single run. */
+  fullProgram(configuration: Configuration): Program {
+    const knobs = { ...defaults(), ...configuration.knobs };
+    const { kernel } = configuration;
+    const system = elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs));
+    return lower(system, { keepAll: true });
+  }
+
   private program(
     configuration: Configuration,
     knobs: Readonly<Record<string, string>>,

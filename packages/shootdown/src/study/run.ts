@@ -9,7 +9,6 @@ import type { Program } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
 import { desc } from "../vocabulary/descriptor.ts";
 import { eventNamed } from "../vocabulary/events.ts";
-import { cd_ttb0 } from "../vocabulary/iommu.ts";
 import { pmd, pte_table } from "../vocabulary/state.ts";
 import { formatValue } from "./format.ts";
 
@@ -112,8 +111,11 @@ class Runner {
     const { machine } = this;
     const named: { event: string; detail: string }[] = [];
     machine.log = ({ event, args }) => named.push({ event, detail: this.detail(event, args) });
+    const where: string[] = [];
+    machine.trace = ({ routine, step }) => where.push(`${routine}:${step}`);
     const ran = machine.replay(t, choices, this.state);
     machine.log = undefined;
+    machine.trace = undefined;
     if (!ran) throw new Error(`${t.name} cannot be repeated`);
     this.state = machine.state.slice();
     if (!t.free) this.steps++;
@@ -121,6 +123,8 @@ class Runner {
     const changed = Object.fromEntries([...now].filter(([name, v]) => this.seen.get(name) !== v));
     this.seen = now;
     if (t.free) named.push({ event: t.kind, detail: t.name });
+    // A step that nobody declared an event for is told by its first statement.
+    else if (named.length === 0) named.push({ event: "step", detail: where[0] ?? "" });
     for (const [i, e] of named.entries()) {
       const last = i === named.length - 1;
       this.events.push({ step: this.steps, agent: t.name, ...e, changed: last ? changed : {} });
@@ -158,9 +162,9 @@ class Runner {
     const last = key.at(-1)!;
     if (cache === "unordered_store") return false;
     const walk = cache.endsWith("walk_cache");
-    const mms = domain.sizes["mm"]!;
-    const mm = cache === "atc" ? (machine.field(cd_ttb0.decl.name, [key[1]!]) ?? key[1]!) : 0;
-    const asid = cache === "atc" ? mm : key[cache.startsWith("smmu") ? 0 : 1]! % mms;
+    // PASIDs and ASIDs are numbered like mms; the SMMU's private ASIDs come behind those.
+    const tag = cache === "atc" ? key[1]! : key[cache.startsWith("smmu") ? 0 : 1]!;
+    const mm = tag % domain.sizes["mm"]!;
     const region = walk ? last : Math.floor(last / domain.limits["PTRS_PER_PTE"]!);
     const initial = (name: string, index: readonly number[]) =>
       machine.program.initial.find(
@@ -168,7 +172,7 @@ class Runner {
       )?.value ?? 0;
     const read = (name: string, index: readonly number[]) =>
       machine.field(name, index) ?? initial(name, index);
-    const upper = read(pmd.decl.name, [asid, region]);
+    const upper = read(pmd.decl.name, [mm, region]);
     if (walk) return upper !== value;
     const layout = wordLayout(desc, domain);
     if (layout.get(upper, "valid") === 0) return true;
