@@ -5,9 +5,9 @@ import type { Limits, Progress } from "../explore/search.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { DICTIONARY } from "../litmus/dictionary.ts";
 import { conditionOf } from "../litmus/elaborate.ts";
-import { worldOf } from "../litmus/world.ts";
 import { parseScenario as parse } from "../litmus/parse.ts";
 import { kindOf } from "../litmus/source.ts";
+import { worldOf } from "../litmus/world.ts";
 import type { CheckResult, CheckRun, Engine, Problem } from "../report/result.ts";
 import { shownWitness } from "../report/shown.ts";
 import type { Verdict } from "../study/check.ts";
@@ -62,6 +62,8 @@ export interface OpenCheck {
   readonly test: string;
   readonly property: string;
   readonly runs: readonly PlannedRun[];
+  /** Knobs that all runs fix alike. */
+  readonly common: Readonly<Record<string, string>>;
   /** Makes one of the runs. May throw what `progress` throws. */
   run(planned: PlannedRun): CheckResult;
 }
@@ -86,7 +88,14 @@ export function openCheck(input: Uint8Array | string, options: CheckOptions = {}
   const checker = new Checker(scenario);
   const { property } = checker.condition;
   const run = (planned: PlannedRun) => makeRun(checker, planned, options);
-  return { kind: "scenario", check: { test: scenario.name.text, property, runs: plan.runs, run } };
+  const { runs } = plan;
+  const common = commonSettings(runs);
+  return { kind: "scenario", check: { test: scenario.name.text, property, runs, common, run } };
+}
+
+function commonSettings(runs: readonly PlannedRun[]): Record<string, string> {
+  const first = Object.entries(runs[0]?.set ?? {});
+  return Object.fromEntries(first.filter(([k, v]) => runs.every(({ set }) => set[k] === v)));
 }
 
 /** The word behind `AArch64`. */

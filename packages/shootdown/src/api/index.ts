@@ -73,7 +73,6 @@ export { CHECK_FORMATS, type CheckFormat, checkReporter, type ReportOptions } fr
 /** The version of this package. */
 export const version: string = __SHOOTDOWN_VERSION__;
 
-export { type RunEvent, type RunResult, runOnce } from "../study/run.ts";
 export {
   type Completion,
   type Device,
@@ -86,3 +85,4 @@ export {
   type Task,
 } from "../study/live.ts";
 export type { CacheEntry } from "../study/live-view.ts";
+export { type RunEvent, type RunResult, runOnce } from "../study/run.ts";

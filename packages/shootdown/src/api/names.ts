@@ -119,7 +119,7 @@ export function showName(name: string, kernelName?: string): ShowResult {
   if (shown.length > 0) return { ok: true, shown };
   const others = newestFirst().filter((k) => !missing.includes(k) && hasRoutine(k, name));
   if (others.length > 0) {
-    const note = `${others.join(" and ")} ${others.length > 1 ? "have" : "has"} it: --kernel`;
+    const note = `${others.join(" and ")} ${others.length > 1 ? "have" : "has"} it: --kernel ${others[0]}`;
     return { ok: false, message: `${kernels[0]} has no routine '${name}'`, note };
   }
   const all = [...LISTS.routines(), ...LISTS.rules(), ...LISTS.properties()].map(([n]) => n);

@@ -80,6 +80,11 @@ export function planRuns(scenario: Scenario, text: string, selection: Selection)
       problems.push(configurationProblem(found.problem, from, text));
       continue;
     }
+    const homeless = deviceProblem(scenario, found.configuration, from, text);
+    if (homeless) {
+      problems.push(homeless);
+      continue;
+    }
     const dropped =
       selection.drop === undefined ? undefined : dropFrom(found.configuration, selection.drop);
     if (dropped && "problem" in dropped) {
@@ -186,6 +191,22 @@ function chooseNames(lines: readonly Wanted[], selection: Selection): Wanted[] {
       ),
     ),
   );
+}
+
+/** A device without an IOMMU translates nothing. */
+function deviceProblem(
+  scenario: Scenario,
+  { machine, knobs }: Configuration,
+  from: Expectation | undefined,
+  text: string,
+): Problem | undefined {
+  const device = scenario.items.find((i) => i.kind === "device");
+  if (!device || knobs["smmuv3"] !== "no") return undefined;
+  const message = `the machine ${quote(machine)} has no IOMMU for the device ${device.name.text}`;
+  const note = `${machine}+smmuv3 has one`;
+  const span = from?.machine?.span;
+  if (!span) return problem(message, { note });
+  return problemAt({ code: "C006", span, message, notes: [{ message: note }] }, text);
 }
 
 /** At the name in the Result line, if it came from one. */

@@ -109,10 +109,10 @@ export class CheckSession {
     const file = this.nameOf(m.id);
     const unreadable = this.unreadable.get(m.id);
     switch (m.says) {
-      case "opened":
-        return this.print(
-          reporter.file({ file, test: m.test, property: m.property, runs: m.runs }),
-        );
+      case "opened": {
+        const { test, property, runs, common } = m;
+        return this.print(reporter.file({ file, test, property, runs, common }));
+      }
       case "litmus": {
         const { test, reason } = m;
         this.tally.litmus();
@@ -152,7 +152,7 @@ export class CheckSession {
     const running = this.inProgress.get(id);
     this.inProgress.delete(id);
     if (message === OUT_OF_MEMORY && running) {
-      return this.result(partial(running, file, "memory of the process", this.options.job));
+      return this.result(partial(running, file, "the memory of the process", this.options.job));
     }
     if (process.env["SHOOTDOWN_DEBUG"]) say(stack);
     this.problems(file, [problem(`internal error: ${message}`, { file })]);
@@ -161,7 +161,7 @@ export class CheckSession {
   /** What was being searched when the user ended it. */
   private covered(): void {
     for (const [id, running] of [...this.inProgress].sort(([a], [b]) => a - b)) {
-      this.result(partial(running, this.nameOf(id), "interrupted", this.options.job));
+      this.result(partial(running, this.nameOf(id), "interrupt", this.options.job));
     }
   }
 

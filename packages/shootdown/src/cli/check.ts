@@ -21,7 +21,7 @@ import {
   type CommonOptions,
   collect,
   count,
-  report,
+  reportAll,
   setting,
   size,
   USAGE,
@@ -97,7 +97,7 @@ async function check(paths: readonly string[], options: Options): Promise<void> 
   const width = columnsOf(process.stdout);
   const reporter = checkReporter(format, { width, paint, quiet, verbose });
   if (wrong.length > 0) {
-    report(wrong, format);
+    reportAll(wrong, format);
     process.exitCode = USAGE;
     return;
   }

@@ -43,6 +43,7 @@ export type Message = { readonly id: number } & (
       readonly test: string;
       readonly property: string;
       readonly runs: number;
+      readonly common: Readonly<Record<string, string>>;
     }
   | { readonly says: "litmus"; readonly test: string; readonly reason: string }
   | { readonly says: "problems"; readonly problems: readonly Problem[] }

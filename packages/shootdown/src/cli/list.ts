@@ -3,10 +3,10 @@
 
 import { readFileSync } from "node:fs";
 import { Argument, type Command } from "commander";
-import { listNames, NAME_KINDS, type NameKind, parseScenario } from "../api/index.ts";
+import { cutTo, listNames, NAME_KINDS, type NameKind, parseScenario } from "../api/index.ts";
 import { shippedInputs } from "./files.ts";
 import { addCommon, type CommonOptions } from "./options.ts";
-import { out } from "./output.ts";
+import { columnsOf, out } from "./output.ts";
 
 const KINDS = ["scenarios", ...NAME_KINDS] as const;
 type Kind = (typeof KINDS)[number];
@@ -46,7 +46,8 @@ function list(kind: Kind | undefined, options: CommonOptions): void {
   const lines = names.map(({ name, kind: k, describes }) => {
     if (!options.verbose) return name;
     const of = kind === undefined ? `${k.padEnd(12)}` : "";
-    return `${of}${name.padEnd(width)}  ${describes}`;
+    const line = `${of}${name.padEnd(width)}  ${describes}`;
+    return process.stdout.isTTY ? cutTo(line, columnsOf(process.stdout)) : line;
   });
   out(lines.map((l) => `${l}\n`).join(""));
 }

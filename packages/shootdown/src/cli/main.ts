@@ -84,7 +84,8 @@ function usageError(text: string, ndjson: boolean): string {
   if (ndjson) {
     const place = { file: null, line: null, column: null, code: null };
     const error = { type: "error", ...place, message: message.split("\n")[0], notes: [] };
-    process.stdout.write(`${JSON.stringify(error)}\n`);
+    const summary = { type: "summary", errors: 1 };
+    process.stdout.write(`${JSON.stringify(error)}\n${JSON.stringify(summary)}\n`);
   }
   return `shootdown: error: ${message}\n`;
 }

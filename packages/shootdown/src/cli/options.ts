@@ -66,6 +66,14 @@ export function size(value: string): number {
   return Number(parts[1]) * UNITS[parts[2]!.toUpperCase()]!;
 }
 
+/** The last object where a mistake of usage leaves nothing else to say. */
+export function reportAll(problems: readonly Problem[], format: string): void {
+  report(problems, format);
+  if (format === "ndjson") {
+    out(`${JSON.stringify({ type: "summary", errors: problems.length })}\n`);
+  }
+}
+
 /** Tells people on stderr and, where it is read by programs, programs on stdout. */
 export function report(problems: readonly Problem[], format: string): void {
   for (const p of problems) {

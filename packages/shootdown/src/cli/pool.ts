@@ -72,30 +72,25 @@ export class Pool {
   private one(worker: Worker, job: Job): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (alive: boolean) => {
-        worker.removeAllListeners();
+        worker.off("message", onMessage).off("error", onError).off("exit", onExit);
         this.over.add(job.id);
         this.advance();
         resolve(alive);
       };
-      worker.on("message", (message: Message) => {
+      const onMessage = (message: Message) => {
         if (message.says === "running") this.listener.running(job.id, message.running);
         else this.hold(message);
         if (message.says === "done" || message.says === "crash") end(true);
-      });
-      worker.on("error", (error: NodeJS.ErrnoException) => {
+      };
+      const onError = (error: NodeJS.ErrnoException) => {
         const memory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
-        const { message, stack = "" } = error;
-        if (!this.stopped) {
-          this.hold({
-            id: job.id,
-            says: "crash",
-            message: memory ? OUT_OF_MEMORY : message,
-            stack,
-          });
-        }
+        const { stack = "" } = error;
+        const message = memory ? OUT_OF_MEMORY : error.message;
+        this.hold({ id: job.id, says: "crash", message, stack });
         end(false);
-      });
-      worker.on("exit", () => end(false));
+      };
+      const onExit = () => end(false);
+      worker.on("message", onMessage).on("error", onError).on("exit", onExit);
       worker.postMessage(job);
     });
   }

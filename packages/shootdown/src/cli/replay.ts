@@ -12,7 +12,7 @@ import {
   witnessLines,
 } from "../api/index.ts";
 import { InputError, readInput } from "./files.ts";
-import { addCommon, type CommonOptions, report, USAGE } from "./options.ts";
+import { addCommon, type CommonOptions, reportAll, USAGE } from "./options.ts";
 import { columnsOf, out, paintFor, say } from "./output.ts";
 
 const EXAMPLES = `
@@ -41,7 +41,7 @@ export function register(command: Command): void {
 async function replay(path: string, options: Options): Promise<void> {
   const opened = read(path);
   if (!opened.ok) {
-    report(opened.problems, options.format);
+    reportAll(opened.problems, options.format);
     process.exitCode = USAGE;
     return;
   }

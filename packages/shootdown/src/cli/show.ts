@@ -3,7 +3,7 @@
 
 import type { Command } from "commander";
 import { problem, showName } from "../api/index.ts";
-import { addCommon, type CommonOptions, report, USAGE } from "./options.ts";
+import { addCommon, type CommonOptions, reportAll, USAGE } from "./options.ts";
 import { out } from "./output.ts";
 
 const EXAMPLES = `
@@ -31,7 +31,7 @@ export function register(command: Command): void {
 function show(name: string, options: Options): void {
   const found = showName(name, options.kernel);
   if (!found.ok) {
-    report([problem(found.message, { note: found.note })], options.format);
+    reportAll([problem(found.message, { note: found.note })], options.format);
     process.exitCode = USAGE;
     return;
   }

@@ -132,7 +132,7 @@ function checked({ says, kernel, observed }: CheckPart, show: Show): boolean {
   const [first] = results;
   if (first) {
     const { test, property, file } = first.run;
-    out(reporter.file({ file, test, property, runs: results.length }));
+    out(reporter.file({ file, test, property, runs: results.length, common: first.run.set }));
   }
   for (const result of results) out(reporter.run(result, null));
   if (show.text) out("\n");

@@ -17,7 +17,7 @@ import {
   traceStatus,
 } from "../api/index.ts";
 import { explain } from "./files.ts";
-import { addCommon, type CommonOptions, collect, report, USAGE } from "./options.ts";
+import { addCommon, type CommonOptions, collect, report, reportAll, USAGE } from "./options.ts";
 import { out, paintFor, stdoutOpen } from "./output.ts";
 
 const EXAMPLES = `
@@ -56,7 +56,7 @@ export function register(command: Command): void {
 async function trace(files: readonly string[], options: Options): Promise<void> {
   const wrong = [...selectionOf(options), ...mmProblems(options.mm ?? [])];
   if (wrong.length > 0) {
-    report(wrong, options.format);
+    reportAll(wrong, options.format);
     process.exitCode = USAGE;
     return;
   }
@@ -127,6 +127,14 @@ function monitorOptions({ machine, kernel, mm, explain: lines }: Options): Trace
   };
 }
 
+/** Ends when nobody reads the findings any more. */
+async function* whileWanted(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  for await (const chunk of source) {
+    if (!stdoutOpen()) return;
+    yield chunk;
+  }
+}
+
 /** Failures to read are results here: line 0 stands for the file as a whole. */
 async function judge(file: string, options: TraceOptions): Promise<TraceResult> {
   const fail = (message: string): TraceResult => ({
@@ -134,9 +142,9 @@ async function judge(file: string, options: TraceOptions): Promise<TraceResult> 
     error: { line: 0, column: 0, message },
   });
   try {
-    if (file === "-") return await checkTrace(process.stdin, options);
+    if (file === "-") return await checkTrace(whileWanted(process.stdin), options);
     if (statSync(file).isDirectory()) return fail("a folder, not a recording");
-    return await checkTrace(createReadStream(file), options);
+    return await checkTrace(whileWanted(createReadStream(file)), options);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return fail(explain(error));

@@ -51,7 +51,7 @@ function work({ id, input, options }: Job): void {
   }
   const { check } = opened;
   ({ test, property } = check);
-  send({ id, says: "opened", test, property, runs: check.runs.length });
+  send({ id, says: "opened", test, property, runs: check.runs.length, common: check.common });
   for (const planned of check.runs) {
     started = clock();
     tell(planned, { states: 0, depth: 0, queue: 0 });

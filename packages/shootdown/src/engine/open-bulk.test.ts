@@ -117,6 +117,7 @@ const HAZARDS: readonly (readonly [string, (p: Expr<"page">) => readonly Stmt[]]
   ["one element for all", (p) => [s.set(near(p), near(at(3))), s.set(near(at(3)), TWO)]],
   ["an element ahead", (p) => [s.set(old, near(down(p))), s.set(near(p), TWO), count(old0)]],
   ["one element after", (p) => [s.set(near(p), TWO), s.set(old, near(at(3))), count(old0)]],
+  ["the next element too", (p) => [s.set(near(p), TWO), s.set(near(up(p)), NONE)]],
   ["the next element", (p) => [s.set(near(p), TWO), s.set(old, near(up(p))), count(old0)]],
   ["from the other end", (p) => [s.set(near(down(p)), TWO), s.set(old, near(p)), count(old0)]],
   ["a counter", () => [s.set(counter(), e.add(counter(), e.num(1)))]],

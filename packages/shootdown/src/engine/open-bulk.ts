@@ -2,8 +2,8 @@
 // Bulk execution of a safe loop: the body runs once for as many elements as take the same course.
 //
 //   elements   k . . . . . . . . . . . hi
-//              [ one batch )[ next )[ ... )    a batch ends where a run of entries ends, a condition
-//                                              turns, or two repetitions would touch one element
+//              [ one batch )[ next )[ ... )    a batch ends where a run of entries ends, where a
+//                                              condition turns, or where two meet in one element
 //
 // All values are sweeps over the batch (open-sweep.ts). What is found late, after a store was made
 // for too many elements, is repaired: the batch is taken back and run again, shorter.

@@ -92,8 +92,7 @@ export class OpenCells {
     const keys = new Map<string, readonly number[]>();
     for (const [text, c] of group.contents) if (c.values.length > 0) keys.set(text, c.key);
     for (const run of group.runs.list()) {
-      if (keys.size + run.count > LISTED_MAX)
-        throw new Error(`${name} holds too many entries to list`);
+      if (keys.size + run.count > LISTED_MAX) throw new Error(`${name} holds too many to list`);
       for (let d = 0; d < run.count; d++) keys.set(keyAt(run, d).join(), keyAt(run, d));
     }
     return [...keys.values()].sort(compareKeys);
@@ -122,7 +121,7 @@ export class OpenCells {
     if (this.machine.journal.open) this.machine.journal.note(() => values.pop());
   }
 
-  /** Puts in one entry for each of `run.count` keys, the last of which moves on by one each time. */
+  /** Puts in one entry for each of `run.count` keys; the last key moves on by one each time. */
   addRun(name: string, run: CellRun): void {
     const group = this.groups.get(name);
     if (!group) return;

@@ -46,7 +46,7 @@ export class MailReporter implements Reporter {
     if (settings.length > 0) field("knobs", settings.join(" "));
     if (run.drop !== null) field("without", run.drop);
     field("observed", `${run.observed}${expected}${verdict}`);
-    if (run.limit !== null) field("limit", run.limit);
+    if (run.limit !== null) field("stopped", `by ${run.limit}`);
     for (const detail of detailsOf(run)) out.push(...wrapped(detail, 2));
     out.push(...wrapped(`repeat: ${commandFor(result)}`, 2), "");
     if (shown) out.push(...witnessLines(shown, { width: WIDTH }), "");

@@ -45,26 +45,29 @@ export class TextReporter implements Reporter {
   private head(): string {
     if (this.headed || !this.file_) return "";
     this.headed = true;
-    const { file, property } = this.file_;
-    return lines(this.style.paint("strong", `${file}: ${property}`));
+    const { file, property, common } = this.file_;
+    const { width, paint } = this.style;
+    const settings = settingsOf(common, {}).join(" ");
+    const whole = `${file}: ${property}${settings === "" ? "" : ` with ${settings}`}`;
+    return lines(...wrapText(whole, width).map((l) => paint("strong", l)));
   }
 
   run(result: CheckResult, path: string | null): string {
     const { run, shown } = result;
     const { quiet, verbose, width, paint } = this.style;
     if (quiet && run.ok) return "";
-    const out = [...runLines(run, width, paint)];
+    const out = runLines(run, this.file_?.common ?? {}, width, paint);
     const detail = (text: string) => out.push(...indented(text, 8, width));
     if (!run.ok && run.observed !== "inconclusive") {
       const at = run.line === null ? run.file : `${run.file}:${run.line}`;
       out.push(`        ${at}: expected ${run.expected}`);
     }
-    if (run.limit !== null) detail(`limit: ${run.limit}`);
+    if (run.limit !== null) detail(`stopped by: ${run.limit}`);
     if (run.drop !== null) detail(`without ${run.drop}`);
     if (verbose) for (const line of detailsOf(run)) detail(line);
     if (path !== null) detail(`witness: ${path}`);
     if (shown && (verbose || !run.ok)) {
-      const style = { width: width - 4, paint, statements: verbose };
+      const style = { width: width - 4, paint };
       out.push("", ...witnessLines(shown, style).map((l) => `    ${l}`.trimEnd()), "");
     }
     return this.head() + lines(...out);
@@ -90,12 +93,17 @@ export class TextReporter implements Reporter {
 
 /** `24 runs: 24 as expected; 12345 states in 1.8 s` */
 export function summaryText(s: CheckSummary): string {
-  const parts = [`${s.ok} as expected`];
-  if (s.failed > 0) parts.push(`${s.failed} not as expected`);
-  if (s.inconclusive > 0) parts.push(`${s.inconclusive} inconclusive`);
-  if (s.unsupported > 0) parts.push(`${s.unsupported} not checked`);
-  if (s.errors > 0) parts.push(`${s.errors} ${s.errors === 1 ? "file" : "files"} with mistakes`);
+  const counts: readonly (readonly [number, string])[] = [
+    [s.ok - s.unjudged, "as expected"],
+    [s.unjudged, "without an expectation"],
+    [s.failed, "not as expected"],
+    [s.inconclusive, "inconclusive"],
+    [s.unsupported, s.unsupported === 1 ? "file not checked" : "files not checked"],
+    [s.errors, s.errors === 1 ? "file with mistakes" : "files with mistakes"],
+  ];
+  const parts = counts.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`);
   if (s.interrupted) parts.push("interrupted");
+  if (parts.length === 0) parts.push("nothing to check");
   const runs = s.runs === 1 ? "1 run" : `${s.runs} runs`;
   return `${runs}: ${parts.join(", ")}; ${s.states} states in ${s.seconds.toFixed(1)} s`;
 }
@@ -109,14 +117,26 @@ function verdictOf(run: CheckRun): readonly [string, Tone] {
   return run.ok ? ["ok", "good"] : ["FAIL", "bad"];
 }
 
+const settingsOf = (
+  set: Readonly<Record<string, string>>,
+  without: Readonly<Record<string, string>>,
+): string[] =>
+  Object.entries(set)
+    .filter(([k, v]) => without[k] !== v)
+    .map(([k, v]) => `${k}=${v}`);
+
 /** The configuration behind fixed columns, broken where it does not fit. */
-export function runLines(run: CheckRun, width: number, paint: Paint = plain): string[] {
+function runLines(
+  run: CheckRun,
+  common: Readonly<Record<string, string>>,
+  width: number,
+  paint: Paint,
+): string[] {
   const [word, tone] = verdictOf(run);
   const verdict = paint(tone, word) + " ".repeat(4 - columns(word));
   const size = `${String(run.states).padStart(8)} ${String(run.depth).padStart(3)}`;
   const head = `  ${verdict}  ${pad(run.observed, 12)}${size}  `;
-  const settings = Object.entries(run.set).map(([k, v]) => `${k}=${v}`);
-  const words = [run.machine, run.kernel, ...settings];
+  const words = [run.machine, run.kernel, ...settingsOf(run.set, common)];
   const [first = "", ...rest] = breakWords(words, width - CONFIGURATION);
   return [head + first, ...rest.map((l) => " ".repeat(CONFIGURATION) + l)];
 }
@@ -126,8 +146,9 @@ export function detailsOf(run: CheckRun): string[] {
   const domain = Object.entries(run.domain).map(([k, v]) => `${k}=${v}`);
   const how = run.exhaustive ? "every interleaving" : "not every interleaving";
   const hangs = run.depends_on.length > 0 ? run.depends_on.join(", ") : "no knob";
+  const known = run.observed !== "inconclusive";
   return [
     `${how} of ${domain.join(" ")}; ${run.engine} engine, ${run.seconds.toFixed(3)} s`,
-    `depends on: ${hangs}`,
+    ...(known ? [`depends on: ${hangs}`] : []),
   ];
 }

@@ -53,6 +53,8 @@ export interface CheckedFile {
   readonly test: string;
   readonly property: string;
   readonly runs: number;
+  /** Knobs that all runs fix alike. */
+  readonly common: Readonly<Record<string, string>>;
 }
 
 /** A litmus test of another language that was not decided. */
@@ -83,6 +85,8 @@ export interface CheckSummary {
   readonly type: "summary";
   readonly runs: number;
   readonly ok: number;
+  /** Of these `ok`, runs without an expectation. */
+  readonly unjudged: number;
   readonly failed: number;
   readonly inconclusive: number;
   /** Files that could not be checked because of a mistake. */
@@ -111,6 +115,7 @@ export interface Reporter {
 export class CheckTally {
   private runs = 0;
   private ok = 0;
+  private unjudged = 0;
   private failed = 0;
   private inconclusive = 0;
   private errors = 0;
@@ -118,8 +123,9 @@ export class CheckTally {
   private states = 0;
   interrupted = false;
 
-  run({ ok, observed, states }: CheckRun): void {
+  run({ ok, expected, observed, states }: CheckRun): void {
     this.runs++;
+    if (ok && expected === null) this.unjudged++;
     this.states += states;
     if (ok) this.ok++;
     else if (observed === "inconclusive") this.inconclusive++;
@@ -135,9 +141,11 @@ export class CheckTally {
   }
 
   summary(seconds: number): CheckSummary {
-    const { runs, ok, failed, inconclusive, errors, unsupported, states, interrupted } = this;
-    const counts = { runs, ok, failed, inconclusive, errors, unsupported, states };
-    return { type: "summary", ...counts, seconds: Math.round(seconds * 1000) / 1000, interrupted };
+    const { runs, ok, unjudged, failed, inconclusive, errors, unsupported } = this;
+    const counts = { runs, ok, unjudged, failed, inconclusive, errors, unsupported };
+    const { states, interrupted } = this;
+    const rounded = Math.round(seconds * 1000) / 1000;
+    return { type: "summary", ...counts, states, seconds: rounded, interrupted };
   }
 }
 

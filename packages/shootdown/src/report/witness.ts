@@ -135,11 +135,9 @@ function stepLines(step: ShownStep, layout: Layout): string[] {
     rest.push(...news);
   }
   if (statements && !bare && step.statement !== "") rest.push(step.statement);
-  for (const line of rest) {
-    const fits = columns(line) <= width - indent - layout.where - 2;
-    const under = " ".repeat(indent + layout.where + 2);
-    lines.push(...faint(fits ? [under + line] : continued(line, width)));
-  }
+  const under = " ".repeat(indent + layout.where + 2);
+  const fit = rest.every((line) => columns(under) + columns(line) <= width);
+  for (const line of rest) lines.push(...faint(fit ? [under + line] : continued(line, width)));
   return lines.map((l) => l.trimEnd());
 }
 
