@@ -55,6 +55,7 @@ export class CheckSession {
     this.print(reporter.begin(inputs.length));
     const pool = new Pool(() => this.nextJob(), {
       message: (m) => this.message(m),
+      cut: (id) => this.cut(id),
       running: (id, r) => this.running(id, r),
     });
     const interrupt = () => {
@@ -67,7 +68,6 @@ export class CheckSession {
     await pool.run(Math.min(threads, Math.max(1, inputs.length)));
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
-    if (this.tally.interrupted) this.covered();
     const summary = this.tally.summary((performance.now() - start) / 1000);
     this.print(reporter.end(summary));
     return summary;
@@ -159,10 +159,11 @@ export class CheckSession {
   }
 
   /** What was being searched when the user ended it. */
-  private covered(): void {
-    for (const [id, running] of [...this.inProgress].sort(([a], [b]) => a - b)) {
-      this.result(partial(running, this.nameOf(id), "interrupt", this.options.job));
-    }
+  private cut(id: number): void {
+    const running = this.inProgress.get(id);
+    if (!running) return;
+    this.inProgress.delete(id);
+    this.result(partial(running, this.nameOf(id), "interrupt", this.options.job));
   }
 
   private running(id: number, running: Running): void {

@@ -7,6 +7,8 @@ import type { Job, Message, Running } from "./jobs.ts";
 /** What a job's messages are handed to, job by job. */
 export interface Listener {
   message(message: Message): void;
+  /** No more messages of this job will come, because of `stop`. */
+  cut(id: number): void;
   /** Not in order: what is being done just now. */
   running(id: number, running: Running): void;
 }
@@ -38,7 +40,11 @@ export class Pool {
   async stop(): Promise<void> {
     this.stopped = true;
     await Promise.all([...this.workers].map((w) => w.terminate()));
-    for (const id of [...this.waiting.keys()].sort((a, b) => a - b)) this.release(id);
+    const unfinished = new Set([this.turn, ...this.waiting.keys()]);
+    for (const id of [...unfinished].sort((a, b) => a - b)) {
+      this.release(id);
+      this.listener.cut(id);
+    }
   }
 
   /** One job after the other; a worker that dies is replaced. */

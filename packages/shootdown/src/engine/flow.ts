@@ -75,7 +75,7 @@ function readsShared(i: Operation): boolean {
   let found = false;
   for (const node of operands(i)) {
     visitNode(node, (n) => {
-      if (n.k === "read" || n.k === "outstanding") found = true;
+      if ((n.k === "read" && !n.fixed) || n.k === "outstanding") found = true;
     });
   }
   return found;

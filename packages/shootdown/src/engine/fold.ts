@@ -15,6 +15,8 @@ export interface Scope {
   constantField(field: FieldDecl, index: readonly number[]): number | undefined;
   /** The value that every element of a field has for ever, if there is one. */
   uniformField?(field: FieldDecl): number | undefined;
+  /** Whether nothing writes a field. */
+  isFixed?(field: FieldDecl): boolean;
   /** Key combinations of a pending set that can hold an entry that matters. */
   live?(set: { readonly name: string }): boolean;
 }
@@ -57,7 +59,7 @@ export function fold(node: Node, env: Env, scope: Scope): Node {
         );
         if (value !== undefined) return constant(value, node.sort);
       }
-      return { ...node, index };
+      return scope.isFixed?.(node.field) ? { ...node, index, fixed: true } : { ...node, index };
     }
     case "get":
       return foldGet(node, fold(node.arg, env, scope), scope);

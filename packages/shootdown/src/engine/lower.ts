@@ -142,6 +142,7 @@ class Lowering {
         return value;
       },
       uniformField: (field) => this.uniform(field),
+      isFixed: (field) => !this.keepAll && !this.written.has(field.name),
       constantField: (field, index) => {
         if (this.keepAll || this.written.has(field.name)) return undefined;
         return this.initial.get(keyText(field.name, index)) ?? field.initial;

@@ -2,7 +2,7 @@
 // Constants that a register has wherever it is read: substituted, and the branches on them decided.
 
 import type { KeyPattern, Node } from "../ir/expr.ts";
-import { defines, uses } from "./flow.ts";
+import { defines, liveness, uses } from "./flow.ts";
 import type { Scope } from "./fold.ts";
 import { fold } from "./fold.ts";
 import type { Instr } from "./program.ts";
@@ -36,7 +36,11 @@ function singleConstants(code: readonly Instr[]): ReadonlyMap<number, Node> {
   }
   if (known.size === 0) return known;
   const read = new Set(code.flatMap(uses));
-  for (const reg of known.keys()) if (!read.has(reg)) known.delete(reg);
+  const live = liveness(code);
+  for (const reg of known.keys()) {
+    // Live at the start: somewhere it is read before it is set, and is 0 there.
+    if (!read.has(reg) || live.has(0, reg)) known.delete(reg);
+  }
   return known;
 }
 

@@ -171,9 +171,18 @@ class Search {
   private final(id: number): void {
     const { machine, question, visited } = this;
     machine.load(visited.arena, id * machine.words);
-    const holds = question.latched?.(machine) || question.final?.(machine) || false;
+    const waits = question.stuck !== undefined && this.waitsForEver(question.stuck);
+    const holds = waits || question.latched?.(machine) || question.final?.(machine) || false;
     if (!holds) this.counter = true;
     else if (!this.found) this.found = { state: id };
+  }
+
+  /** Whether a thread of a final state waits in a routine; its own program may wait as it likes. */
+  private waitsForEver(thread: number): boolean {
+    const { machine } = this;
+    if (machine.halted(thread)) return false;
+    const { name, instrs } = machine.program.threads[thread]!;
+    return instrs[machine.at(thread)]!.origin.routine !== name;
   }
 
   /** Looks for a maximal run without what is asked for, depth first; bounded. */
@@ -201,7 +210,8 @@ class Search {
       }
       if (moves) continue;
       machine.load(seen.arena, id * words);
-      if (!question.final?.(machine)) {
+      const waits = question.stuck !== undefined && this.waitsForEver(question.stuck);
+      if (!waits && !question.final?.(machine)) {
         this.counter = true;
         return true;
       }

@@ -13,6 +13,8 @@ import {
   atomic,
   await_,
   callInto,
+  cas,
+  either,
   emit,
   leave,
   lookup,
@@ -87,11 +89,31 @@ export const device_access_definition = define(device_access, {
   body: ({ dev, agent, mm, worker, va, write, entry, done, resolved }) => [
     loop(
       retry(memoryPermits({ dev, mm, va, write })),
+      when(
+        knobIs("httu", "yes"),
+        // S23: a translation request with NW=0 dirties a writable-clean page, written or not.
+        when(
+          dev_ats(dev),
+          either(
+            [],
+            [
+              atomic(
+                lookup(entry, smmu_tlb({ asid: cd_asid(dev_pasid(dev)), va })),
+                when(
+                  and(writableClean(entry), isTable(pmd(mm, regionOf(va)))),
+                  cas(done, pte(mm, va), entry, withDirtyState(entry)),
+                ),
+              ),
+            ],
+          ),
+        ),
+      ),
       atomic(
         set(entry, PTE_NONE),
         set(done, FALSE),
+        // EPD0 disables walks, not what is cached; an invalid CD aborts.
         when(
-          and(cd_v(dev_pasid(dev)), not(cd_epd0(dev_pasid(dev)))),
+          cd_v(dev_pasid(dev)),
           ...translate({ dev, mm, va, write }, entry),
           set(done, permits(entry, write)),
         ),

@@ -49,6 +49,8 @@ export type Node =
       readonly field: FieldDecl;
       readonly index: readonly Node[];
       readonly sort: AnySort;
+      /** Set by a lowering: nothing writes the field, so that reading it is not a shared access. */
+      readonly fixed?: true;
     }
   | { readonly k: "op"; readonly op: Op; readonly args: readonly Node[]; readonly sort: AnySort }
   | { readonly k: "get"; readonly field: string; readonly arg: Node; readonly sort: AnySort }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fork: kernel/fork.c, 6.1 and 6.12.
 
-import { and, not } from "../ir/expr.ts";
+import { and, FALSE, not } from "../ir/expr.ts";
 import { declare, define } from "../ir/machine.ts";
 import { call, each, emit, grow, set, when } from "../ir/stmt.ts";
-import { desc, isTable, pfnOf } from "../vocabulary/descriptor.ts";
+import { desc, isTable } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
 import { EMPTY, Range, regionOf, t, va as vaSort, WHOLE_MM } from "../vocabulary/sorts.ts";
 import { pmd, pte } from "../vocabulary/state.ts";
@@ -38,7 +38,7 @@ export const fork = [
           set(entry, pte(mm, va)),
           when(
             and(pte_present(entry), not(pte_write(entry))),
-            emit(events.write_revoked, { mm, frame: pfnOf(entry) }),
+            emit(events.revoked, { mm, va, reads: FALSE }),
           ),
         ),
       ]),

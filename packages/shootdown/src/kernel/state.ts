@@ -20,6 +20,8 @@ export const page_refs = field("page_refs", [t.pfn], t.int);
 export const PageAnonExclusive = field("PageAnonExclusive", [t.pfn], t.bool);
 /** The zero page is mapped without a struct page that vm_normal_page() would return. */
 export const is_zero_page = field("is_zero_page", [t.pfn], t.bool);
+/** The zero page (ZERO_PAGE(0)). */
+export const zero_pfn = field("zero_pfn", [], t.pfn);
 /** The frame that the allocator hands out next. */
 export const next_free_page = field("next_free_page", [], t.pfn);
 
@@ -34,5 +36,5 @@ export const dev_mm = field("dev_mm", [t.dev], t.mm);
 export const mm_alive = field("mm_alive", [t.mm], t.bool, 1);
 
 /** struct mmu_gather on the stack of a CPU: queued pages and tables, and what to flush. */
-export const gather_page = field("gather_page", [t.cpu, t.pfn], t.bool);
+export const gather_page = field("gather_page", [t.cpu, t.pfn], t.int);
 export const gather_table = field("gather_table", [t.cpu, t.table], t.bool);

@@ -37,10 +37,12 @@ export function elaborate(
   const at = (name: string, index: number) =>
     initial.findLast((i) => i.field.name === name && i.index[0] === index)?.value ?? 0;
   const entries = world.devices.flatMap((d) =>
-    d.cached.map((va) => {
-      const entry = initial.find((i) => i.field === pte_table.decl && i.index[1] === va);
+    d.cached.flatMap((va) => {
+      const value = entryAt(initial, world, d.mm, va);
       const asid = at(cd_asid.decl.name, d.mm);
-      return { cell: smmu_tlb.decl, index: [asid, va], value: entry?.value ?? 0 };
+      // Rule A1: what would fault is not cached.
+      if (!mayBeCached(value, world)) return [];
+      return [{ cell: smmu_tlb.decl, index: [asid, va], value }];
     }),
   );
   const names = atoms(scenario.condition.expr);
@@ -55,6 +57,21 @@ export function elaborate(
     entries,
     watched: mentionsEntries(scenario.condition.expr) ? [pmd.decl, pte_table.decl] : [],
   };
+}
+
+/** The page-table entry of a page at the start. */
+function entryAt(initial: System["initial"], world: World, mm: number, va: number): number {
+  const { domain } = world;
+  const table = mm * domain.sizes["region"]! + Math.floor(va / domain.limits["PTRS_PER_PTE"]!);
+  const found = initial.find(
+    (i) => i.field === pte_table.decl && i.index[0] === table && i.index[1] === va,
+  );
+  return found?.value ?? 0;
+}
+
+function mayBeCached(value: number, world: World): boolean {
+  const layout = wordLayout(desc, world.domain);
+  return layout.get(value, "valid") === 1 && layout.get(value, "AF") === 1;
 }
 
 /** The last value given to an element is the one that it has. */
@@ -95,14 +112,43 @@ export interface Unsupported {
   readonly why: string;
 }
 
+/** What the model does not have: the first such thing in a scenario. */
+function beyondTheModel(scenario: Scenario): Unsupported | undefined {
+  for (const item of scenario.items) {
+    if (item.kind !== "map" && item.kind !== "vma") continue;
+    const { backing, sharing } = item.attributes;
+    if (backing?.text === "file") {
+      return { span: backing.span, why: "file pages are not modelled" };
+    }
+    if (sharing?.text === "shared-mapping") {
+      return { span: sharing.span, why: "shared mappings are not modelled" };
+    }
+  }
+  const exits = scenario.bodies.find((b) =>
+    b.statements.some((s) => s.kind === "verb" && s.verb.text === "exit"),
+  );
+  const other = scenario.bodies.find((b) => b !== exits && b.mm?.text === exits?.mm?.text && b.mm);
+  if (exits && other) {
+    const why = `exit is the last user's: ${other.agent.text} runs the same mm`;
+    return { span: other.agent.span, why };
+  }
+  const loop = scenario.bodies.flatMap((b) => b.statements).find((s) => s.kind === "loop");
+  const { expr } = scenario.condition;
+  if (loop && expr.kind === "atom" && expr.property.text === "stuck") {
+    return { span: loop.span, why: "stuck(...) cannot be decided beside a loop" };
+  }
+  return undefined;
+}
+
 /** Reads a condition; `stuck` must stand alone. */
 export function conditionOf(scenario: Scenario, world: World): Condition | Unsupported {
+  const beyond = beyondTheModel(scenario);
+  if (beyond) return beyond;
   const { expr } = scenario.condition;
   if (expr.kind === "atom" && expr.property.text === "stuck") {
     const arg = expr.args[0];
     const device = arg?.kind === "name" ? arg.name.text : "";
-    const order = [...scenario.bodies.filter((b) => b.mm), ...scenario.bodies.filter((b) => !b.mm)];
-    const stuck = order.findIndex((b) => b.agent.text === device);
+    const stuck = threadsOf(scenario, world).findIndex((t) => t.name === device);
     if (stuck < 0) return { span: expr.span, why: `${device} has no program that could be stuck` };
     return { stuck, property: `stuck(${device})` };
   }

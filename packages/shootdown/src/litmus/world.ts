@@ -17,7 +17,8 @@ import {
   page_refs,
   VM_WRITE,
   vma,
-} from "../kernel/state.ts";
+  zero_pfn,
+ } from "../kernel/state.ts";
 import { desc } from "../vocabulary/descriptor.ts";
 import { dev_pasid } from "../vocabulary/iommu.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
@@ -32,6 +33,8 @@ const TLBI_OUTSTANDING = 2;
 const CMDQ_ENTRIES = 4;
 /** Fresh frames when the scenario does not say: more than this many copies end in a limit. */
 const FRESH_FRAMES_MAX = 3;
+/** The name of the kernel's own zero page; a scenario's pages have other names. */
+const ZERO_PAGE = "(zero page)";
 /** References that a page may have. */
 const REFERENCES = 8;
 
@@ -99,7 +102,8 @@ export function worldOf(scenario: Scenario): World {
       va: addresses.regions * addresses.perTable,
       region: addresses.regions,
       table: mms.length * addresses.regions,
-      pfn: pages.length + fresh + 1,
+      // The zero page, and one number that means that no frame is left.
+      pfn: pages.length + fresh + 2,
       asid: 2 * mms.length,
       pasid: mms.length,
       dev: Math.max(1, devices.length),
@@ -114,7 +118,12 @@ export function worldOf(scenario: Scenario): World {
         { length: addresses.regions * addresses.perTable },
         (_, n) => addresses.names.get(n) ?? `page#${n}`,
       ),
-      pfn: [...pages, ...Array.from({ length: fresh }, (_, n) => `new#${n}`), "(no frame left)"],
+      pfn: [
+        ...pages,
+        ...Array.from({ length: fresh }, (_, n) => `new#${n}`),
+        "(no frame left)",
+        ZERO_PAGE,
+      ],
       dev: devices.map((d) => d.name),
       agent: [...cpuBodies.map((b) => b.agent.text), ...devices.map((d) => d.name)],
       pasid: mms.map((m) => `pasid(${m})`),
@@ -129,7 +138,8 @@ export function worldOf(scenario: Scenario): World {
       PTRS_PER_PTE: addresses.perTable,
       PTRS_PER_PTE_MINUS_1: addresses.perTable - 1,
       CMDQ_MAX_TLBI_OPS: addresses.perTable,
-      MAX_TLBI_OPS: addresses.perTable + 1,
+      MAX_TLBI_OPS: addresses.perTable,
+      MAX_TLBI_OPS_TABLES: addresses.perTable * addresses.perTable,
       CPU_ASIDS: mms.length,
       TLBI_OUTSTANDING,
       CMDQ_ENTRIES,
@@ -147,7 +157,11 @@ interface Addresses {
   readonly perTable: number;
 }
 
-/** Pages that share a table get one region; a table holds two pages or more. */
+/**
+ * Pages that share a table get one region. A table has room for one page more than is named, so
+ * that no named range is as long as a table: thresholds of the kernel are a table's length. Pages of
+ * the first table lie at its end, those of others at the start, so that two tables' pages adjoin.
+ */
 function numberAddresses(scenario: Scenario, places: readonly InitialPlace[]): Addresses {
   const order: string[] = [];
   const note = (name: string) => {
@@ -163,13 +177,14 @@ function numberAddresses(scenario: Scenario, places: readonly InitialPlace[]): A
     if (group) group.names.push(name);
     else groups.push({ table, names: [name] });
   }
-  const perTable = Math.max(2, ...groups.map((g) => g.names.length));
+  const perTable = 1 + Math.max(1, order.length);
   const of = new Map<string, number>();
   const names = new Map<number, string>();
   for (const [r, g] of groups.entries()) {
+    const first = r * perTable + (r === 0 && groups.length > 1 ? perTable - g.names.length : 0);
     for (const [i, name] of g.names.entries()) {
-      of.set(name, r * perTable + i);
-      names.set(r * perTable + i, name);
+      of.set(name, first + i);
+      names.set(first + i, name);
     }
   }
   return { of, names, order, regions: Math.max(1, groups.length), perTable };
@@ -250,5 +265,9 @@ function initialState(
     if (zero) put(is_zero_page, [frame], 1);
   }
   put(next_free_page, [], frames.size);
+  const zero = domain.sizes["pfn"]! - 1;
+  put(zero_pfn, [], zero);
+  put(is_zero_page, [zero], 1);
+  put(page_life, [zero], life.values.indexOf("used"));
   return out;
 }

@@ -21,8 +21,8 @@ function phrase(event: string, a: Readonly<Record<string, string>>): string | un
         : `${a["op"]} ${a["range"]} takes effect`;
     case "page_freed":
       return `frame ${a["frame"]} is given back`;
-    case "write_revoked":
-      return `the kernel relies on it that nobody can write ${a["frame"]} any more`;
+    case "revoked":
+      return `the kernel relies on it that nobody ${a["reads"] === "true" ? "has" : "can write"} what ${a["va"]} was`;
     case "access":
       return `${a["agent"]} ${a["write"] === "true" ? "writes" : "reads"} frame ${a["frame"]} at ${a["va"]}`;
     case "fault":
@@ -42,7 +42,7 @@ interface Line {
 const WEIGHTS: Readonly<Record<string, number>> = {
   pte_store: 3,
   page_freed: 4,
-  write_revoked: 2,
+  revoked: 2,
   tlbi_applied: 1,
   dvm_applied: 2,
   cmdq_done: 2,

@@ -49,8 +49,11 @@ export const events = {
   page_allocated: event("page_allocated", { frame: t.pfn }),
   page_freed: event("page_freed", { frame: t.pfn }),
   table_freed: event("table_freed", { table: t.table }),
-  /** From here on the kernel relies on it that nobody of the mm can write the frame. */
-  write_revoked: event("write_revoked", { mm: t.mm, frame: t.pfn }),
+  /**
+   * From here on the kernel relies on it that nobody of the mm can write what the page was mapped
+   * to before (nor read it, if `reads`).
+   */
+  revoked: event("revoked", { mm: t.mm, va: t.va, reads: t.bool }),
 } as const;
 
 const byName = new Map<string, EventDecl>(

@@ -1,35 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
-// The properties, as observers of events (hardware.md 6; design of the conditions in LITMUS.md).
+// The properties, as observers of events (docs/LITMUS.md says them in words).
 
-import { and, eq, FALSE, member, TRUE } from "../ir/expr.ts";
+import type { Expr } from "../ir/expr.ts";
+import { and, eq, member } from "../ir/expr.ts";
 import type { ObserverDecl } from "../ir/machine.ts";
 import { observer, on } from "../ir/machine.ts";
+import type { Stmt } from "../ir/stmt.ts";
 import { set, violate, when } from "../ir/stmt.ts";
-import { DBM, pfnOf, valid } from "./descriptor.ts";
+import { DBM, PTE_NONE, pfnOf, valid } from "./descriptor.ts";
 import { events } from "./events.ts";
-import { life, page_life, sealed } from "./state.ts";
+import { dropped, life, page_life, replaced, sealed } from "./state.ts";
 
 const FREED = member(life, "freed");
 
 export const use_after_free = observer(
   "use_after_free",
   "a CPU or device accesses a frame that the kernel has given back",
-  on(events.access, ({ frame }) => [when(eq(page_life(frame), FREED), violate("use_after_free"))]),
+  on(events.access, ({ frame }) => [
+    when(eq(page_life(frame), FREED), violate("use_after_free")),
+  ]),
 );
+
+/** Notes the entry that a store replaces. */
+const noteReplaced = (mm: Expr<"mm">, va: Expr<"va">, old: Expr<"desc">): Stmt =>
+  when(valid(old), set(replaced(mm, va), old));
+
+/** Whether an entry is remembered and has this frame. */
+const hasFrame = (entry: Expr<"desc">, frame: Expr<"pfn">) =>
+  and(valid(entry), eq(pfnOf(entry), frame));
 
 export const stale_write = observer(
   "stale_write",
   "a CPU or device writes a frame after the kernel relies on it that its mm cannot",
-  on(events.write_revoked, ({ mm, frame }) => [set(sealed(mm, frame), TRUE)]),
-  on(events.pte_store, ({ mm, value }) => [
-    when(and(valid(value), DBM(value)), set(sealed(mm, pfnOf(value)), FALSE)),
+  on(events.pte_store, ({ mm, va, old, value }) => [
+    noteReplaced(mm, va, old),
+    when(
+      and(valid(value), DBM(value), hasFrame(sealed(mm, va), pfnOf(value))),
+      set(sealed(mm, va), PTE_NONE),
+    ),
   ]),
-  on(events.access, ({ mm, frame, write }) => [
-    when(and(write, sealed(mm, frame)), violate("stale_write")),
+  on(events.revoked, ({ mm, va }) => [set(sealed(mm, va), replaced(mm, va))]),
+  on(events.access, ({ mm, va, frame, write }) => [
+    when(and(write, hasFrame(sealed(mm, va), frame)), violate("stale_write")),
+  ]),
+);
+
+export const stale_access = observer(
+  "stale_access",
+  "a CPU or device accesses a frame after the kernel relies on it that its mm maps another, or none",
+  on(events.pte_store, ({ mm, va, old, value }) => [
+    noteReplaced(mm, va, old),
+    when(
+      and(valid(value), hasFrame(dropped(mm, va), pfnOf(value))),
+      set(dropped(mm, va), PTE_NONE),
+    ),
+  ]),
+  on(events.revoked, ({ mm, va, reads }) => [when(reads, set(dropped(mm, va), replaced(mm, va)))]),
+  on(events.access, ({ mm, va, frame }) => [
+    when(hasFrame(dropped(mm, va), frame), violate("stale_access")),
   ]),
 );
 
 /** By the name that a scenario's condition uses. */
 export const OBSERVERS: ReadonlyMap<string, ObserverDecl> = new Map(
-  [use_after_free, stale_write].map((o) => [o.name, o]),
+  [use_after_free, stale_write, stale_access].map((o) => [o.name, o]),
 );

@@ -27,5 +27,9 @@ export const asid_of = field("asid_of", [t.mm], t.asid);
 /** A scenario's own synchronization. */
 export const signal = field("signal", [t.signal], t.bool);
 
-/** Observers' memory: nobody of this mm may write this frame any more. */
-export const sealed = field("sealed", [t.mm, t.pfn], t.bool);
+/** Observers' memory: the entry that the last store to this page's entry replaced, if it was valid. */
+export const replaced = field("replaced", [t.mm, t.va], desc);
+/** Observers' memory: an entry whose frame nobody may write through this page any more. */
+export const sealed = field("sealed", [t.mm, t.va], desc);
+/** Observers' memory: an entry whose frame nobody may access through this page any more. */
+export const dropped = field("dropped", [t.mm, t.va], desc);

@@ -5,11 +5,10 @@
 // to an invalidation that software sends (S8: no broadcast reaches it). Outstanding translation
 // requests that overlap an invalidation are discarded (P8), so they are not kept apart.
 
-import { and, not } from "../../ir/expr.ts";
 import { cell } from "../../ir/machine.ts";
 import { lookup, when, yields } from "../../ir/stmt.ts";
 import { cacheable, desc } from "../../vocabulary/descriptor.ts";
-import { cd_asid, cd_epd0, cd_v } from "../../vocabulary/iommu.ts";
+import { cd_asid, cd_v } from "../../vocabulary/iommu.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { smmu_tlb } from "../smmuv3/tlb.ts";
 
@@ -18,8 +17,9 @@ export const atc = cell("atc", {
   value: desc,
   locals: { answer: desc },
   fill: ({ pasid, va, answer }) => [
+    // A request for a context without walks may still be answered from the SMMU's TLB.
     when(
-      and(cd_v(pasid), not(cd_epd0(pasid))),
+      cd_v(pasid),
       lookup(answer, smmu_tlb({ asid: cd_asid(pasid), va })),
       yields(answer),
     ),

@@ -13,6 +13,10 @@ import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
 import { pmd, pte_table } from "../../vocabulary/state.ts";
 import { unordered_store } from "../arm64/tlb.ts";
 
+/** A context descriptor with this ASID whose walks are disabled: a miss is a translation fault. */
+const stopped = (pasid: Expr<"pasid">, asid: Expr<"asid">) =>
+  and(cd_v(pasid), cd_epd0(pasid), eq(cd_asid(pasid), asid));
+
 /** A context descriptor that walks with this ASID. */
 const walks = (pasid: Expr<"pasid">, asid: Expr<"asid">) =>
   and(cd_v(pasid), not(cd_epd0(pasid)), eq(cd_asid(pasid), asid));
@@ -33,6 +37,7 @@ export const smmu_tlb = cell("smmu_tlb", {
   locals: { upper: desc },
   fill: ({ asid, va, upper }) => [
     forall(t.pasid, (pasid) => [
+      when(stopped(pasid, asid), yields(PTE_NONE)),
       when(
         walks(pasid, asid),
         lookup(upper, smmu_walk_cache({ asid, region: regionOf(va) })),

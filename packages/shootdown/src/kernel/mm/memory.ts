@@ -21,7 +21,14 @@ import {
   set_pte_at,
 } from "../arch/arm64/asm/pgtable.ts";
 import { flush_tlb_fix_spurious_fault } from "../arch/arm64/asm/tlbflush.ts";
-import { gather_page, is_zero_page, PageAnonExclusive, page_refs } from "../state.ts";
+import {
+  gather_page,
+  is_zero_page,
+  PageAnonExclusive,
+  page_refs,
+  VM_WRITE,
+  zero_pfn,
+} from "../state.ts";
 import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range_end,
@@ -36,7 +43,7 @@ const at = { cpu: t.cpu, mm: t.mm, va: t.va };
 
 export const handle_mm_fault = declare("handle_mm_fault", { ...at, write: t.bool });
 export const handle_pte_fault = declare("handle_pte_fault", { ...at, write: t.bool });
-export const do_anonymous_page = declare("do_anonymous_page", at);
+export const do_anonymous_page = declare("do_anonymous_page", { ...at, write: t.bool });
 export const do_wp_page = declare("do_wp_page", { ...at, orig: desc });
 export const wp_page_reuse = declare("wp_page_reuse", { ...at, orig: desc });
 export const wp_page_copy = declare("wp_page_copy", { ...at, orig: desc });
@@ -64,7 +71,7 @@ export const memory = [
     locals: { orig: desc, now: desc, entry: desc, changed: t.bool },
     body: ({ cpu, mm, va, write, orig, now, entry, changed }) => [
       set(orig, pte(mm, va)),
-      when(not(pte_present(orig)), call(do_anonymous_page, { cpu, mm, va }), ret()),
+      when(not(pte_present(orig)), call(do_anonymous_page, { cpu, mm, va, write }), ret()),
       call(spin_lock_ptl, { mm }),
       set(now, pte(mm, va)),
       when(ne(now, orig), call(spin_unlock_ptl, { mm }), ret()),
@@ -82,15 +89,27 @@ export const memory = [
   }),
   define(do_anonymous_page, {
     source: { file, sha: { "6.1": "c88d0e03b923", "6.12": "c47c76455587" } },
-    abstracts: ["a read fault maps a new page too, not the zero page"],
-    locals: { frame: t.pfn, now: desc },
-    body: ({ cpu, mm, va, frame, now }) => [
+    locals: { frame: t.pfn, now: desc, entry: desc },
+    body: ({ cpu, mm, va, write, frame, now, entry }) => [
+      when(
+        not(write),
+        call(spin_lock_ptl, { mm }),
+        set(now, pte(mm, va)),
+        when(
+          not(pte_present(now)),
+          call(set_pte_at, { cpu, mm, va, entry: mk_pte(zero_pfn()) }),
+        ),
+        call(spin_unlock_ptl, { mm }),
+        ret(),
+      ),
       callInto(frame, alloc_page, {}),
       call(spin_lock_ptl, { mm }),
       set(now, pte(mm, va)),
       when(pte_present(now), call(spin_unlock_ptl, { mm }), call(put_page, { frame }), ret()),
       set(PageAnonExclusive(frame), TRUE),
-      call(set_pte_at, { cpu, mm, va, entry: pte_mkwrite(pte_mkdirty(mk_pte(frame))) }),
+      set(entry, pte_mkdirty(mk_pte(frame))),
+      when(VM_WRITE(mm, va), set(entry, pte_mkwrite(entry))),
+      call(set_pte_at, { cpu, mm, va, entry }),
       call(spin_unlock_ptl, { mm }),
     ],
   }),
@@ -149,8 +168,8 @@ export const memory = [
         [callInto(old, ptep_clear_flush, { cpu, mm, va })],
         [callInto(old, ptep_clear_flush_notify, { cpu, mm, va })],
       ),
-      // From here on a write through this mm must reach the new page.
-      emit(events.write_revoked, { mm, frame: pfnOf(orig) }),
+      // From here on an access through this mm must reach the new page.
+      emit(events.revoked, { mm, va, reads: TRUE }),
       set(PageAnonExclusive(frame), TRUE),
       call(set_pte_at, { cpu, mm, va, entry: pte_mkwrite(pte_mkdirty(mk_pte(frame))) }),
       call(spin_unlock_ptl, { mm }),
@@ -183,8 +202,11 @@ export const memory = [
       when(not(isTable(upper)), ret()),
       set(entry, pte(mm, va)),
       when(not(pte_present(entry)), ret()),
-      set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1))),
-      set(PageAnonExclusive(pfnOf(entry)), FALSE),
+      when(
+        not(is_zero_page(pfnOf(entry))),
+        set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1))),
+        set(PageAnonExclusive(pfnOf(entry)), FALSE),
+      ),
       when(pte_write(entry), call(ptep_set_wrprotect, { cpu, mm, va })),
     ],
   }),
@@ -208,7 +230,11 @@ export const memory = [
             pte_present(old),
             callInto(old, ptep_get_and_clear, { cpu, mm, va }),
             grow(gathered, va),
-            set(gather_page(cpu, pfnOf(old)), TRUE),
+            // vm_normal_page() has none for the zero page.
+            when(
+              not(is_zero_page(pfnOf(old))),
+              set(gather_page(cpu, pfnOf(old)), add(gather_page(cpu, pfnOf(old)), num(1))),
+            ),
           ),
         ),
       ]),

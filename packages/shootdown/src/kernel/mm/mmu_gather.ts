@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batched flushes: mm/mmu_gather.c and include/asm-generic/tlb.h, 6.1 and 6.12.
 
-import { after, FALSE, limit, not, TRUE } from "../../ir/expr.ts";
+import { after, eq, FALSE, limit, not, num, sub, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, emit, forall, set, since, when } from "../../ir/stmt.ts";
-import { events } from "../../vocabulary/events.ts";
+import { call, forall, leave, loop, set, since, when } from "../../ir/stmt.ts";
 import { Range, t, va } from "../../vocabulary/sorts.ts";
 import { __flush_tlb_range } from "../arch/arm64/asm/tlbflush.ts";
 import { gather_page, gather_table } from "../state.ts";
@@ -18,7 +17,7 @@ export const tlb_end_vma = declare("tlb_end_vma", ranged);
 /** Flushes what freed tables left behind; `range` goes from the first table's first page to the last's. */
 export const tlb_flush_tables = declare("tlb_flush_tables", ranged);
 /** Gives queued pages and tables back. */
-export const tlb_flush_mmu_free = declare("tlb_flush_mmu_free", { cpu: t.cpu, mm: t.mm });
+export const tlb_flush_mmu_free = declare("tlb_flush_mmu_free", { cpu: t.cpu });
 
 export const mmu_gather = [
   define(tlb_end_vma, {
@@ -30,7 +29,7 @@ export const mmu_gather = [
     body: ({ cpu, mm, range }) => [
       when(
         not(Range.empty(range)),
-        call(__flush_tlb_range, { cpu, mm, range, last_level: TRUE }),
+        call(__flush_tlb_range, { cpu, mm, range, last_level: TRUE, by_table: FALSE }),
         since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range })]),
       ),
     ],
@@ -50,6 +49,7 @@ export const mmu_gather = [
             after(va, Range.hi(range), limit("PTRS_PER_PTE_MINUS_1")),
           ),
           last_level: FALSE,
+          by_table: TRUE,
         }),
         since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range })]),
       ),
@@ -57,7 +57,7 @@ export const mmu_gather = [
   }),
   define(tlb_flush_mmu_free, {
     source: { file: "mm/mmu_gather.c", function: "tlb_table_flush, tlb_batch_pages_flush" },
-    body: ({ cpu, mm }) => [
+    body: ({ cpu }) => [
       forall(t.table, (table) => [
         when(
           gather_table(cpu, table),
@@ -66,10 +66,10 @@ export const mmu_gather = [
         ),
       ]),
       forall(t.pfn, (frame) => [
-        when(
-          gather_page(cpu, frame),
-          set(gather_page(cpu, frame), FALSE),
-          emit(events.write_revoked, { mm, frame }),
+        // One reference for each entry that was cleared.
+        loop(
+          when(eq(gather_page(cpu, frame), num(0)), leave()),
+          set(gather_page(cpu, frame), sub(gather_page(cpu, frame), num(1))),
           call(put_page, { frame }),
         ),
       ]),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changing protection: mm/mprotect.c, 6.1 and 6.12.
 
-import { and, not } from "../../ir/expr.ts";
+import { and, eq, FALSE, not } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import {
   call,
@@ -17,7 +17,7 @@ import {
 } from "../../ir/stmt.ts";
 import { desc, isTable, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { EMPTY, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
+import { EMPTY, Range, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
 import {
   pte_dirty,
@@ -53,10 +53,16 @@ export const change_pte_range = declare(
 export const mprotect = [
   define(do_mprotect_pkey, {
     source: { file, sha: { "6.1": "24fbb023da1b", "6.12": "832f0c586798" } },
-    abstracts: ["PROT_NONE", "splitting and merging vmas"],
+    abstracts: ["PROT_NONE", "splitting and merging vmas: the range lies in one"],
     locals: { gathered: t.range, entry: desc },
     body: ({ cpu, mm, range, writable, gathered, entry }) => [
       call(mmap_write_lock, { mm }),
+      // mprotect_fixup(): the flags are those that the vma has.
+      when(
+        eq(VM_WRITE(mm, Range.lo(range)), writable),
+        call(mmap_write_unlock, { mm }),
+        ret(),
+      ),
       each(vaSort, range, (va) => [set(VM_WRITE(mm, va), writable)]),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       callInto(gathered, change_pte_range, { cpu, mm, range, writable }),
@@ -68,7 +74,7 @@ export const mprotect = [
           set(entry, pte(mm, va)),
           when(
             and(pte_present(entry), not(pte_write(entry))),
-            emit(events.write_revoked, { mm, frame: pfnOf(entry) }),
+            emit(events.revoked, { mm, va, reads: FALSE }),
           ),
         ]),
       ),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLB flushes: arch/arm64/include/asm/tlbflush.h, 6.1 and 6.12.
 
-import { le, limit, member } from "../../../../ir/expr.ts";
+import { ite, le, limit, member } from "../../../../ir/expr.ts";
 import { declare, define } from "../../../../ir/machine.ts";
 import { call, label, ret, since, when, whenElse } from "../../../../ir/stmt.ts";
 import { dsb_op, tlbi_op } from "../../../../vocabulary/events.ts";
@@ -26,6 +26,8 @@ export const __flush_tlb_range = declare("__flush_tlb_range", {
   mm: t.mm,
   range: t.range,
   last_level: t.bool,
+  /** The stride is what a table maps, not a page. */
+  by_table: t.bool,
 });
 /** Nothing on arm64 until 6.19. */
 export const flush_tlb_fix_spurious_fault = declare("flush_tlb_fix_spurious_fault", {
@@ -71,9 +73,14 @@ export const tlbflush = [
   }),
   define(__flush_tlb_range, {
     source: { file },
-    abstracts: ["one operation for the whole range", "TTL hints", "stride"],
-    body: ({ cpu, mm, range, last_level }) => [
-      when(le(limit("MAX_TLBI_OPS"), Range.length(range)), call(flush_tlb_mm, { cpu, mm }), ret()),
+    abstracts: ["one operation for the whole range", "TTL hints"],
+    body: ({ cpu, mm, range, last_level, by_table }) => [
+      when(
+        ite(
+          by_table,
+          le(limit("MAX_TLBI_OPS_TABLES"), Range.length(range)),
+          le(limit("MAX_TLBI_OPS"), Range.length(range)),
+        ), call(flush_tlb_mm, { cpu, mm }), ret()),
       call(dsb, { cpu, op: ISHST }),
       whenElse(
         last_level,
