@@ -185,6 +185,46 @@ class Search {
     return instrs[machine.at(thread)]!.origin.routine !== name;
   }
 
+  /** Whether some run without the condition never ends: a cycle among states that lack it. */
+  private runsForEver(): boolean {
+    const { machine, question, visited } = this;
+    const { words } = machine;
+    // 0 not seen, 1 on the path, 2 done.
+    const colour = new Uint8Array(visited.count);
+    const next = (id: number): number[] => {
+      const found: number[] = [];
+      for (const t of machine.transitions) {
+        // Fills and evictions alone are no run.
+        if (t.free) continue;
+        machine.successors(t, visited.arena, id * words, () => {
+          if (!question.latched?.(machine)) found.push(visited.add(machine.state));
+        });
+      }
+      return found.filter((to) => to < colour.length);
+    };
+    const lacks = (id: number): boolean => {
+      machine.load(visited.arena, id * words);
+      return !question.latched?.(machine);
+    };
+    for (let start = 0; start < colour.length; start++) {
+      if (colour[start] !== 0 || !lacks(start)) continue;
+      const path = [{ id: start, to: next(start) }];
+      colour[start] = 1;
+      for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+        const to = top.to.pop();
+        if (to === undefined) {
+          colour[top.id] = 2;
+          path.pop();
+        } else if (colour[to] === 1) return true;
+        else if (colour[to] === 0) {
+          colour[to] = 1;
+          path.push({ id: to, to: next(to) });
+        }
+      }
+    }
+    return false;
+  }
+
   /** Looks for a maximal run without what is asked for, depth first; bounded. */
   private probe(): boolean {
     const { machine, question } = this;
@@ -228,7 +268,8 @@ class Search {
       const base = { ...common, observed, depth: this.depth } as const;
       return limit === undefined ? base : { ...base, limit };
     }
-    const observed = this.counter || !exhaustive ? "sometimes" : "always";
+    const escapes = this.counter || !exhaustive || this.runsForEver();
+    const observed = escapes ? "sometimes" : "always";
     const path = this.path(found.state);
     const depth = this.level[found.state]!;
     const base = { ...common, observed, depth, path } as const;
