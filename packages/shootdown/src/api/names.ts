@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What has a name: routines, hardware rules, properties, machines, kernels and knobs; and their text.
+// What has a name: routines, hardware, properties, machines, kernels, knobs; and their text.
 
 import { nearestName } from "../base/suggest.ts";
 import { KNOBS, MACHINE, PARTS } from "../hardware/machines.ts";
@@ -119,7 +119,8 @@ export function showName(name: string, kernelName?: string): ShowResult {
   if (shown.length > 0) return { ok: true, shown };
   const others = newestFirst().filter((k) => !missing.includes(k) && hasRoutine(k, name));
   if (others.length > 0) {
-    const note = `${others.join(" and ")} ${others.length > 1 ? "have" : "has"} it: --kernel ${others[0]}`;
+    const have = `${others.join(" and ")} ${others.length > 1 ? "have" : "has"} it`;
+    const note = `${have}: --kernel ${others[0]}`;
     return { ok: false, message: `${kernels[0]} has no routine '${name}'`, note };
   }
   const all = [...LISTS.routines(), ...LISTS.rules(), ...LISTS.properties()].map(([n]) => n);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mistakes in what a user gave, with or without a place in a file, in the one form that is reported.
+// Mistakes in what a user gave, with or without a place in a file, in the form that is reported.
 
 import type { Diagnostic } from "../base/diagnostic.ts";
 import { formatDiagnostic, quote } from "../base/diagnostic.ts";

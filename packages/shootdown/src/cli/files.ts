@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inputs: files, folders of scenarios, stdin; gzip undone; never more memory than an input may need.
+// Inputs: files, folders of scenarios, stdin; gzip undone; no more memory than one may need.
 
 import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join, relative } from "node:path";

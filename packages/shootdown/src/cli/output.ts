@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where results and remarks go: data to stdout, everything else to stderr, colours only on terminals.
+// Where text goes: data to stdout, remarks to stderr, colours only to terminals.
 
 import { coloured, type Paint, plain } from "../api/index.ts";
 

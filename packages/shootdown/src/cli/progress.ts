@@ -29,7 +29,8 @@ export class ProgressLine {
     if (!this.enabled || seconds < QUIET_SECONDS) return;
     const rate = Math.round(states / seconds / 1000);
     const what = `[${this.done + 1}/${this.files}] ${name.test} ${name.machine} ${name.kernel}`;
-    const far = `${states} states (${rate}k/s), depth ${depth}, queue ${queue}, ${seconds.toFixed(0)} s`;
+    const size = `${states} states (${rate}k/s), depth ${depth}, queue ${queue}`;
+    const far = `${size}, ${seconds.toFixed(0)} s`;
     const text = cutTo(`${far}  ${what}`, columnsOf(process.stderr) - 1);
     process.stderr.write(CLEAR + text);
     this.shown = true;

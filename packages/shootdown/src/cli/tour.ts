@@ -41,9 +41,9 @@ interface CheckPart {
 const CHECKS: readonly CheckPart[] = [
   {
     says:
-      "Linux 6.1: a CPU's write makes a page writable. The CPU's TLB is flushed, the SMMU is told " +
-      "nothing, and keeps its read-only entry: the device faults for ever. Every interleaving of " +
-      "kernel and hardware was searched; this is the shortest one that ends badly.",
+      "Linux 6.1: a CPU's write makes a page writable. The CPU's TLB is flushed, the SMMU is " +
+      "told nothing, and keeps its read-only entry: the device faults for ever. Every " +
+      "interleaving of kernel and hardware was searched; this is the shortest that ends badly.",
     kernel: "linux-6.1",
     observed: "sometimes",
   },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The worker of `check`: makes the runs of one file after the other, away from the command's thread,
-// which can so answer Ctrl-C and show progress.
+// The worker of `check`: makes the runs of one file after the other, away from the thread of the
+// command, which can so answer Ctrl-C and show progress.
 
 import { parentPort } from "node:worker_threads";
 import { openCheck, type PlannedRun } from "../api/index.ts";

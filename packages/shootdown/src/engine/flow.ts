@@ -136,8 +136,16 @@ export function defines(i: Operation): number {
   }
 }
 
+const usesOf = new WeakMap<Operation, readonly number[]>();
+
 /** The registers that an operation reads. */
-export function uses(i: Operation): number[] {
+export function uses(i: Operation): readonly number[] {
+  let known = usesOf.get(i);
+  if (!known) usesOf.set(i, (known = findUses(i)));
+  return known;
+}
+
+function findUses(i: Operation): number[] {
   const found: number[] = [];
   for (const node of operands(i)) {
     visitNode(node, (n) => {

@@ -163,7 +163,9 @@ class Lowering {
     threads = threads.map(known);
     rules = rules.map(known);
     for (const [text, c] of this.used) {
-      if (c.fill) this.used.set(text, { ...c, fill: known(c.fill) });
+      if (!c.fill) continue;
+      const fill = known(c.fill);
+      this.used.set(text, { ...c, fill: { ...fill, instrs: this.tidied(fill.instrs) } });
     }
     const dead = this.deadSets(effects);
     threads = threads.map((t) => this.withoutDead(t, dead));
@@ -251,6 +253,10 @@ class Lowering {
     return found;
   }
 
+  private tidied(instrs: readonly Instr[]): readonly Instr[] {
+    return tidy(this.keepAll ? instrs : propagate(instrs, this.context.scope));
+  }
+
   private withConstants<C extends Code>(code: C, constants: ReadonlyMap<string, Node>): C {
     if (constants.size === 0) return code;
     const instrs = code.instrs.map((i): Instr => {
@@ -261,7 +267,7 @@ class Lowering {
       const { origin, joined } = i;
       return { op: "let", reg: i.reg, value, origin, joined, ...(i.first ? { first: true } : {}) };
     });
-    return { ...code, instrs: tidy(propagate(instrs, this.context.scope)) };
+    return { ...code, instrs };
   }
 
   private effects(): PendingInstance[] {
@@ -395,7 +401,7 @@ class Lowering {
     for (const p of pending) if (p.ready) visitNode(p.ready, note);
     const kept = <C extends Code>(code: C): C => ({
       ...code,
-      instrs: tidy(
+      instrs: this.tidied(
         code.instrs.map((i, at): Instr => {
           if (this.noticed(i, read)) return i;
           return idle(i, at);

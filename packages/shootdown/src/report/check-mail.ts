@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A check as plain text to paste into a mail: at most 75 columns, everything that repeats it inside.
+// A check as plain text for a mail: at most 75 columns, with the command that repeats it.
 
 import { detailsOf, summaryText } from "./check-text.ts";
 import { pad, wrapText } from "./columns.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dropping a statement: the kernel without one step of one routine, as `--drop ROUTINE:STEP` names it.
+// Dropping: the kernel without one step of one routine, as `--drop ROUTINE:STEP` names it.
 
 import type { Kernel, Overlay } from "../ir/kernel.ts";
 import { rewrite } from "../ir/kernel.ts";
