@@ -13,8 +13,8 @@ const SRC = "packages/shootdown/src";
 const LAYERS = {
   base: [[], "base knows nothing: numbers, hashing, spans."],
   ir: [["base"], "The IR has no word of the field, so that every reader can read it."],
-  vocabulary: [["base", "ir"], "The vocabulary is data of the IR; it does not know who executes it."],
-  engine: [["base", "ir"], "The engine executes any program; it contains no name of the vocabulary."],
+  vocabulary: [["base", "ir"], "The vocabulary is data of the IR; it knows no executor."],
+  engine: [["base", "ir"], "The engine executes any program; it has no word of the field."],
   hardware: [
     ["base", "ir", "vocabulary"],
     "Hardware rules are data and know no kernel; the two meet in a scenario.",
@@ -37,7 +37,10 @@ const LAYERS = {
     "Cost runs a model against time; of trace it reads recordings, not verdicts.",
   ],
   study: [
-    ["base", "ir", "vocabulary", "hardware", "kernel", "engine", "litmus", "explore", "trace", "cost"],
+    [
+      ...["base", "ir", "vocabulary", "hardware", "kernel", "engine"],
+      ...["litmus", "explore", "trace", "cost"],
+    ],
     "A study combines the results of the tools; it does not reach below them.",
   ],
   report: [

@@ -4,7 +4,9 @@
 //   parseScenario(text)          is it a scenario, and what does it say
 //   checkScenario(text, ...)     every run of it searched, one result each
 //   checkTrace(bytes, ...)       a recording of a real kernel, judged line by line
-//   replayFile(witness)          a counterexample, run again step by step
+//   openReplay(witness)          a counterexample, run again step by step
+//   runScenario(text, ...)       one run of it, every event
+//   openMachine({ ... })         map, access, unmap; ask what each TLB, IOTLB and ATC holds
 //   listNames(kind), showName(name)   what the model is made of
 //
 // Nothing here reads files, the clock or the network: callers hand in text, bytes and a clock.
@@ -29,9 +31,21 @@ export {
   type Reporter,
   type WitnessFile,
 } from "../report/result.ts";
+export { type RunReport, type RunStyle, runNdjson, runText } from "../report/run.ts";
 export type { ShownStep, ShownWitness } from "../report/shown.ts";
 export { findingLines, summaryLines } from "../report/trace.ts";
 export { type WitnessStyle, witnessBlocks, witnessLines } from "../report/witness.ts";
+export {
+  type Completion,
+  type Device,
+  type LiveMachine,
+  type LiveOptions,
+  type MapOptions,
+  openMachine,
+  PAGE_SIZE,
+  type Process,
+  type Task,
+} from "../study/live.ts";
 export { checkTrace, type TraceOptions } from "../trace/check.ts";
 export {
   FINDING_CLASSES,
@@ -69,20 +83,10 @@ export {
 export { problem } from "./problem.ts";
 export { openReplay, type ReplayResult } from "./replay.ts";
 export { CHECK_FORMATS, type CheckFormat, checkReporter, type ReportOptions } from "./report.ts";
+export { type RunOpened, type RunOptions, runScenario } from "./run.ts";
 
 /** The version of this package. */
 export const version: string = __SHOOTDOWN_VERSION__;
 
-export {
-  type Completion,
-  type Device,
-  type LiveMachine,
-  type LiveOptions,
-  type MapOptions,
-  openMachine,
-  PAGE_SIZE,
-  type Process,
-  type Task,
-} from "../study/live.ts";
 export type { CacheEntry } from "../study/live-view.ts";
 export { type RunEvent, type RunResult, runOnce } from "../study/run.ts";

@@ -195,8 +195,10 @@ export class CheckSession {
 /** One step a line, so that two witnesses can be compared with diff. */
 function witnessText(witness: WitnessFile): string {
   const { steps, cycle, ...rest } = witness;
-  const list = (name: string, items: readonly unknown[]) =>
-    `"${name}":[${items.map((s) => `\n  ${JSON.stringify(s)}`).join(",")}${items.length ? "\n" : ""}]`;
+  const list = (name: string, items: readonly unknown[]) => {
+    const lines = items.map((s) => `\n  ${JSON.stringify(s)}`).join(",");
+    return `"${name}": [${lines}${items.length > 0 ? "\n " : ""}]`;
+  };
   const head = JSON.stringify(rest, undefined, 1).replace(/\n\}$/, "");
   return `${head},\n ${list("steps", steps)},\n ${list("cycle", cycle)}\n}\n`;
 }

@@ -27,6 +27,11 @@ const SUBCOMMANDS: readonly Entry[] = [
     load: () => import("./check.ts"),
   },
   {
+    name: "run",
+    summary: "run a scenario once, event by event",
+    load: () => import("./run.ts"),
+  },
+  {
     name: "trace",
     summary: "judge a recorded trace of a real kernel",
     load: () => import("./trace.ts"),

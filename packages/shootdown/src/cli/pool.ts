@@ -79,8 +79,10 @@ export class Pool {
     return new Promise((resolve) => {
       const end = (alive: boolean) => {
         worker.off("message", onMessage).off("error", onError).off("exit", onExit);
-        this.over.add(job.id);
-        this.advance();
+        if (!this.stopped) {
+          this.over.add(job.id);
+          this.advance();
+        }
         resolve(alive);
       };
       const onMessage = (message: Message) => {

@@ -37,7 +37,7 @@ export interface LowerOptions {
   readonly keepAll?: boolean;
 }
 
-/** Lowers a system. Throws on a mistake in a routine or rule; scenario mistakes are found before. */
+/** Lowers a system. Throws on a mistake in a routine or rule; a scenario's are found before. */
 export function lower(system: System, options: LowerOptions = {}): Program {
   return new Lowering(system, options.keepAll ?? false).run();
 }

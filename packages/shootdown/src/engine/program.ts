@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lowered program: flat code over registers, shared variables, and what hardware does by itself.
+// The lowered program: flat code over registers, shared variables, what hardware does by itself.
 //
-//   threads   code with a pc each            one step = one shared access and the local work after it
+//   threads   code with a pc each            one step = one shared access, and local work after it
 //   effects   an outstanding entry lands     one step
 //   rules     guarded, any time              one step
 //   fills     a cell takes a value           no cost; a step of its own, or folded into a window
@@ -26,7 +26,7 @@ export interface Domain {
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** Sets one element of a field before anything runs. `index` and `value` are numbers of the domain. */
+/** Sets one element of a field before anything runs; numbers of the domain. */
 export interface Initial {
   readonly field: FieldDecl;
   readonly index: readonly number[];

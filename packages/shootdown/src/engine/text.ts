@@ -61,6 +61,10 @@ const at = (name: string, index: readonly (Node | KeyPattern)[]) =>
 const record = (pairs: readonly (readonly [string, Node])[]) =>
   `{${pairs.map(([n, e]) => `${n}:${nodeText(e)}`).join()}}`;
 
+const reg = (i: { readonly reg: number }) => registerName(i.reg);
+const pair = (a: Node, b: Node) => `${nodeText(a)} ${nodeText(b)}`;
+const whereText = (cond: Node | undefined) => (cond ? ` where ${nodeText(cond)}` : "");
+
 /** One instruction as text, without its origin. */
 export function instrText(i: Instr): string {
   const joined = i.joined ? "+ " : i.first ? "^ " : "";
@@ -70,9 +74,9 @@ export function instrText(i: Instr): string {
     case "store":
       return `${joined}${at(i.field.name, i.index)} := ${nodeText(i.value)}`;
     case "xchg":
-      return `${joined}${registerName(i.reg)} := xchg ${at(i.field.name, i.index)} ${nodeText(i.value)}`;
+      return `${joined}${reg(i)} := xchg ${at(i.field.name, i.index)} ${nodeText(i.value)}`;
     case "cas":
-      return `${joined}${registerName(i.reg)} := cas ${at(i.field.name, i.index)} ${nodeText(i.expect)} ${nodeText(i.value)}`;
+      return `${joined}${reg(i)} := cas ${at(i.field.name, i.index)} ${pair(i.expect, i.value)}`;
     case "branch":
       return `${joined}unless ${nodeText(i.cond)} goto ${i.to}`;
     case "jump":
@@ -86,15 +90,15 @@ export function instrText(i: Instr): string {
     case "retry":
       return `${joined}retry ${nodeText(i.permitted)}`;
     case "choose":
-      return `${joined}${registerName(i.reg)} := choose ${i.sort.name}${i.where ? ` where ${nodeText(i.where)}` : ""}`;
+      return `${joined}${reg(i)} := choose ${i.sort.name}${whereText(i.where)}`;
     case "either":
       return `${joined}either ${i.to.join()}`;
     case "lookup":
-      return `${joined}${registerName(i.reg)} := ${i.walks ? "lookup" : "pick"} ${at(i.cell.name, i.index)}`;
+      return `${joined}${reg(i)} := ${i.walks ? "lookup" : "pick"} ${at(i.cell.name, i.index)}`;
     case "insert":
       return `${joined}insert ${at(i.cell.name, i.index)} ${nodeText(i.value)}`;
     case "clear":
-      return `${joined}clear ${at(i.cell.name, i.index)}${i.where ? ` where ${nodeText(i.where.cond)}` : ""}`;
+      return `${joined}clear ${at(i.cell.name, i.index)}${whereText(i.where?.cond)}`;
     case "post":
       return `${joined}post ${at(i.set.name, i.index)} ${record(i.entry)}`;
     case "emit":

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reference search: breadth first, every interleaving, deterministic; it says what limit it hit.
+// The search: breadth first, every interleaving, deterministic; it says what limit it hit.
 //
-//   level n ──every transition──► successors ──new──► level n+1   (free transitions stay in level n)
+//   level n ──every transition──► successors ──new──► level n+1   (free ones stay in level n)
 
 import type { PackedMachine, Transition } from "../engine/packed.ts";
 import { findCycle } from "./stuck.ts";

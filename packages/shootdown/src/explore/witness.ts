@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Witnesses: a path found among windows becomes a schedule of the concrete machine, and is replayed.
+// Witnesses: a path found among windows becomes a concrete schedule, and is replayed.
 //
 //   window path ──each value looked up──► the latest state at which its cell could take it
 //               ──fills put there───────► concrete schedule ──replay──► the same end, or an error

@@ -82,7 +82,8 @@ export const device_access_definition = define(device_access, {
     rules: ["S9", "S19", "S20", "S22", "S23", "S24", "P2", "P3"],
   },
   abstracts: [
-    "one access at a time; translation and access are one step, since completion of an invalidation drains what is in flight (S10, P7)",
+    "one access at a time; translation and access are one step, since a completed invalidation " +
+      "has drained what was in flight (S10, P7)",
     "PRI: an ATS device's driver handles the fault and tries again",
   ],
   locals: { entry: desc, done: t.bool, resolved: t.bool },

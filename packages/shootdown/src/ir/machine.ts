@@ -23,7 +23,7 @@ export function declare(name: string, params: Sorts, result?: AnySort) {
   return { name, params, result };
 }
 
-/** Where a definition comes from; printed by `show` and checked against the source where present. */
+/** Where a definition comes from; printed by `show`, checked where the source is present. */
 export interface Source {
   /** Kernel file, or document and section. */
   readonly file: string;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sorts: what kinds of values a program handles. A domain later says how many of each there are.
 
-/** One bit field of a word sort, least significant first. Fields with the same `overlay` share bits. */
+/** One bit field of a word sort, least significant first. */
 export interface WordField {
   readonly name: string;
   readonly sort: AnySort;

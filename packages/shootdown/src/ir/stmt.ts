@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Statements: plain data, built by typed combinators. One statement makes at most one shared access.
+// Statements: plain data, built by typed combinators; each makes at most one shared access.
 
 import type { Args, CellRef, Expr, KeyPattern, Node, PendingRef, Place, Sorts } from "./expr.ts";
 import { expr } from "./expr.ts";
@@ -191,7 +191,7 @@ export const emit = <P extends Sorts>(event: EventDecl<P>, args: Args<NoInfer<P>
 /** Waits until the condition holds. */
 export const await_ = (cond: Expr<"bool">): Stmt => ({ k: "await", cond: cond.node });
 
-/** Marks the point from which an agent tries again; `permitted`: nothing in memory forbids it now. */
+/** Marks where an agent tries again; `permitted`: nothing in memory forbids it now. */
 export const retry = (permitted: Expr<"bool">): Stmt => ({ k: "retry", permitted: permitted.node });
 
 /** Any value of a finite sort (for which `where` holds, if given). */

@@ -4,10 +4,10 @@
 import type { PackedMachine } from "../engine/packed.ts";
 import type { Initial, System } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
-import { desc } from "../vocabulary/descriptor.ts";
 import { MACHINE } from "../hardware/machines.ts";
 import { smmu_tlb } from "../hardware/smmuv3/tlb.ts";
 import type { Kernel } from "../ir/kernel.ts";
+import { desc } from "../vocabulary/descriptor.ts";
 import { cd_asid } from "../vocabulary/iommu.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 import { pmd, pte_table } from "../vocabulary/state.ts";

@@ -18,7 +18,7 @@ import {
   VM_WRITE,
   vma,
   zero_pfn,
- } from "../kernel/state.ts";
+} from "../kernel/state.ts";
 import { desc } from "../vocabulary/descriptor.ts";
 import { dev_pasid } from "../vocabulary/iommu.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
@@ -159,8 +159,8 @@ interface Addresses {
 
 /**
  * Pages that share a table get one region. A table has room for one page more than is named, so
- * that no named range is as long as a table: thresholds of the kernel are a table's length. Pages of
- * the first table lie at its end, those of others at the start, so that two tables' pages adjoin.
+ * that no named range is as long as a table: thresholds of the kernel are a table's length. Pages
+ * of the first table lie at its end, those of others at the start: two tables' pages adjoin.
  */
 function numberAddresses(scenario: Scenario, places: readonly InitialPlace[]): Addresses {
   const order: string[] = [];

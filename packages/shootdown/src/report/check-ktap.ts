@@ -2,6 +2,7 @@
 // A check as KTAP (Documentation/dev-tools/ktap.rst of the kernel): a test a file, a subtest a run.
 
 import { detailsOf } from "./check-text.ts";
+import { wrapText } from "./columns.ts";
 import type {
   CheckedFile,
   CheckResult,
@@ -51,7 +52,9 @@ export class KtapReporter implements Reporter {
       out.push(
         ...remark(`expected ${run.expected ?? "a verdict"}, observed ${run.observed}`, "  "),
       );
-      for (const detail of detailsOf(run)) out.push(...remark(detail, "  "));
+      for (const detail of detailsOf(run)) {
+        for (const l of wrapText(detail, WIDTH - 4)) out.push(...remark(l, "  "));
+      }
       if (path !== null) out.push(...remark(`witness: ${path}`, "  "));
       if (shown) {
         for (const l of witnessLines(shown, { width: WIDTH - 4 })) out.push(...remark(l, "  "));

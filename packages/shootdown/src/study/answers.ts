@@ -31,7 +31,8 @@ function decide(e: Evidence, checker: Checker): string[] {
     `    --machine ${e.machine} --kernel ${e.kernel}${set.join("")}`,
     "```",
     "",
-    `**${verdict.observed}** (${verdict.property}): ${verdict.states} states, depth ${verdict.depth}.`,
+    `**${verdict.observed}** (${verdict.property}): ` +
+      `${verdict.states} states, depth ${verdict.depth}.`,
     "",
   ];
   const witness = witnessOf(checker.scenario, configuration, verdict);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checking a scenario: every choice of the knobs that matter, searched; and what the verdict hangs on.
+// Checking a scenario: every choice of the knobs that matter, and what the verdict hangs on.
 //
 //   configuration ──unset knobs──► variants ──lower──► program ──(by hash, once)──► search
 //                 └─one knob flipped──► the same, for `depends_on`

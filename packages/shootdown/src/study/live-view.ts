@@ -103,9 +103,7 @@ export function cacheEntries(
 export function describeEvents(log: readonly OpenLogEntry[], domain: Domain): string[] {
   return log.flatMap((entry) => {
     if (!("repeat" in entry)) return [line(entry.event, entry.args, domain)];
-    return entry.events.map(
-      (e) => `${line(e.event, e.args, domain)} and ${entry.repeat - 1} more`,
-    );
+    return entry.events.map((e) => `${line(e.event, e.args, domain)} and ${entry.repeat - 1} more`);
   });
 }
 

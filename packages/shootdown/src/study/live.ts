@@ -7,33 +7,33 @@
 // Addresses are in bytes and multiples of PAGE_SIZE. A cache takes what an access misses; nothing
 // else fills, evicts or takes effect unless a step says so.
 
+import { seededRandom } from "../base/random.ts";
 import type { OpenThread, OpenTransition } from "../engine/open.ts";
 import { OpenMachine } from "../engine/open.ts";
-import { lowerOpen, lowerRoutine } from "../engine/open-lower.ts";
 import type { Routine } from "../engine/open-lower.ts";
-import { prompt, seeded } from "../engine/open-schedule.ts";
+import { lowerOpen, lowerRoutine } from "../engine/open-lower.ts";
 import type { Scheduler } from "../engine/open-schedule.ts";
+import { prompt, seeded } from "../engine/open-schedule.ts";
 import type { OpenLogEntry, Value } from "../engine/open-value.ts";
 import type { System } from "../engine/program.ts";
-import { seededRandom } from "../base/random.ts";
+import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import { KNOBS, MACHINE } from "../hardware/machines.ts";
-import type { Declaration } from "../ir/machine.ts";
 import type { FieldDecl, Sorts } from "../ir/expr.ts";
 import { expr } from "../ir/expr.ts";
+import type { Declaration } from "../ir/machine.ts";
 import { call } from "../ir/stmt.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
-import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
+import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import {
   mm_pasid,
   next_free_page,
-  page_refs,
   PageAnonExclusive,
-  vma,
+  page_refs,
   VM_WRITE,
+  vma,
 } from "../kernel/state.ts";
-import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import { cd_asid, dev_ats } from "../vocabulary/iommu.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
@@ -249,7 +249,8 @@ export class LiveMachine {
 
   /** What is outstanding, in order: TLBIs that a PE or the SMMU owes, commands in the queue. */
   outstanding(): Completion[] {
-    return this.open.effects().map((t) => ({ name: this.nameOf(t), step: () => this.open.step(t) }));
+    const { open } = this;
+    return open.effects().map((t) => ({ name: this.nameOf(t), step: () => open.step(t) }));
   }
 
   /** Runs tasks and completions until nothing can move. Throws if that does not end. */
@@ -411,12 +412,7 @@ export class LiveMachine {
   }
 }
 
-function taskOf(
-  open: OpenMachine,
-  thread: OpenThread,
-  name: string,
-  beforeStep: () => void,
-): Task {
+function taskOf(open: OpenMachine, thread: OpenThread, name: string, beforeStep: () => void): Task {
   return {
     name,
     get done() {

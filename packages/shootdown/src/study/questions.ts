@@ -43,9 +43,9 @@ export const QUESTIONS: readonly Question[] = [
     title: "Can a device fault for ever on a page that is writable by now?",
     asked: "A. Popple, RFC 2023-06-20; Q13 doubts that it was a real problem",
     answer:
-      "Yes, until 6.5: the fault that makes an entry writable flushes the CPU's TLB and tells no " +
-      "notifier, so an SMMU that keeps the read-only entry denies the device, whose fault changes " +
-      "nothing. In 6.12 the flush carries the call.",
+      "Yes, until 6.5: the fault that makes an entry writable flushes the CPU's TLB and " +
+      "tells no notifier, so an SMMU that keeps the read-only entry denies the device, " +
+      "whose fault changes nothing. In 6.12 the flush carries the call.",
     evidence: [
       run("upgrade", "", "linux-6.1", "sometimes"),
       run("upgrade", "", "linux-6.12", "never"),
@@ -56,8 +56,8 @@ export const QUESTIONS: readonly Question[] = [
     title: "Why not call the notifier in ptep_set_access_flags() alone? (Q2, Q14)",
     asked: "C. Marinas and A. Khandual, 2023",
     answer:
-      "For this question alone it is enough. It does nothing for other places that flush without " +
-      "a notifier; those are other scenarios.",
+      "For this question alone it is enough. It does nothing for other places that flush " +
+      "without a notifier; those are other scenarios.",
     evidence: [run("upgrade", "", "linux-6.1+upgrade-notify", "never")],
   },
   {
@@ -65,8 +65,8 @@ export const QUESTIONS: readonly Question[] = [
     title: "Is it the SMMU driver's to fix? (Q5, Q6)",
     asked: "J. Gunthorpe and R. Murphy, 2023",
     answer:
-      "The driver only ever hears of what the kernel tells it: with the callback gone, 6.12 has " +
-      "the same endless fault, with every page-table change in its place.",
+      "The driver only ever hears of what the kernel tells it: with the callback gone, " +
+      "6.12 has the same endless fault, with every page-table change in its place.",
     evidence: [run("upgrade", "", "linux-6.12+no-notifier", "sometimes")],
   },
   {
@@ -74,9 +74,9 @@ export const QUESTIONS: readonly Question[] = [
     title: "With broadcast TLB maintenance, is no notifier needed? (Q11)",
     asked: "A. Khandual, 2023",
     answer:
-      "The range calls could be skipped if the SMMU takes part in broadcasts, uses the CPU's ASID " +
-      "and has no ATS device behind it. Mainline takes part in none (CR2.PTM=1), whatever " +
-      "SMMU_IDR0.BTM says.",
+      "The range calls could be skipped if the SMMU takes part in broadcasts, uses the " +
+      "CPU's ASID and has no ATS device behind it. Mainline takes part in none " +
+      "(CR2.PTM=1), whatever SMMU_IDR0.BTM says.",
     evidence: [
       run("unmap", "+btm", "linux-6.12+btm-on+no-notifier", "never"),
       run("upgrade", "+btm", "linux-6.12+btm-on+no-notifier", "never"),
@@ -111,7 +111,8 @@ export const QUESTIONS: readonly Question[] = [
     asked: "K. Tian, 2023",
     answer:
       "Only if the CPU's DSB also waited for them, and if they came after the SMMU's own " +
-      "invalidation. No specification has such hardware; this is a machine part of the imagination.",
+      "invalidation. No specification has such hardware; this is a machine part of the " +
+      "imagination.",
     evidence: [
       run("unmap", "+btm+ats+atcsnoop", "linux-6.1+btm-on+no-notifier", "never", snoop),
       run("unmap", "+btm+ats+atcsnoop", "linux-6.1+btm-on+no-notifier", "sometimes", {
@@ -129,8 +130,8 @@ export const QUESTIONS: readonly Question[] = [
     title: "What if an upgrade flushes only the local CPU, as since 6.19?",
     asked: "Huang Ying's series, 2025",
     answer:
-      "Safe while the callback is made and sends the command. A design that leaves the SMMU's TLB " +
-      "to broadcasts has the original bug again.",
+      "Safe while the callback is made and sends the command. A design that leaves the " +
+      "SMMU's TLB to broadcasts has the original bug again.",
     evidence: [
       run("upgrade", "", "linux-6.12+local-upgrade", "never"),
       run("upgrade", "+btm", "linux-6.12+btm-skip+local-upgrade", "sometimes"),
@@ -142,9 +143,9 @@ export const QUESTIONS: readonly Question[] = [
     title: "Is it safe to notify between the TLBI and its DSB?",
     asked: "arch/arm64/include/asm/tlbflush.h since 6.6",
     answer:
-      "Yes, because the driver invalidates the SMMU's TLB by command. If it trusted the broadcast " +
-      "instead, the ATC would be invalidated while the SMMU may still refill it. 6.1 notified " +
-      "after the DSB.",
+      "Yes, because the driver invalidates the SMMU's TLB by command. If it trusted the " +
+      "broadcast instead, the ATC would be invalidated while the SMMU may still refill " +
+      "it. 6.1 notified after the DSB.",
     evidence: [
       run("unmap", "+btm+ats", "linux-6.12+btm-skip", "sometimes"),
       run("unmap", "+btm+ats", "linux-6.1+btm-skip", "never"),
@@ -163,8 +164,8 @@ export const QUESTIONS: readonly Question[] = [
     title: "Does range_end come late enough for fork?",
     asked: "mm/memory.c, kernel/fork.c in 6.1",
     answer:
-      "With commands, yes. If broadcasts are trusted, no: range_end invalidates the ATC before " +
-      "dup_mmap's TLBI, and nothing does so afterwards.",
+      "With commands, yes. If broadcasts are trusted, no: range_end invalidates the ATC " +
+      "before dup_mmap's TLBI, and nothing does so afterwards.",
     evidence: [
       run("fork", "+btm+ats", "linux-6.1+btm-skip", "sometimes"),
       run("fork", "+btm+ats", "linux-6.1", "never"),
@@ -185,8 +186,8 @@ export const QUESTIONS: readonly Question[] = [
     title: "Does it help if the ATC asks again when an entry denies an access?",
     asked: "PCIe leaves it open (rule P3)",
     answer:
-      "Only where the SMMU's own entry is fresh, that is with broadcasts. In 6.1 without them the " +
-      "answer is as stale as the ATC.",
+      "Only where the SMMU's own entry is fresh, that is with broadcasts. In 6.1 without " +
+      "them the answer is as stale as the ATC.",
     evidence: [
       run("upgrade", "+ats", "linux-6.1", "sometimes", { atcReRequest: "yes" }),
       run("upgrade", "+btm+ats", "linux-6.1+btm-on", "sometimes", { atcReRequest: "no" }),
@@ -198,11 +199,11 @@ export const QUESTIONS: readonly Question[] = [
     title: "Can hardware dirtying by the CPU leave a device faulting for ever?",
     asked: "CD.HA and CD.HD are clear for SVA in mainline",
     answer:
-      "On 6.1, yes. On 6.12, no: the device's first fault finds PTE_DIRTY clear, because hardware " +
-      "only cleared PTE_RDONLY; handle_pte_fault() sets it, so the entry changes and the flush, " +
-      "with its callback, follows. (A hypothesis said that 6.12 would be stuck too; " +
-      "pte_mkdirty() refutes it for single pages.) With HTTU in the SMMU, a hypothesis for " +
-      "mainline, the SMMU sees the new descriptor when it updates it.",
+      "On 6.1, yes. On 6.12, no: the device's first fault finds PTE_DIRTY clear, because " +
+      "hardware only cleared PTE_RDONLY; handle_pte_fault() sets it, so the entry changes " +
+      "and the flush, with its callback, follows. (A hypothesis said that 6.12 would be " +
+      "stuck too; pte_mkdirty() refutes it for single pages.) With HTTU in the SMMU, a " +
+      "hypothesis for mainline, the SMMU sees the new descriptor when it updates it.",
     evidence: [
       run("dirty-by-hardware", "", "linux-6.1", "sometimes", { hafdbs: "yes" }),
       run("dirty-by-hardware", "", "linux-6.12", "never", { hafdbs: "yes" }),

@@ -6,6 +6,9 @@ import type { Replay, WitnessRow } from "./witness.ts";
 /** Lines of a summary at most. */
 const LINES_MAX = 5;
 
+const who = (a: Readonly<Record<string, string>>): string =>
+  `${a["agent"]} ${a["write"] === "true" ? "writes" : "reads"}`;
+
 /** What an event says in a few words; undefined for events that a summary leaves out. */
 function phrase(event: string, a: Readonly<Record<string, string>>): string | undefined {
   switch (event) {
@@ -22,9 +25,11 @@ function phrase(event: string, a: Readonly<Record<string, string>>): string | un
     case "page_freed":
       return `frame ${a["frame"]} is given back`;
     case "revoked":
-      return `the kernel relies on it that nobody ${a["reads"] === "true" ? "has" : "can write"} what ${a["va"]} was`;
+      return a["reads"] === "true"
+        ? `the kernel relies on it that nobody has what ${a["va"]} was mapped to`
+        : `the kernel relies on it that nobody can write through ${a["va"]}`;
     case "access":
-      return `${a["agent"]} ${a["write"] === "true" ? "writes" : "reads"} frame ${a["frame"]} at ${a["va"]}`;
+      return `${who(a)} frame ${a["frame"]} at ${a["va"]}`;
     case "fault":
       return `${a["agent"]} is denied at ${a["va"]}: it finds ${a["found"]}`;
     default:

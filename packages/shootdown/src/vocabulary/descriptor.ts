@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stage 1 descriptors of VMSAv8-64, as the kernel writes them and the walkers read them.
 //
-//   63    56 55    54  53  52   51   50 48 47              12 11 10  9 8   7      6   4 2  1     0
-//  +--------+-----+---+---+----+----+-----+------------------+--+---+----+------+----+----+-----+-----+
-//  |        |DIRTY|UXN|PXN|CONT|DBM |     | output address   |nG|AF | SH |RDONLY|USER|attr|table|valid|
-//  +--------+-----+---+---+----+----+-----+------------------+--+---+----+------+----+----+-----+-----+
-//            software           = PTE_WRITE                              AP[2]
+//  63   56 55    54  53  52   51  50 48 47             12 11 10  9 8  7      6    4 2  1     0
+// +-------+-----+---+---+----+---+-----+----------------+--+--+----+------+----+----+-----+-----+
+// |       |DIRTY|UXN|PXN|CONT|DBM|     | output address |nG|AF| SH |RDONLY|USER|attr|table|valid|
+// +-------+-----+---+---+----+---+-----+----------------+--+--+----+------+----+----+-----+-----+
+//          software         = PTE_WRITE                           AP[2]
 //
 // Sources: Arm ARM D8.3; kernel arch/arm64/include/asm/pgtable-{hwdef,prot}.h, 6.1 and 6.12.
 

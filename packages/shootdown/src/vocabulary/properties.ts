@@ -16,9 +16,7 @@ const FREED = member(life, "freed");
 export const use_after_free = observer(
   "use_after_free",
   "a CPU or device accesses a frame that the kernel has given back",
-  on(events.access, ({ frame }) => [
-    when(eq(page_life(frame), FREED), violate("use_after_free")),
-  ]),
+  on(events.access, ({ frame }) => [when(eq(page_life(frame), FREED), violate("use_after_free"))]),
 );
 
 /** Notes the entry that a store replaces. */
@@ -47,7 +45,7 @@ export const stale_write = observer(
 
 export const stale_access = observer(
   "stale_access",
-  "a CPU or device accesses a frame after the kernel relies on it that its mm maps another, or none",
+  "a CPU or device accesses a frame that, as the kernel relies on it, its mm maps no longer",
   on(events.pte_store, ({ mm, va, old, value }) => [
     noteReplaced(mm, va, old),
     when(

@@ -27,7 +27,7 @@ export const asid_of = field("asid_of", [t.mm], t.asid);
 /** A scenario's own synchronization. */
 export const signal = field("signal", [t.signal], t.bool);
 
-/** Observers' memory: the entry that the last store to this page's entry replaced, if it was valid. */
+/** Observers' memory: the valid entry that a store to this page's entry replaced last. */
 export const replaced = field("replaced", [t.mm, t.va], desc);
 /** Observers' memory: an entry whose frame nobody may write through this page any more. */
 export const sealed = field("sealed", [t.mm, t.va], desc);

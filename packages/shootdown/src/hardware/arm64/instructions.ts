@@ -3,8 +3,8 @@
 //
 //   MOV rd, #imm   LDR rt, [va]   STR rt, [va]   STR desc, [PTE(va)]   DSB   TLBI VAE1IS
 //
-// A load or store that faults ends the thread (the fatal form of a litmus test); which registers hold
-// what is state, so a final condition can speak of them.
+// A load or store that faults ends the thread, the fatal form of a litmus test. Registers are
+// state, so that a final condition can speak of them.
 
 import { FALSE, field, member, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores to descriptors: visible to CPUs at once, to walkers once a DSB has ordered them (rule A20).
+// Stores to descriptors: visible to CPUs at once, to walkers once a DSB has ordered them (A20).
 
 import type { Expr, Place } from "../../ir/expr.ts";
 import { ne } from "../../ir/expr.ts";

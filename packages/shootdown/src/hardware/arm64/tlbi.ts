@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLB maintenance and DSB of an arm64 PE (Arm ARM D8.17; rules A20-A30).
 //
-//   TLBI ──► dvm_pe[issuer, target]  for each PE in scope  ──effect──► tlb, walk_cache of the target
+//   TLBI ──► dvm_pe[issuer, target]  for each PE in scope  ──effect──► its tlb, walk_cache
 //        └─► dvm_smmu[issuer]        if the SMMU takes part ──effect──► its TLB
 //   DSB  waits until nothing that this PE issued is outstanding; nobody else learns it (A27)
 

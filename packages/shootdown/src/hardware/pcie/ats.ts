@@ -18,11 +18,7 @@ export const atc = cell("atc", {
   locals: { answer: desc },
   fill: ({ pasid, va, answer }) => [
     // A request for a context without walks may still be answered from the SMMU's TLB.
-    when(
-      cd_v(pasid),
-      lookup(answer, smmu_tlb({ asid: cd_asid(pasid), va })),
-      yields(answer),
-    ),
+    when(cd_v(pasid), lookup(answer, smmu_tlb({ asid: cd_asid(pasid), va })), yields(answer)),
   ],
   admits: cacheable,
   source: { file: "PCIe Base 10.2.3", rules: ["P1", "P2", "P3", "P5", "S22"] },

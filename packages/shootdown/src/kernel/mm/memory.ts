@@ -95,10 +95,7 @@ export const memory = [
         not(write),
         call(spin_lock_ptl, { mm }),
         set(now, pte(mm, va)),
-        when(
-          not(pte_present(now)),
-          call(set_pte_at, { cpu, mm, va, entry: mk_pte(zero_pfn()) }),
-        ),
+        when(not(pte_present(now)), call(set_pte_at, { cpu, mm, va, entry: mk_pte(zero_pfn()) })),
         call(spin_unlock_ptl, { mm }),
         ret(),
       ),

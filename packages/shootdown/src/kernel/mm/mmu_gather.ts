@@ -14,7 +14,7 @@ const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
 
 /** Flushes what a vma's entries left behind: leaf entries of `range`. */
 export const tlb_end_vma = declare("tlb_end_vma", ranged);
-/** Flushes what freed tables left behind; `range` goes from the first table's first page to the last's. */
+/** Flushes what freed tables left behind; `range` ends one page into the last table. */
 export const tlb_flush_tables = declare("tlb_flush_tables", ranged);
 /** Gives queued pages and tables back. */
 export const tlb_flush_mmu_free = declare("tlb_flush_mmu_free", { cpu: t.cpu });

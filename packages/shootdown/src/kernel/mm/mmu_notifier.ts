@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notifier calls: mm/mmu_notifier.c, 6.1 and 6.12, for the one kind of user that shares page tables.
+// Notifier calls: mm/mmu_notifier.c, 6.1 and 6.12, for users that share page tables.
 
 import { FALSE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";

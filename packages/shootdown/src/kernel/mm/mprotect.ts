@@ -58,11 +58,7 @@ export const mprotect = [
     body: ({ cpu, mm, range, writable, gathered, entry }) => [
       call(mmap_write_lock, { mm }),
       // mprotect_fixup(): the flags are those that the vma has.
-      when(
-        eq(VM_WRITE(mm, Range.lo(range)), writable),
-        call(mmap_write_unlock, { mm }),
-        ret(),
-      ),
+      when(eq(VM_WRITE(mm, Range.lo(range)), writable), call(mmap_write_unlock, { mm }), ret()),
       each(vaSort, range, (va) => [set(VM_WRITE(mm, va), writable)]),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       callInto(gathered, change_pte_range, { cpu, mm, range, writable }),

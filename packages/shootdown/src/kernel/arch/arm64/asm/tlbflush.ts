@@ -80,7 +80,10 @@ export const tlbflush = [
           by_table,
           le(limit("MAX_TLBI_OPS_TABLES"), Range.length(range)),
           le(limit("MAX_TLBI_OPS"), Range.length(range)),
-        ), call(flush_tlb_mm, { cpu, mm }), ret()),
+        ),
+        call(flush_tlb_mm, { cpu, mm }),
+        ret(),
+      ),
       call(dsb, { cpu, op: ISHST }),
       whenElse(
         last_level,
