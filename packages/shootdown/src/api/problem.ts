@@ -2,7 +2,7 @@
 // Mistakes in what a user gave, with or without a place in a file, in the form that is reported.
 
 import type { Diagnostic } from "../base/diagnostic.ts";
-import { formatDiagnostic, quote } from "../base/diagnostic.ts";
+import { formatDiagnostic, printable, quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
 import type { Problem } from "../report/result.ts";
 import type { ConfigurationProblem } from "../study/configuration.ts";
@@ -29,7 +29,7 @@ export function problem(
 ): Problem {
   const { file, note } = options;
   const notes = note === undefined ? [] : [note];
-  const head = `${file ?? "shootdown"}: error: ${message}`;
+  const head = `${printable(file ?? "shootdown")}: error: ${message}`;
   const text = [head, ...notes.map((n) => `note: ${n}`)].join("\n");
   return {
     type: "error",

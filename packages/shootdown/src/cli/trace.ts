@@ -2,6 +2,7 @@
 // `shootdown trace FILE...`: judges recordings of real kernels, line by line, in bounded memory.
 
 import { createReadStream, statSync } from "node:fs";
+import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import {
   checkTrace,
@@ -18,7 +19,7 @@ import {
 } from "../api/index.ts";
 import { explain } from "./files.ts";
 import { addCommon, type CommonOptions, collect, report, reportAll, USAGE } from "./options.ts";
-import { out, paintFor, stdoutOpen } from "./output.ts";
+import { out, paintFor, say, stdoutOpen } from "./output.ts";
 
 const EXAMPLES = `
 FILE is ftrace text (the file trace of tracefs, or trace-cmd report) or -; gzip is
@@ -39,6 +40,9 @@ interface Options extends CommonOptions {
   readonly mm?: readonly string[];
   readonly explain?: boolean;
 }
+
+/** Status of an input that was not read to its end. */
+const INCONCLUSIVE = 3;
 
 /** The worst of several statuses comes first. */
 const WORST = [2, 1, 3, 0] as const;
@@ -65,6 +69,11 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
     if (!stdoutOpen()) break;
     if (n > 0 && options.format === "text" && !options.quiet) out("\n");
     statuses.push(await one(file, options));
+    if (interrupted) {
+      say("shootdown: interrupted; the rest was not read");
+      statuses.push(INCONCLUSIVE);
+      break;
+    }
   }
   process.exitCode = WORST.find((s) => statuses.includes(s)) ?? 0;
 }
@@ -127,11 +136,25 @@ function monitorOptions({ machine, kernel, mm, explain: lines }: Options): Trace
   };
 }
 
-/** Ends when nobody reads the findings any more. */
-async function* whileWanted(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  for await (const chunk of source) {
-    if (!stdoutOpen()) return;
-    yield chunk;
+/** Set by Ctrl-C: what was read until then is judged, and the status says that it was not all. */
+let interrupted = false;
+
+/** Ends when nobody reads the findings any more, and on Ctrl-C. */
+async function* whileWanted(stream: Readable): AsyncIterable<Uint8Array> {
+  const interrupt = () => {
+    interrupted = true;
+    stream.destroy();
+  };
+  process.on("SIGINT", interrupt);
+  try {
+    for await (const chunk of stream) {
+      if (!stdoutOpen()) return;
+      yield chunk;
+    }
+  } catch (error) {
+    if (!interrupted) throw error;
+  } finally {
+    process.off("SIGINT", interrupt);
   }
 }
 

@@ -4,6 +4,7 @@
 //   litmus/permission-upgrade/upgrade.litmus: stuck(D)
 //     ok    sometimes     164  17  arm64+smmuv3      linux-6.1   hafdbs=no httu=no
 
+import { printable } from "../base/diagnostic.ts";
 import { breakWords, columns, type Paint, pad, plain, type Tone, wrapText } from "./columns.ts";
 import type { CheckedFile, CheckResult, CheckRun, CheckSummary, Reporter } from "./result.ts";
 import { witnessLines } from "./witness.ts";
@@ -48,7 +49,7 @@ export class TextReporter implements Reporter {
     const { file, property, common } = this.file_;
     const { width, paint } = this.style;
     const settings = settingsOf(common, {}).join(" ");
-    const whole = `${file}: ${property}${settings === "" ? "" : ` with ${settings}`}`;
+    const whole = `${printable(file)}: ${property}${settings === "" ? "" : ` with ${settings}`}`;
     return lines(...wrapText(whole, width).map((l) => paint("strong", l)));
   }
 
@@ -59,7 +60,8 @@ export class TextReporter implements Reporter {
     const out = runLines(run, this.file_?.common ?? {}, width, paint);
     const detail = (text: string) => out.push(...indented(text, 8, width));
     if (!run.ok && run.observed !== "inconclusive") {
-      const at = run.line === null ? run.file : `${run.file}:${run.line}`;
+      const file = printable(run.file);
+      const at = run.line === null ? file : `${file}:${run.line}`;
       out.push(`        ${at}: expected ${run.expected}`);
     }
     if (run.limit !== null) detail(`stopped by: ${run.limit}`);
@@ -76,7 +78,7 @@ export class TextReporter implements Reporter {
   litmus({ file, reason }: { file: string; reason: string }): string {
     const { paint, width } = this.style;
     return (
-      lines(paint("strong", file), `  ${paint("unsure", "?")}     not checked:`) +
+      lines(paint("strong", printable(file)), `  ${paint("unsure", "?")}     not checked:`) +
       lines(...indented(reason, 8, width))
     );
   }

@@ -46,6 +46,8 @@ import { cacheEntries, describeEvents, descriptor } from "./live-view.ts";
 /** Bytes of a page. */
 export const PAGE_SIZE = 4096;
 const PTRS_PER_PTE = LIVE_LIMITS.PTRS_PER_PTE;
+/** What one frame more adds to a descriptor word: six flag bits lie below. */
+const FRAME_UNIT = 2 ** 6;
 
 export interface LiveOptions {
   /** `arm64+smmuv3+ats` */
@@ -138,7 +140,10 @@ export class LiveMachine {
       entries: [],
     };
     const log = (e: OpenLogEntry) => this.log.push(e);
-    this.open = new OpenMachine(lowerOpen(this.system), { log });
+    // Frames follow each other along a mapping, and tables along an address space: one run each.
+    const affine = { desc: "pfn" };
+    const stairs = { [pte_table.decl.name]: { index: 0, every: PTRS_PER_PTE } };
+    this.open = new OpenMachine(lowerOpen(this.system), { log, affine, stairs });
     this.finish(this.start("reset", arm_smmu_device_reset, {}));
   }
 
@@ -181,18 +186,18 @@ export class LiveMachine {
     this.nextPage = Math.max(this.nextPage, va + pages);
     const { mm } = process;
     const frame = this.get(next_free_page.decl, []);
-    for (let i = 0; i < pages; i++) {
-      const region = Math.floor((va + i) / PTRS_PER_PTE);
-      const table = this.tableFor(mm, region);
-      const bits = { RDONLY: writable ? 0 : 1, DBM: writable ? 1 : 0, DIRTY: writable ? 1 : 0 };
-      const entry = descriptor(this.system.domain, { valid: 1, AF: 1, ...bits, pfn: frame + i });
-      this.set(vma.decl, [mm, va + i], 1);
-      this.set(VM_WRITE.decl, [mm, va + i], vmaWritable ? 1 : 0);
-      this.set(pte_table.decl, [table, va + i], entry);
-      this.set(page_life.decl, [frame + i], life.values.indexOf("used"));
-      this.set(page_refs.decl, [frame + i], 1);
-      this.set(PageAnonExclusive.decl, [frame + i], 1);
+    const bits = { RDONLY: writable ? 0 : 1, DBM: writable ? 1 : 0, DIRTY: writable ? 1 : 0 };
+    for (const { first, count } of this.tablesFor(mm, va, pages)) {
+      const at = frame + first - va;
+      const entry = descriptor(this.system.domain, { valid: 1, AF: 1, ...bits, pfn: at });
+      const table = this.table(mm, Math.floor(first / PTRS_PER_PTE));
+      this.open.fields.setRun(pte_table.decl.name, [table, first], count, entry, FRAME_UNIT);
     }
+    this.fill(vma.decl, [mm, va], pages, 1);
+    this.fill(VM_WRITE.decl, [mm, va], pages, vmaWritable ? 1 : 0);
+    this.fill(page_life.decl, [frame], pages, life.values.indexOf("used"));
+    this.fill(page_refs.decl, [frame], pages, 1);
+    this.fill(PageAnonExclusive.decl, [frame], pages, 1);
     this.set(next_free_page.decl, [], frame + pages);
     return va * PAGE_SIZE;
   }
@@ -369,15 +374,41 @@ export class LiveMachine {
     }
   }
 
-  /** The table of a region; a new one if it has none. */
-  private tableFor(mm: number, region: number): number {
-    const { domain } = this.system;
+  /** The table of a region that has one. */
+  private table(mm: number, region: number): number {
     const upper = this.get(pmd.decl, [mm, region]);
-    if (upper !== 0) return (upper - (upper % 2 ** 6)) / 2 ** 6;
+    return (upper - (upper % FRAME_UNIT)) / FRAME_UNIT;
+  }
+
+  /** Gives every region of a mapping a table, and cuts the mapping where tables do not follow. */
+  private tablesFor(mm: number, va: number, pages: number): { first: number; count: number }[] {
+    const regions = Math.floor((va + pages - 1) / PTRS_PER_PTE);
+    const parts: { first: number; count: number }[] = [];
+    let previous = -2;
+    for (let r = Math.floor(va / PTRS_PER_PTE); r <= regions; r++) {
+      if (this.get(pmd.decl, [mm, r]) === 0) this.newTable(mm, r);
+      const table = this.table(mm, r);
+      const first = Math.max(va, r * PTRS_PER_PTE);
+      const count = Math.min(va + pages, (r + 1) * PTRS_PER_PTE) - first;
+      const last = parts.at(-1);
+      if (last && table === previous + 1) last.count += count;
+      else parts.push({ first, count });
+      previous = table;
+    }
+    return parts;
+  }
+
+  private newTable(mm: number, region: number): void {
     const next = this.nextTable++;
-    this.set(pmd.decl, [mm, region], descriptor(domain, { valid: 1, table: 1, next }));
+    const upper = descriptor(this.system.domain, { valid: 1, table: 1, next });
+    this.set(pmd.decl, [mm, region], upper);
     this.set(table_life.decl, [next], life.values.indexOf("used"));
-    return next;
+  }
+
+  /** Sets a run of elements; fields that no routine of this kernel names are left alone. */
+  private fill(field: FieldDecl, index: readonly number[], count: number, value: number): void {
+    this.open.store(field);
+    this.open.fields.setRun(field.name, index, count, value);
   }
 
   private cpu(cpu: number): number {
