@@ -12,7 +12,7 @@ import type { CellDecl, Definition, PendingDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { idle, operands, shorten, tidy, visitNode } from "./flow.ts";
+import { idle, liveness, operands, shorten, tidy, visitNode } from "./flow.ts";
 import type { Env, Scope } from "./fold.ts";
 import { fold } from "./fold.ts";
 import type { InlineContext } from "./inline.ts";
@@ -421,8 +421,19 @@ class Lowering {
       knobs: [...this.knobs].sort(),
       registers: this.registers,
     };
+    for (const r of program.rules) assertSet(r.decl.name, r, []);
+    for (const p of program.pending) assertSet(p.decl.name, p, p.entry);
+    for (const g of cells) for (const c of g.instances) if (c.fill) assertSet(g.decl.name, c.fill, []);
     return { ...program, hash: hashText(programText(program)) };
   }
+}
+
+/** Code that runs as one step has no state of its own: it must set a local before it reads it. */
+function assertSet(name: string, code: Code, given: readonly number[]): void {
+  const unset = liveness(code.instrs)
+    .at(0)
+    .filter((reg) => !given.includes(reg));
+  if (unset.length > 0) throw new Error(`${name} reads a local before it sets it`);
 }
 
 function isTrue(node: Node): boolean {
