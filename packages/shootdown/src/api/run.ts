@@ -33,7 +33,7 @@ export function runScenario(input: Uint8Array | string, options: RunOptions = {}
   if (!planned) throw new Error("a plan without runs");
   const { configuration, set, drop } = planned;
   const checker = new Checker(read.scenario);
-  const program = checker.programFor(configuration, configuration.knobs, drop?.overlay);
+  const program = checker.fullProgram(configuration, drop?.overlay);
   const { machine, kernelName: kernel } = configuration;
   const test = read.scenario.name.text;
   const head = { file, test, machine, kernel, set, drop: options.drop ?? null };

@@ -61,6 +61,8 @@ export function fold(node: Node, env: Env, scope: Scope): Node {
       }
       return scope.isFixed?.(node.field) ? { ...node, index, fixed: true } : { ...node, index };
     }
+    case "apply":
+      return fold(node.body, env, scope);
     case "get":
       return foldGet(node, fold(node.arg, env, scope), scope);
     case "with":

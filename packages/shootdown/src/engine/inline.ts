@@ -2,6 +2,7 @@
 // Inlining: turns nested statements into flat code, with calls replaced by the bodies they name.
 
 import type { KeyPattern, Node } from "../ir/expr.ts";
+import { unwrap } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import { inVersions } from "../ir/kernel.ts";
 import type { Definition, ObserverDecl } from "../ir/machine.ts";
@@ -185,7 +186,8 @@ class Flattener {
     }
   }
 
-  private assign(to: Node, value: Node): void {
+  private assign(target: Node, value: Node): void {
+    const to = unwrap(target);
     const v = this.fold(value);
     if (to.k === "local") {
       this.push({ op: "let", reg: this.reg(to.name), value: v });

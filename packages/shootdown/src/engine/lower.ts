@@ -8,6 +8,7 @@
 
 import { hashText } from "../base/hash.ts";
 import type { FieldDecl, KeyPattern, Node } from "../ir/expr.ts";
+import { unwrap } from "../ir/expr.ts";
 import type { CellDecl, Definition, PendingDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { nested } from "../ir/steps.ts";
@@ -54,8 +55,10 @@ function writtenFields(
   const called = new Set<string>();
   const visit = (stmts: readonly Stmt[]): void => {
     for (const s of stmts) {
-      if (s.k === "set" && s.to.k === "read") written.add(s.to.field.name);
-      if ((s.k === "xchg" || s.k === "cas") && s.at.k === "read") written.add(s.at.field.name);
+      if (s.k === "set" || s.k === "xchg" || s.k === "cas") {
+        const to = unwrap(s.k === "set" ? s.to : s.at);
+        if (to.k === "read") written.add(to.field.name);
+      }
       if (s.k === "call" && !called.has(s.callee)) {
         called.add(s.callee);
         const callee = find(s.callee);
@@ -423,7 +426,8 @@ class Lowering {
     };
     for (const r of program.rules) assertSet(r.decl.name, r, []);
     for (const p of program.pending) assertSet(p.decl.name, p, p.entry);
-    for (const g of cells) for (const c of g.instances) if (c.fill) assertSet(g.decl.name, c.fill, []);
+    for (const g of cells)
+      for (const c of g.instances) if (c.fill) assertSet(g.decl.name, c.fill, []);
     return { ...program, hash: hashText(programText(program)) };
   }
 }

@@ -40,6 +40,8 @@ export function nodeText(n: Node | KeyPattern): string {
       return n.name;
     case "read":
       return `${n.field.name}[${n.index.map(nodeText).join()}]`;
+    case "apply":
+      return nodeText(n.body);
     case "get":
       return `${nodeText(n.arg)}.${n.field}`;
     case "with":

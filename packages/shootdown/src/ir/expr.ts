@@ -61,6 +61,14 @@ export type Node =
       readonly sort: AnySort;
     }
   | {
+      /** A named expression: printed as a call, folded to its body. */
+      readonly k: "apply";
+      readonly name: string;
+      readonly args: readonly Node[];
+      readonly body: Node;
+      readonly sort: AnySort;
+    }
+  | {
       readonly k: "outstanding";
       readonly set: PendingDecl;
       readonly index: readonly KeyPattern[];
@@ -248,6 +256,27 @@ export function outstanding<E extends Sorts>(
 export const ANY = { k: "any" } as const;
 /** In a key position: the values that lie in a range. */
 export const inRange = (range: Expr<string>): KeyPattern => ({ k: "in", range: range.node });
+
+/** The node that a named expression stands for. */
+export const unwrap = (n: Node): Node => (n.k === "apply" ? unwrap(n.body) : n);
+
+/** Gives an expression the name of the function or macro that it models. */
+export const applied = <S extends string>(
+  name: string,
+  args: readonly Expr<string>[],
+  body: Expr<S>,
+): Expr<S> =>
+  expr({
+    ...{ k: "apply", name, args: args.map((a) => a.node) },
+    ...{ body: body.node, sort: body.node.sort },
+  });
+
+/** The same for something that can be assigned to. */
+export const appliedPlace = <S extends string>(
+  name: string,
+  args: readonly Expr<string>[],
+  body: Place<S>,
+): Place<S> => place(applied(name, args, body).node);
 
 /** A local or parameter by name, for statements that are put into an existing body. */
 export const local = <S extends string>(name: string, sort: Ty<S>): Place<S> =>

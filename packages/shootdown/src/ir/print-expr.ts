@@ -89,6 +89,8 @@ export function expression(n: Node | KeyPattern, outer: number, names: Names): s
       return wrapped(EQUALITY, `knob(${n.knob}) == ${n.is}`);
     case "read":
       return place(n.field.name, n.index, names);
+    case "apply":
+      return `${n.name}(${list(...n.args.map((a) => e(a)))})`;
     case "get":
       return `${e(n.arg, POSTFIX)}.${n.field}`;
     case "with": {

@@ -144,9 +144,9 @@ export class Checker {
   }
 
   /** The program with nothing left out, for showing a single run. */
-  fullProgram(configuration: Configuration): Program {
+  fullProgram(configuration: Configuration, overlay?: Overlay): Program {
     const knobs = { ...defaults(), ...configuration.knobs };
-    const { kernel } = configuration;
+    const kernel = overlay ? overlay(configuration.kernel) : configuration.kernel;
     const system = elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs));
     return lower(system, { keepAll: true });
   }

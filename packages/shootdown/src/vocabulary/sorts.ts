@@ -2,7 +2,7 @@
 // The sorts of the field: what CPUs, page tables, IOMMUs and devices are made of.
 
 import type { Expr } from "../ir/expr.ts";
-import { after, constant, divided, limit, limitOf, rangeOps, times } from "../ir/expr.ts";
+import { after, applied, constant, divided, limit, limitOf, rangeOps, times } from "../ir/expr.ts";
 import { bool, enumeration, int, ordered, rangeOf, symbol } from "../ir/sort.ts";
 
 /** A processing element; the kernel worker that serves a device's faults has one of its own. */
@@ -47,7 +47,7 @@ export const EMPTY: Expr<"range"> = Range.make(constant(va, 0), constant(va, 0))
 
 /** The region that a page lies in. */
 export const regionOf = (page: Expr<"va">): Expr<"region"> =>
-  divided(region, page, limit("PTRS_PER_PTE"));
+  applied("pmd_index", [page], divided(region, page, limit("PTRS_PER_PTE")));
 
 /** The first page of a region. */
 export const firstPage = (r: Expr<"region">): Expr<"va"> => times(va, r, limit("PTRS_PER_PTE"));

@@ -2,7 +2,7 @@
 // What CPUs, IOMMU and kernel share: page tables, frames, and who may translate what.
 
 import type { Expr } from "../ir/expr.ts";
-import { field, get } from "../ir/expr.ts";
+import { appliedPlace, field, get } from "../ir/expr.ts";
 import { enumeration } from "../ir/sort.ts";
 import { desc } from "./descriptor.ts";
 import { regionOf, t } from "./sorts.ts";
@@ -14,7 +14,7 @@ export const pte_table = field("pte_table", [t.table, t.va], desc);
 
 /** The kernel's own way to an entry, through the upper level; the table must exist. */
 export const pte = (mm: Expr<"mm">, va: Expr<"va">) =>
-  pte_table(get(pmd(mm, regionOf(va)), "next", t.table), va);
+  appliedPlace("*ptep", [mm, va], pte_table(get(pmd(mm, regionOf(va)), "next", t.table), va));
 
 /** Life of a frame or table page: never handed out, in use, given back. */
 export const life = enumeration("life", ["fresh", "used", "freed"]);

@@ -80,6 +80,7 @@ export const mmu_notifier = [
   }),
   define(mmu_notifier_invalidate_range_only_end, {
     source: { file, function: "__mmu_notifier_invalidate_range_end" },
+    kernels: "..6.6",
     body: ({ cpu, mm, range }) => [emit(events.notifier_end, { cpu, mm, range })],
   }),
   define(mmu_notifier_release, {

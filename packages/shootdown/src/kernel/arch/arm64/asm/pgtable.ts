@@ -4,7 +4,7 @@
 //   clean read-only   RDONLY=1 DBM=0 DIRTY=0        dirty read-only   RDONLY=1 DBM=0 DIRTY=1
 //   clean writable    RDONLY=1 DBM=1 DIRTY=0        dirty writable    RDONLY=0 DBM=1
 
-import { and, FALSE, ite, not, or, TRUE, withFields } from "../../../../ir/expr.ts";
+import { and, applied, FALSE, ite, not, or, TRUE, withFields } from "../../../../ir/expr.ts";
 import { declare, define } from "../../../../ir/machine.ts";
 import { call, callInto, leave, loop, ret, set, when } from "../../../../ir/stmt.ts";
 import type { Desc } from "../../../../vocabulary/descriptor.ts";
@@ -21,24 +21,33 @@ import { cmpxchg_desc, store_desc, xchg_desc } from "../../../../vocabulary/prim
 import { t } from "../../../../vocabulary/sorts.ts";
 import { pte } from "../../../../vocabulary/state.ts";
 
-export const pte_present = (e: Desc) => valid(e);
-export const pte_write = (e: Desc) => DBM(e);
-export const pte_hw_dirty = (e: Desc) => and(DBM(e), not(RDONLY(e)));
-export const pte_dirty = (e: Desc) => or(DIRTY(e), pte_hw_dirty(e));
-export const pte_mkyoung = (e: Desc): Desc => withFields(e, { AF: TRUE });
-export const pte_mkold = (e: Desc): Desc => withFields(e, { AF: FALSE });
+export const pte_present = (e: Desc) => applied("pte_present", [e], valid(e));
+export const pte_write = (e: Desc) => applied("pte_write", [e], DBM(e));
+export const pte_hw_dirty = (e: Desc) => applied("pte_hw_dirty", [e], and(DBM(e), not(RDONLY(e))));
+export const pte_dirty = (e: Desc) => applied("pte_dirty", [e], or(DIRTY(e), pte_hw_dirty(e)));
+export const pte_mkyoung = (e: Desc): Desc =>
+  applied("pte_mkyoung", [e], withFields(e, { AF: TRUE }));
+export const pte_mkold = (e: Desc): Desc => applied("pte_mkold", [e], withFields(e, { AF: FALSE }));
 /** Sets DIRTY; a writable entry loses RDONLY. */
 export const pte_mkdirty = (e: Desc): Desc =>
-  withFields(e, { DIRTY: TRUE, RDONLY: ite(DBM(e), FALSE, RDONLY(e)) });
+  applied(
+    "pte_mkdirty",
+    [e],
+    withFields(e, { DIRTY: TRUE, RDONLY: ite(DBM(e), FALSE, RDONLY(e)) }),
+  );
 /** Sets DBM; a dirty entry loses RDONLY. `pte_mkwrite_novma` since 6.6. */
 export const pte_mkwrite = (e: Desc): Desc =>
-  withFields(e, { DBM: TRUE, RDONLY: ite(DIRTY(e), FALSE, RDONLY(e)) });
+  applied(
+    "pte_mkwrite",
+    [e],
+    withFields(e, { DBM: TRUE, RDONLY: ite(DIRTY(e), FALSE, RDONLY(e)) }),
+  );
 /** Keeps what hardware dirtied in DIRTY; clears DBM, sets RDONLY. */
 export const pte_wrprotect = (e: Desc): Desc =>
-  withFields(e, { DIRTY: pte_dirty(e), DBM: FALSE, RDONLY: TRUE });
+  applied("pte_wrprotect", [e], withFields(e, { DIRTY: pte_dirty(e), DBM: FALSE, RDONLY: TRUE }));
 /** A new entry for a private anonymous page: protection without write, young. */
 export const mk_pte = (frame: Parameters<typeof leaf>[0]): Desc =>
-  leaf(frame, { RDONLY: TRUE, DBM: FALSE, DIRTY: FALSE, AF: TRUE });
+  applied("mk_pte", [frame], leaf(frame, { RDONLY: TRUE, DBM: FALSE, DIRTY: FALSE, AF: TRUE }));
 
 const here = { cpu: t.cpu, mm: t.mm, va: t.va };
 const file = "arch/arm64/include/asm/pgtable.h";
