@@ -146,20 +146,24 @@ const tables = Array.from({ length: 3 ** PAGES }, (_, n) =>
 );
 
 describe.each(["linux-6.1", "linux-6.12"])("%s", (kernel) => {
-  test.each(Object.keys(operations))("%s", (operation) => {
-    let groups = 0;
-    for (const [lo, hi] of ranges) {
-      const program = programOf(kernel, [operations[operation]!(lo, hi)]);
-      for (const pages of tables) {
-        const known = new Set(program.fields.map((f) => f.name));
-        const initial = contents(pages).filter((i) => known.has(i.field.name));
-        const started = { ...program, initial };
-        const open = openLog(started);
-        groups += open.groups;
-        expect(open.log, `[${lo}, ${hi}) of ${pages}`).toEqual(packedLog(started));
+  test.each(Object.keys(operations))(
+    "%s",
+    (operation) => {
+      let groups = 0;
+      for (const [lo, hi] of ranges) {
+        const program = programOf(kernel, [operations[operation]!(lo, hi)]);
+        for (const pages of tables) {
+          const known = new Set(program.fields.map((f) => f.name));
+          const initial = contents(pages).filter((i) => known.has(i.field.name));
+          const started = { ...program, initial };
+          const open = openLog(started);
+          groups += open.groups;
+          expect(open.log, `[${lo}, ${hi}) of ${pages}`).toEqual(packedLog(started));
+        }
       }
-    }
-    // Loops did run in bulk: the comparison is of two ways.
-    expect(groups).toBeGreaterThan(50);
-  }, 120_000);
+      // Loops did run in bulk: the comparison is of two ways.
+      expect(groups).toBeGreaterThan(50);
+    },
+    120_000,
+  );
 });

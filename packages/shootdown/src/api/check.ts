@@ -27,7 +27,10 @@ export interface CheckOptions extends Selection {
   readonly bytes_max?: number;
   /** Which runs get a witness; default: those that are not as expected. */
   readonly witness?: "none" | "unexpected" | "all";
-  /** Also find the knobs whose flip changes the verdict; default true. */
+  /**
+   * Also find the knobs whose flip changes the verdict; default true. For runs that are not as
+   * expected they are always found.
+   */
   readonly depends_on?: boolean;
   /** Seconds of a clock; without one every time is 0. */
   readonly clock?: () => number;
@@ -134,11 +137,11 @@ function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): 
     ...(progress ? { progress: (p: Progress) => progress(p, planned) } : {}),
   };
   let verdict = checker.check(configuration, { ...checking, dependsOn: false });
-  if ((options.depends_on ?? true) && verdict.observed !== "inconclusive") {
-    verdict = checker.check(configuration, { ...checking, dependsOn: true });
-  }
   const { observed } = verdict;
   const ok = expected === null ? observed !== "inconclusive" : observed === expected;
+  if (((options.depends_on ?? true) || !ok) && observed !== "inconclusive") {
+    verdict = checker.check(configuration, { ...checking, dependsOn: true });
+  }
   const run: CheckRun = {
     type: "check",
     file: options.file ?? "<scenario>",

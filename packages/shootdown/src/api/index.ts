@@ -36,7 +36,6 @@ export type { ShownStep, ShownWitness } from "../report/shown.ts";
 export { findingLines, summaryLines } from "../report/trace.ts";
 export { type WitnessStyle, witnessBlocks, witnessLines } from "../report/witness.ts";
 export {
-  type Completion,
   type Device,
   type LiveMachine,
   type LiveOptions,
@@ -44,8 +43,8 @@ export {
   openMachine,
   PAGE_SIZE,
   type Process,
-  type Task,
 } from "../study/live.ts";
+export type { Completion, Task } from "../study/live-task.ts";
 export { checkTrace, type TraceOptions } from "../trace/check.ts";
 export {
   FINDING_CLASSES,

@@ -130,6 +130,8 @@ function jobOptions(selection: Selection, options: Options): JobOptions {
   return {
     ...selection,
     engine: engine === "reference" ? "reference" : "fast",
+    // Several runs for one: only where it is shown.
+    depends_on: verbose === true || format === "ndjson" || format === "mail",
     witness: all ? "all" : format === "ndjson" ? "none" : "unexpected",
     ...(maxStates === undefined ? {} : { states_max: maxStates }),
     ...(maxMemory === undefined ? {} : { bytes_max: maxMemory }),

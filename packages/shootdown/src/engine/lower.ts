@@ -8,10 +8,8 @@
 
 import { hashText } from "../base/hash.ts";
 import type { FieldDecl, KeyPattern, Node } from "../ir/expr.ts";
-import { unwrap } from "../ir/expr.ts";
 import type { CellDecl, Definition, PendingDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
-import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { idle, liveness, operands, shorten, tidy, visitNode } from "./flow.ts";
 import type { Env, Scope } from "./fold.ts";
@@ -32,6 +30,7 @@ import type {
 import { sizeOf } from "./program.ts";
 import { propagate } from "./propagate.ts";
 import { programText } from "./text.ts";
+import { writtenFields } from "./written.ts";
 
 export interface LowerOptions {
   /** Keep cells, entries and stores that nothing in the program can notice. Default false. */
@@ -45,31 +44,6 @@ export function lower(system: System, options: LowerOptions = {}): Program {
 
 const constant = (value: number, sort: AnySort): Node => ({ k: "const", value, sort });
 const keyText = (name: string, key: readonly number[]): string => `${name}[${key.join()}]`;
-
-/** Names of the fields that statements reachable from `roots` write. */
-function writtenFields(
-  roots: readonly (readonly Stmt[])[],
-  find: (name: string) => Definition | undefined,
-): Set<string> {
-  const written = new Set<string>();
-  const called = new Set<string>();
-  const visit = (stmts: readonly Stmt[]): void => {
-    for (const s of stmts) {
-      if (s.k === "set" || s.k === "xchg" || s.k === "cas") {
-        const to = unwrap(s.k === "set" ? s.to : s.at);
-        if (to.k === "read") written.add(to.field.name);
-      }
-      if (s.k === "call" && !called.has(s.callee)) {
-        called.add(s.callee);
-        const callee = find(s.callee);
-        if (callee) visit(callee.body());
-      }
-      nested(s).forEach(visit);
-    }
-  };
-  roots.forEach(visit);
-  return written;
-}
 
 /** Every combination of values below the given sizes, first position slowest. */
 function combinations(sizes: readonly number[]): number[][] {

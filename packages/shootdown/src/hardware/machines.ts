@@ -105,6 +105,15 @@ export const MACHINE: Machine = {
   ],
 };
 
+/** The machine with these parts: caches that it does not have hold nothing. */
+export function machineWith(knobs: Readonly<Record<string, string>>): Machine {
+  const lacking = new Set([
+    ...(knobs["smmuv3"] === "yes" ? [] : [smmu_walk_cache.decl, smmu_tlb.decl, atc.decl]),
+    ...(knobs["ats"] === "yes" ? [] : [atc.decl]),
+  ]);
+  return { ...MACHINE, cells: MACHINE.cells.filter((c) => !lacking.has(c)) };
+}
+
 export type MachineName =
   | { readonly ok: true; readonly knobs: Readonly<Record<string, string>> }
   | { readonly ok: false; readonly unknown: string };

@@ -12,7 +12,7 @@ import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Initial, Program } from "../engine/program.ts";
 import type { Limits, Outcome, Progress } from "../explore/search.ts";
 import { search } from "../explore/search.ts";
-import { KNOBS, PARTS } from "../hardware/machines.ts";
+import { KNOBS, machineWith, PARTS } from "../hardware/machines.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { boot } from "../litmus/boot.ts";
@@ -148,7 +148,7 @@ export class Checker {
     const knobs = { ...defaults(), ...configuration.knobs };
     const kernel = overlay ? overlay(configuration.kernel) : configuration.kernel;
     const system = elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs));
-    return lower(system, { keepAll: true });
+    return lower({ ...system, machine: machineWith(knobs) }, { keepAll: true });
   }
 
   private program(

@@ -8,7 +8,7 @@
 // else fills, evicts or takes effect unless a step says so.
 
 import { seededRandom } from "../base/random.ts";
-import type { OpenThread, OpenTransition } from "../engine/open.ts";
+import type { OpenTransition } from "../engine/open.ts";
 import { OpenMachine } from "../engine/open.ts";
 import type { Routine } from "../engine/open-lower.ts";
 import { lowerOpen, lowerRoutine } from "../engine/open-lower.ts";
@@ -40,6 +40,8 @@ import { OBSERVERS } from "../vocabulary/properties.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
 import { configure } from "./configuration.ts";
 import { LIVE_LIMITS, liveDomain } from "./live-domain.ts";
+import type { Completion, Task } from "./live-task.ts";
+import { taskOf } from "./live-task.ts";
 import type { CacheEntry } from "./live-view.ts";
 import { cacheEntries, describeEvents, descriptor } from "./live-view.ts";
 
@@ -80,23 +82,6 @@ export interface MapOptions {
   readonly writable?: boolean;
   /** What the vma permits; default true. */
   readonly vmaWritable?: boolean;
-}
-
-/** An operation that is under way. */
-export interface Task {
-  readonly name: string;
-  readonly done: boolean;
-  /** Makes its next step; false if it is done or has to wait. */
-  step(): boolean;
-  /** Where it stands: routine and step number. */
-  readonly at: string;
-}
-
-/** Something outstanding that may take effect: a TLBI, a command. */
-export interface Completion {
-  readonly name: string;
-  /** Lets it take effect; false if something must come before it. */
-  step(): boolean;
 }
 
 /** Steps that a run makes at most before it says that it does not end. */
@@ -441,22 +426,4 @@ export class LiveMachine {
   private set(field: FieldDecl, index: readonly number[], value: number): void {
     this.open.store(field).write(index, value);
   }
-}
-
-function taskOf(open: OpenMachine, thread: OpenThread, name: string, beforeStep: () => void): Task {
-  return {
-    name,
-    get done() {
-      return open.halted(thread);
-    },
-    get at() {
-      const { routine, step } = open.at(thread).origin;
-      return `${routine}:${step}`;
-    },
-    step() {
-      if (open.halted(thread)) return false;
-      beforeStep();
-      return open.step(thread.transition);
-    },
-  };
 }
