@@ -101,6 +101,13 @@ export function showName(name: string, kernelName?: string): ShowResult {
   const missing: string[] = [];
   for (const k of kernels) {
     const found = kernelNamed(k);
+    if (!found.ok && found.why !== undefined) {
+      return {
+        ok: false,
+        message: `'${found.unknown}' ${found.why}`,
+        note: "shootdown list kernels",
+      };
+    }
     if (!found.ok) {
       const near = nearestName(found.unknown, found.known);
       const note = near === undefined ? "shootdown list kernels" : `did you mean '${near}'?`;

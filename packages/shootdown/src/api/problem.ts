@@ -45,6 +45,7 @@ export function problem(
 
 /** What is wrong with the name of a machine, a kernel or a knob, in words. */
 export function wordsFor(wrong: ConfigurationProblem): { message: string; note?: string } {
+  if (wrong.why !== undefined) return { message: `${quote(wrong.name)} ${wrong.why}` };
   const isOverlay = wrong.what === "kernel" && !wrong.known.some((k) => k.startsWith("linux-"));
   const kinds = {
     machine: "unknown machine part",

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `shootdown check [PATH...]`: every run of every scenario, searched and compared with its Result.
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import {
   CHECK_FORMATS,
@@ -48,7 +50,7 @@ interface Options extends CommonOptions {
   readonly kernel?: readonly string[];
   readonly set?: Readonly<Record<string, string>>;
   readonly engine: "auto" | "fast" | "reference";
-  readonly jobs: number;
+  readonly jobs?: number;
   readonly maxStates?: number;
   readonly maxMemory?: number;
   readonly witness?: string;
@@ -75,7 +77,7 @@ export function register(command: Command): void {
         .choices(["auto", "fast", "reference"])
         .default("auto"),
     )
-    .option("-j, --jobs <n>", "files at a time", count, 1)
+    .option("-j, --jobs <n>", "files at a time (default: one for two cores)", count)
     .option("--max-states <n>", "give up a run after so many states", count)
     .option("--max-memory <size>", "and after so many bytes (default 1G)", size)
     .option("--bisect", "exit 125 in place of 3, for git bisect run");
@@ -109,7 +111,9 @@ async function check(paths: readonly string[], options: Options): Promise<void> 
     witnesses: options.witness,
     progress: !quiet && process.stderr.isTTY === true,
   });
-  const status = checkStatus(await session.run(options.jobs));
+  const status = checkStatus(
+    await session.run(options.jobs ?? Math.ceil(availableParallelism() / 2)),
+  );
   process.exitCode = options.bisect && status === INCONCLUSIVE ? BISECT_SKIP : status;
 }
 
@@ -138,9 +142,16 @@ function jobOptions(selection: Selection, options: Options): JobOptions {
   };
 }
 
+/** Step by step: Node's own recursion does not end where a folder vanishes, as in /proc. */
+function makeFolders(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolders(dirname(resolve(folder)));
+  mkdirSync(folder);
+}
+
 function makeFolder(folder: string) {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
     return [];
   } catch (error) {
     return [problem(`cannot write witnesses: ${explain(error)}`, { file: folder })];

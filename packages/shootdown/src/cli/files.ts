@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inputs: files, folders of scenarios, stdin; gzip undone; no more memory than one may need.
 
-import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
@@ -27,7 +27,7 @@ const MAX_BYTES = 1 << 26;
 const CHUNK = 1 << 16;
 const STDIN = 0;
 
-/** Folders inside each other; deeper ones are links in a circle. */
+/** Folders inside each other. */
 const MAX_FOLDERS = 64;
 
 /** The scenarios that come with the program. */
@@ -61,15 +61,18 @@ export function shippedInputs(): Input[] {
   }));
 }
 
-function below(folder: string, depth = 0): string[] {
-  if (depth > MAX_FOLDERS) return [];
+function below(folder: string, above: readonly string[] = []): string[] {
+  const real = realpathSync(folder);
+  // A link back to a folder that this one is in.
+  if (above.includes(real) || above.length > MAX_FOLDERS) return [];
+  const inside = [...above, real];
   const entries = readdirSync(folder).sort((a, b) => (a < b ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = join(folder, entry);
     if (entry.endsWith(".litmus"))
-      return statSync(path).isDirectory() ? below(path, depth + 1) : [path];
+      return statSync(path).isDirectory() ? below(path, inside) : [path];
     if (entry.startsWith(".") || entry === "node_modules") return [];
-    return isFolder(path) ? below(path, depth + 1) : [];
+    return isFolder(path) ? below(path, inside) : [];
   });
 }
 

@@ -2,6 +2,7 @@
 // Where text goes: data to stdout, remarks to stderr, colours only to terminals.
 
 import { coloured, type Paint, plain } from "../api/index.ts";
+import { explain } from "./files.ts";
 
 export type ColourChoice = "auto" | "always" | "never";
 
@@ -10,14 +11,19 @@ const DEFAULT_WIDTH = 80;
 const MAX_WIDTH = 100;
 const MIN_WIDTH = 40;
 
+/** Status where output could not be written: what was found is not known to the reader. */
+const FAILED = 2;
+
 /** Whether somebody still reads stdout. */
 let reading = true;
 
 /** A reader that goes away (`| head`) ends the output, not the program with a complaint. */
 export function watchStdout(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
     reading = false;
+    if (error.code === "EPIPE") return;
+    say(`shootdown: error: cannot write to stdout: ${explain(error)}`);
+    process.exit(FAILED);
   });
   process.stderr.on("error", () => undefined);
 }

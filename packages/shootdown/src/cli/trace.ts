@@ -82,7 +82,7 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
 function selectionOf({ machine, kernel }: Options): Problem[] {
   const machines = machine === undefined || machine === "x86" ? [] : [machine];
   const wrong = selectionProblems({ machines });
-  if (kernel === undefined || /^linux-\d+\.\d+/.test(kernel)) return wrong;
+  if (kernel === undefined || /^linux-\d+\.\d+[\w.-]*$/.test(kernel)) return wrong;
   return [...wrong, problem(`--kernel ${quote(kernel)}: expected linux-VERSION, as linux-6.12`)];
 }
 

@@ -116,7 +116,12 @@ export function machineWith(knobs: Readonly<Record<string, string>>): Machine {
 
 export type MachineName =
   | { readonly ok: true; readonly knobs: Readonly<Record<string, string>> }
-  | { readonly ok: false; readonly unknown: string };
+  | {
+      readonly ok: false;
+      readonly unknown: string;
+      /** Why a known part does not fit here; absent if the part is not known. */
+      readonly why?: string;
+    };
 
 /** The parts of a machine's name as knob values. */
 export function machineKnobs(name: string): MachineName {
@@ -126,6 +131,7 @@ export function machineKnobs(name: string): MachineName {
   for (const p of PARTS) knobs[p.name] = p.value ?? "no";
   for (const part of parts) {
     if (!PARTS.some((p) => p.name === part)) return { ok: false, unknown: part };
+    if (knobs[part] === "yes") return { ok: false, unknown: part, why: "is named twice" };
     knobs[part] = "yes";
   }
   return { ok: true, knobs };

@@ -77,12 +77,15 @@ export function rewrite(
   });
 }
 
+/** The statement that an overlay replaces is not there. */
+export class MisplacedEdit extends Error {}
+
 /** An overlay that replaces the statement that `routine` labels `at`. It must exist. */
 export const editing =
   (routine: string, at: string, to: (old: Stmt) => readonly Stmt[]): Overlay =>
   (base) => {
     const old = base.routines.get(routine);
-    if (!old) throw new Error(`${base.name} has no routine ${routine}`);
+    if (!old) throw new MisplacedEdit(`${base.name} has no routine ${routine}`);
     let found = false;
     const body = () => {
       const stmts = rewrite(old.body(), (s) => {
@@ -90,7 +93,7 @@ export const editing =
         found = true;
         return to(s);
       });
-      if (!found) throw new Error(`${routine} has no statement labelled ${at}`);
+      if (!found) throw new MisplacedEdit(`${routine} has no statement labelled ${at}`);
       return stmts;
     };
     return { ...base, routines: new Map([...base.routines, [routine, { ...old, body }]]) };

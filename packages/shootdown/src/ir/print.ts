@@ -97,7 +97,10 @@ const text = (...lines: readonly string[]): string => `${lines.join("\n")}\n`;
 
 function sourceNotes(source: Source, routine?: string): string[] {
   const called = source.function ?? routine;
-  const where = called === undefined ? source.file : `${source.file}: ${called}()`;
+  const where =
+    called === undefined
+      ? source.file
+      : `${source.file}: ${called.includes(" ") ? called : `${called}()`}`;
   return source.rules?.length ? [where, `rules: ${source.rules.join(", ")}`] : [where];
 }
 

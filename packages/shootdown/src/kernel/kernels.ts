@@ -2,7 +2,7 @@
 // Kernels by name: a version and overlays, `linux-6.12+btm-skip+local-upgrade`.
 
 import type { Kernel } from "../ir/kernel.ts";
-import { kernelAt } from "../ir/kernel.ts";
+import { kernelAt, MisplacedEdit } from "../ir/kernel.ts";
 import type { Definition } from "../ir/machine.ts";
 import { pgtable } from "./arch/arm64/asm/pgtable.ts";
 import { tlbflush } from "./arch/arm64/asm/tlbflush.ts";
@@ -43,9 +43,28 @@ export const VERSIONS: readonly string[] = ["6.1", "6.12"];
 
 export type KernelName =
   | { readonly ok: true; readonly kernel: Kernel }
-  | { readonly ok: false; readonly unknown: string; readonly known: readonly string[] };
+  | {
+      readonly ok: false;
+      readonly unknown: string;
+      readonly known: readonly string[];
+      /** Why a known part does not fit here; absent if the part is not known. */
+      readonly why?: string;
+    };
 
 const cache = new Map<string, Kernel>();
+
+/** Whether the statements that an overlay edits are there; bodies are made late. */
+function fits(kernel: Kernel, before: Kernel): boolean {
+  try {
+    for (const [name, routine] of kernel.routines) {
+      if (routine !== before.routines.get(name)) routine.body();
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof MisplacedEdit) return false;
+    throw error;
+  }
+}
 
 /** The kernel of a name; the part that is not known, if it has one. */
 export function kernelNamed(name: string): KernelName {
@@ -57,10 +76,16 @@ export function kernelNamed(name: string): KernelName {
     return { ok: false, unknown: base ?? "", known: VERSIONS.map((v) => `linux-${v}`) };
   }
   let kernel = kernelAt(name, version, DEFINITIONS);
-  for (const o of overlays) {
+  for (const [at, o] of overlays.entries()) {
     const found = OVERLAYS.find((x) => x.name === o);
-    if (!found) return { ok: false, unknown: o, known: OVERLAYS.map((x) => x.name) };
-    kernel = { ...found.overlay(kernel), name };
+    const wrong = { ok: false, unknown: o, known: OVERLAYS.map((x) => x.name) } as const;
+    if (!found) return wrong;
+    if (overlays.indexOf(o) < at) return { ...wrong, why: "is named twice" };
+    const before = kernel;
+    kernel = { ...found.overlay(before), name };
+    if (!fits(kernel, before)) {
+      return { ...wrong, why: `changes what ${overlays.slice(0, at).join("+")} has replaced` };
+    }
   }
   cache.set(name, kernel);
   return { ok: true, kernel };

@@ -19,6 +19,8 @@ export interface ConfigurationProblem {
   readonly what: "machine" | "kernel" | "knob" | "value";
   readonly name: string;
   readonly known: readonly string[];
+  /** Why a known name does not fit here; absent if the name is not known. */
+  readonly why?: string;
 }
 
 export type ConfigurationResult =
@@ -37,10 +39,14 @@ export function configure(
   const parts = machineKnobs(machine);
   if (!parts.ok) {
     const known = ["arm64", ...PARTS.map((p) => p.name)];
-    return fail({ what: "machine", name: parts.unknown, known });
+    const { unknown: name, why } = parts;
+    return fail({ what: "machine", name, known, ...(why === undefined ? {} : { why }) });
   }
   const named = kernelNamed(kernelName);
-  if (!named.ok) return fail({ what: "kernel", name: named.unknown, known: named.known });
+  if (!named.ok) {
+    const { unknown: name, known, why } = named;
+    return fail({ what: "kernel", name, known, ...(why === undefined ? {} : { why }) });
+  }
   for (const [name, value] of Object.entries(set)) {
     const knob = knobNamed(name);
     if (!knob) return fail({ what: "knob", name, known: KNOBS.map((k) => k.name) });

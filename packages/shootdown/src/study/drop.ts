@@ -6,6 +6,7 @@ import { rewrite } from "../ir/kernel.ts";
 import type { Definition } from "../ir/machine.ts";
 import { printStmt } from "../ir/print.ts";
 import { numberSteps } from "../ir/steps.ts";
+import type { Stmt } from "../ir/stmt.ts";
 
 /** Why a statement cannot be dropped; the nearest of `known` is what may have been meant. */
 export interface DropProblem {
@@ -42,8 +43,48 @@ export function dropNamed(kernel: Kernel, name: string): DropResult {
     const range = count === 0 ? "no steps" : count === 1 ? "step 1 only" : `steps 1 to ${count}`;
     return fail(`${routine} of ${kernel.name} has ${range}`, name, []);
   }
+  const needed = onlyValueOf(found[0], [...steps.keys()]);
+  if (needed !== undefined) {
+    return fail(`nothing else gives ${needed} its value, which later steps use`, name, []);
+  }
   const overlay: Overlay = (base) => withoutStep(base, routine, Number(number));
   return { ok: true, drop: { overlay, statement: printStmt(found[0]) } };
+}
+
+/** The local that a statement gives a value. */
+function given(s: Stmt): string | undefined {
+  switch (s.k) {
+    case "set":
+      return s.to.k === "local" ? s.to.name : undefined;
+    case "cas":
+      return s.ok;
+    case "xchg":
+    case "choose":
+    case "lookup":
+    case "call":
+      return s.into;
+    default:
+      return undefined;
+  }
+}
+
+/** The local that would be used without a value if `s` were removed. */
+function onlyValueOf(s: Stmt, all: readonly Stmt[]): string | undefined {
+  const local = given(s);
+  if (local === undefined) return undefined;
+  const others = all.filter((o) => o !== s);
+  if (others.some((o) => given(o) === local)) return undefined;
+  return others.some((o) => reads(o, local)) ? local : undefined;
+}
+
+/** Whether a statement's own expressions, or those of statements inside it, read a local. */
+function reads(s: Stmt, local: string): boolean {
+  const visit = (part: unknown): boolean => {
+    if (typeof part !== "object" || part === null) return false;
+    if ("k" in part && part.k === "local" && "name" in part) return part.name === local;
+    return Object.values(part).some(visit);
+  };
+  return visit(s);
 }
 
 /** The kernel without one statement; where the routine or the step is absent, the kernel itself. */
