@@ -55,7 +55,7 @@ describe.each(files)("%s", (file) => {
       if (!witness) continue;
       const copy = JSON.parse(JSON.stringify(witness)) as typeof witness;
       const program = checker.programFor(configuration, copy.knobs);
-      expect(replayWitness(copy, program).confirmed).toBe(true);
+      expect(replayWitness(copy, program, checker.condition).confirmed).toBe(true);
     }
     // The shortest witness is as long on either.
     if (expected !== "never") expect(window.depth).toBe(concrete.depth);

@@ -178,6 +178,6 @@ function shownBy(
   const found = witnessOf(checker.scenario, planned.configuration, verdict);
   if (!found) return {};
   const witness = options.drop === undefined ? found : { ...found, drop: options.drop };
-  const replay: Replay = replayWitness(found, verdict.variant.program);
+  const replay: Replay = replayWitness(found, verdict.variant.program, checker.condition);
   return { witness, shown: shownWitness(witness, replay) };
 }

@@ -61,7 +61,11 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
   try {
     const checker = new Checker(read.scenario);
     const program = checker.programFor(configuration, witness.knobs, overlay);
-    return { ok: true, witness, shown: shownWitness(witness, replayWitness(witness, program)) };
+    return {
+      ok: true,
+      witness,
+      shown: shownWitness(witness, replayWitness(witness, program, checker.condition)),
+    };
   } catch (error) {
     if (!(error instanceof WitnessMismatch)) throw error;
     return fail(`the witness does not fit: ${error.message}`, OTHER_VERSION);

@@ -17,6 +17,17 @@ export interface Question {
   readonly stuck?: number;
 }
 
+/**
+ * Whether a thread of a loaded final state waits for what nobody will do. A program of its own that
+ * looks for an entry of a cell waits for luck.
+ */
+export function waitsForEver(machine: PackedMachine, thread: number): boolean {
+  if (machine.halted(thread)) return false;
+  const { name, instrs } = machine.program.threads[thread]!;
+  const { op, origin } = instrs[machine.at(thread)]!;
+  return op !== "lookup" || origin.routine !== name;
+}
+
 export interface Limits {
   readonly states_max: number;
   readonly bytes_max: number;
@@ -171,18 +182,10 @@ class Search {
   private final(id: number): void {
     const { machine, question, visited } = this;
     machine.load(visited.arena, id * machine.words);
-    const waits = question.stuck !== undefined && this.waitsForEver(question.stuck);
+    const waits = question.stuck !== undefined && waitsForEver(machine, question.stuck);
     const holds = waits || question.latched?.(machine) || question.final?.(machine) || false;
     if (!holds) this.counter = true;
     else if (!this.found) this.found = { state: id };
-  }
-
-  /** Whether a thread of a final state waits in a routine; its own program may wait as it likes. */
-  private waitsForEver(thread: number): boolean {
-    const { machine } = this;
-    if (machine.halted(thread)) return false;
-    const { name, instrs } = machine.program.threads[thread]!;
-    return instrs[machine.at(thread)]!.origin.routine !== name;
   }
 
   /** Whether some run without the condition never ends: a cycle among states that lack it. */
@@ -250,7 +253,7 @@ class Search {
       }
       if (moves) continue;
       machine.load(seen.arena, id * words);
-      const waits = question.stuck !== undefined && this.waitsForEver(question.stuck);
+      const waits = question.stuck !== undefined && waitsForEver(machine, question.stuck);
       if (!waits && !question.final?.(machine)) {
         this.counter = true;
         return true;

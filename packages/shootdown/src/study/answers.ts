@@ -37,7 +37,7 @@ function decide(e: Evidence, checker: Checker): string[] {
   ];
   const witness = witnessOf(checker.scenario, configuration, verdict);
   if (!witness) return lines;
-  const replay = replayWitness(witness, verdict.variant.program);
+  const replay = replayWitness(witness, verdict.variant.program, checker.condition);
   if (!replay.confirmed) throw new Error(`the witness of ${e.scenario} is not confirmed`);
   return [...lines, "```text", ...summarize(replay), "```", ""];
 }

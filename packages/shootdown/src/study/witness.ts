@@ -5,7 +5,7 @@ import { describeState, showValue } from "../engine/describe.ts";
 import type { Transition } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { Origin, Program } from "../engine/program.ts";
-import type { PathStep } from "../explore/search.ts";
+import { type PathStep, type Question, waitsForEver } from "../explore/search.ts";
 import { concretise } from "../explore/witness.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { printScenario } from "../litmus/print.ts";
@@ -110,8 +110,11 @@ function machineOf(variant: Variant): PackedMachine {
   return new PackedMachine(variant.program, { semantics: variant.semantics });
 }
 
-/** Runs a witness on a program and tells what happens, step by step. Throws if it does not fit. */
-export function replayWitness(witness: Witness, program: Program): Replay {
+/**
+ * Runs a witness on a program and tells what happens, step by step, and whether its end shows what
+ * was asked for. Throws if it does not fit.
+ */
+export function replayWitness(witness: Witness, program: Program, question: Question): Replay {
   if (program.hash !== witness.program) {
     throw new WitnessMismatch(`the witness is of program ${witness.program}, not ${program.hash}`);
   }
@@ -119,11 +122,29 @@ export function replayWitness(witness: Witness, program: Program): Replay {
   const player = new Player(machine);
   const rows = witness.steps.map((s) => player.play(s));
   const end = player.state;
-  const latched = program.observers.some((_, n) => machine.violated(n));
+  const shows = endShows(machine, end, question);
   machine.hitsOnly = true;
   const cycle = witness.cycle.map((s) => player.play(s));
   const closes = cycle.length > 0 && player.state.every((w, i) => w === end[i]);
-  return { rows, cycle, why: whyOf([...rows, ...cycle]), confirmed: latched || closes };
+  return { rows, cycle, why: whyOf([...rows, ...cycle]), confirmed: shows || closes };
+}
+
+/** Whether a state by itself shows what is asked: at once, or because nothing can go on. */
+function endShows(machine: PackedMachine, end: Int32Array, question: Question): boolean {
+  const rests = !machine.transitions.some((t) => {
+    let moves = false;
+    if (t.kind === "thread" || t.kind === "effect") {
+      machine.successors(t, end, 0, () => {
+        moves = true;
+      });
+    }
+    return moves;
+  });
+  machine.load(end, 0);
+  if (question.latched?.(machine)) return true;
+  if (!rests) return false;
+  if (question.stuck !== undefined && waitsForEver(machine, question.stuck)) return true;
+  return question.final?.(machine) ?? false;
 }
 
 /** The witness does not fit the program or cannot be followed. */
