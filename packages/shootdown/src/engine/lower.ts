@@ -8,6 +8,7 @@
 
 import { hashText } from "../base/hash.ts";
 import type { FieldDecl, KeyPattern, Node } from "../ir/expr.ts";
+import { unsetKnob } from "../ir/expr.ts";
 import type { CellDecl, Definition, PendingDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
@@ -113,8 +114,8 @@ class Lowering {
     return {
       domain,
       knob: (name) => {
-        this.knobs.add(name);
-        const value = knobs[name];
+        const value = knobs[name] ?? unsetKnob(name);
+        if (name in knobs) this.knobs.add(name);
         if (value === undefined) throw new Error(`knob ${name} has no value`);
         return value;
       },

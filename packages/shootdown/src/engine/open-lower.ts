@@ -5,6 +5,7 @@
 // of now can notice is kept, because threads may come later.
 
 import type { FieldDecl, Node } from "../ir/expr.ts";
+import { unsetKnob } from "../ir/expr.ts";
 import type { CellDecl, PendingDecl, RuleDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
@@ -76,7 +77,7 @@ function contextOf(system: System): OpenContext {
     scope: {
       domain,
       knob: (name) => {
-        const value = knobs[name];
+        const value = knobs[name] ?? unsetKnob(name);
         if (value === undefined) throw new Error(`knob ${name} has no value`);
         return value;
       },

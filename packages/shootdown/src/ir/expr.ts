@@ -162,6 +162,19 @@ export const times = <S extends string>(sort: Ty<S>, a: Expr<string>, by: Expr<"
 export const knobIs = (knob: string, value: string): Expr<"bool"> =>
   expr({ k: "knob", knob, is: value, sort: bool });
 
+/** The knob that takes a hardware rule out of a model, value "no". */
+export const ruleKnob = (id: string): string => `rule ${id}`;
+
+/**
+ * Whether the rule of the hardware notes with this id (`A3`, `S13`) is in force: always, except in a
+ * check that asks what a rule is worth (`--without-rule`). Folds to a constant.
+ */
+export const ruleHolds = (id: string): Expr<"bool"> => knobIs(ruleKnob(id), "yes");
+
+/** The value of a knob that nobody set; undefined: every lowering must set it. */
+export const unsetKnob = (name: string): string | undefined =>
+  name.startsWith(ruleKnob("")) ? "yes" : undefined;
+
 export const TRUE: Expr<"bool"> = constant(bool, 1);
 export const FALSE: Expr<"bool"> = constant(bool, 0);
 

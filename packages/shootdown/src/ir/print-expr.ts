@@ -2,6 +2,7 @@
 // Printing of expressions: C's operators, with as few parentheses as they need.
 
 import type { KeyPattern, Node, Op } from "./expr.ts";
+import { ruleKnob } from "./expr.ts";
 import type { AnySort } from "./sort.ts";
 import type { Pairs } from "./stmt.ts";
 
@@ -86,7 +87,9 @@ export function expression(n: Node | KeyPattern, outer: number, names: Names): s
     case "reg":
       return `r${n.reg}`;
     case "knob":
-      return wrapped(EQUALITY, `knob(${n.knob}) == ${n.is}`);
+      return n.knob.startsWith(ruleKnob(""))
+        ? n.knob.replace(" ", "_")
+        : wrapped(EQUALITY, `knob(${n.knob}) == ${n.is}`);
     case "read":
       return place(n.field.name, n.index, names);
     case "apply":
