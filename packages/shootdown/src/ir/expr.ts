@@ -166,8 +166,8 @@ export const knobIs = (knob: string, value: string): Expr<"bool"> =>
 export const ruleKnob = (id: string): string => `rule ${id}`;
 
 /**
- * Whether the rule of the hardware notes with this id (`A3`, `S13`) is in force: always, except in a
- * check that asks what a rule is worth (`--without-rule`). Folds to a constant.
+ * Whether the rule of the hardware notes with this id (`A3`, `S13`) is in force: always, except in
+ * a check that asks what a rule is worth (`--without-rule`). Folds to a constant.
  */
 export const ruleHolds = (id: string): Expr<"bool"> => knobIs(ruleKnob(id), "yes");
 

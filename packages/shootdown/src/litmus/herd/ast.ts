@@ -5,7 +5,7 @@ import type { Span } from "../../base/span.ts";
 
 /** A page-table entry as herd writes it: `(oa:PA(x), af:0, db:0, dbm:1, valid:0)`. */
 export interface Descriptor {
-  /** The data location whose physical page it maps; undefined: not said, and nothing to default to. */
+  /** The data location whose page it maps; undefined: not said, and nothing to default to. */
   readonly oa: string | undefined;
   readonly valid: number;
   readonly af: number;
@@ -43,7 +43,7 @@ export type Operand =
       readonly offset?: Operand;
       readonly extend?: string;
     }
-  /** A label, a barrier's option (`ISH`), a TLBI operation, a condition (`EQ`), a system register. */
+  /** A label, a barrier's option (`ISH`), a TLBI operation, a condition, a system register. */
   | { readonly k: "word"; readonly text: string };
 
 export interface Instruction {
