@@ -17,6 +17,8 @@ export interface Scope {
   uniformField?(field: FieldDecl): number | undefined;
   /** Whether nothing writes a field. */
   isFixed?(field: FieldDecl): boolean;
+  /** Whether anything writes a field, whatever else is kept; absent: nothing does. */
+  varies?(field: FieldDecl): boolean;
   /** Key combinations of a pending set that can hold an entry that matters. */
   live?(set: { readonly name: string }): boolean;
 }
@@ -48,6 +50,8 @@ export function fold(node: Node, env: Env, scope: Scope): Node {
       if (value === undefined) throw new Error(`the domain has no limit ${node.name}`);
       return constant(value, node.sort);
     }
+    case "varies":
+      return constant(scope.varies?.(node.field) ? 1 : 0, bool);
     case "read": {
       const uniform = scope.uniformField?.(node.field);
       if (uniform !== undefined) return constant(uniform, node.sort);

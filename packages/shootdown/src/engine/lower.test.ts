@@ -16,10 +16,12 @@ import {
   ne,
   not,
   num,
+  or,
   outstanding,
   place,
   rangeOps,
   TRUE,
+  varies,
 } from "../ir/expr.ts";
 import { kernelAt } from "../ir/kernel.ts";
 import type { Definition, Machine } from "../ir/machine.ts";
@@ -138,6 +140,34 @@ test("fields that nothing writes are constants", () => {
   const wait = "await not(flag[])";
   expect(code(of(body, { initial }))).toEqual(["0 flag[] := 1", `1 ${wait}`, "2 halt"]);
   expect(code(of(body))).toEqual([`0 ${wait}`, "1 halt"]);
+});
+
+test("a model knows which of its fields vary", () => {
+  const body = [
+    s.when(varies(flag), s.await_(not(flag()))),
+    s.when(varies(memory), s.await_(flag())),
+    s.set(flag(), FALSE),
+  ];
+  expect(code(of(body))).toEqual(["0 await not(flag[])", "1 flag[] := 0", "2 halt"]);
+});
+
+test("an entry does not wait for what nobody issues", () => {
+  const slow = pending("slow", {
+    keys: { core },
+    entry: { page },
+    capacity: "N",
+    ready: () => or(flag(), not(outstanding(queue({ core: co(1) })))),
+    effect: ({ page: p }) => [s.set(memory(p), num(1))],
+    source,
+  });
+  const ready = (body: readonly Stmt[]) => {
+    const all = [s.set(flag(), TRUE), s.post(slow({ core: co(0) }), { page: pg(0) }), ...body];
+    const pendings = [slow.decl, queue.decl];
+    const read = [s.await_(eq(memory(pg(0)), num(1))), s.lookup(x, copy({ page: pg(0) }))];
+    return lower(system([...all, ...read], {}, { pending: pendings })).pending[0]?.ready;
+  };
+  expect(ready([s.post(queue({ core: co(0) }), { page: pg(0) })])).toBe(undefined);
+  expect(ready([s.post(queue({ core: co(1) }), { page: pg(0) })])).not.toBe(undefined);
 });
 
 test("cells that nobody looks up are left out, with the pending sets that clear them", () => {

@@ -120,6 +120,7 @@ class Lowering {
         return value;
       },
       uniformField: (field) => this.uniform(field),
+      varies: (field) => this.written.has(field.name),
       isFixed: (field) => !this.keepAll && !this.written.has(field.name),
       constantField: (field, index) => {
         if (this.keepAll || this.written.has(field.name)) return undefined;
@@ -135,7 +136,7 @@ class Lowering {
     });
     let rules = system.machine.rules.flatMap((r) => this.ruleInstances(r));
     for (const t of [...threads, ...rules]) this.collect(t);
-    const effects = this.effects();
+    const effects = this.effects().map((e) => this.withReady(e, new Set()));
     const constants = this.constantCells();
     const known = <C extends Code>(code: C): C => this.withConstants(code, constants);
     threads = threads.map(known);
@@ -148,7 +149,9 @@ class Lowering {
     const dead = this.deadSets(effects);
     threads = threads.map((t) => this.withoutDead(t, dead));
     rules = rules.map((r) => this.withoutDead(r, dead));
-    const pending = effects.filter((p) => !dead.has(p)).map((p) => this.withoutDead(p, dead));
+    const pending = effects
+      .filter((p) => !dead.has(p))
+      .map((p) => this.withReady(this.withoutDead(p, dead), dead));
     const cells = this.cellGroups();
     return this.finish(threads, rules, pending, cells);
   }
@@ -286,6 +289,33 @@ class Lowering {
     );
   }
 
+  /** An entry does not wait for what nobody issues, nor for what was left out. */
+  private withReady(p: PendingInstance, dead: ReadonlySet<PendingInstance>): PendingInstance {
+    if (!p.ready) return p;
+    const ready = this.without(p.ready, this.isGone(dead));
+    return { ...p, ready: isTrue(ready) ? undefined : ready };
+  }
+
+  /** Whether the sets that a pattern means never hold an entry that is kept. */
+  private isGone(dead: ReadonlySet<PendingInstance>) {
+    const gone = new Set([...dead].map((d) => keyText(d.decl.name, d.key)));
+    return (decl: PendingDecl, index: readonly KeyPattern[]): boolean =>
+      this.keys(Object.values(decl.keys), index).every(
+        (key) => gone.has(keyText(decl.name, key)) || !this.posted.has(keyText(decl.name, key)),
+      );
+  }
+
+  /** An expression in which nothing is outstanding in the sets that `gone` names. */
+  private without(
+    node: Node,
+    gone: (set: PendingDecl, index: readonly KeyPattern[]) => boolean,
+  ): Node {
+    if (node.k === "outstanding" && gone(node.set, node.index)) return constant(0, node.sort);
+    if (node.k !== "op") return node;
+    const args = node.args.map((a) => this.without(a, gone));
+    return fold({ ...node, args }, new Map(), this.context.scope);
+  }
+
   /** Pending sets whose entries change nothing that is kept. */
   private deadSets(effects: readonly PendingInstance[]): Set<PendingInstance> {
     const harmless = (i: Instr): boolean => {
@@ -303,19 +333,8 @@ class Lowering {
   /** The code without posts to dead sets, and without conditions that speak of them. */
   private withoutDead<C extends Code>(code: C, dead: ReadonlySet<PendingInstance>): C {
     if (dead.size === 0) return code;
-    const gone = new Set([...dead].map((d) => keyText(d.decl.name, d.key)));
-    const isDead = (decl: PendingDecl, index: readonly KeyPattern[]): boolean =>
-      this.keys(Object.values(decl.keys), index).every(
-        (key) => gone.has(keyText(decl.name, key)) || !this.posted.has(keyText(decl.name, key)),
-      );
-    const scope = this.context.scope;
-    const cut = (node: Node): Node => {
-      if (node.k === "outstanding" && isDead(node.set, node.index)) {
-        return constant(0, node.sort);
-      }
-      if (node.k !== "op") return node;
-      return fold({ ...node, args: node.args.map(cut) }, new Map(), scope);
-    };
+    const isDead = this.isGone(dead);
+    const cut = (node: Node): Node => this.without(node, isDead);
     const instrs = code.instrs.map((i, at): Instr => {
       const skip = idle(i, at);
       if (i.op === "post" && isDead(i.set, i.index)) return skip;

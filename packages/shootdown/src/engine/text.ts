@@ -38,6 +38,8 @@ export function nodeText(n: Node | KeyPattern): string {
       return `${n.knob}=${n.is}`;
     case "limit":
       return n.name;
+    case "varies":
+      return `varies(${n.field.name})`;
     case "read":
       return `${n.field.name}[${n.index.map(nodeText).join()}]`;
     case "apply":

@@ -44,6 +44,7 @@ export type Node =
   | { readonly k: "reg"; readonly reg: number; readonly sort: AnySort }
   | { readonly k: "knob"; readonly knob: string; readonly is: string; readonly sort: AnySort }
   | { readonly k: "limit"; readonly name: string; readonly sort: AnySort }
+  | { readonly k: "varies"; readonly field: FieldDecl; readonly sort: AnySort }
   | {
       readonly k: "read";
       readonly field: FieldDecl;
@@ -174,6 +175,13 @@ export const ruleHolds = (id: string): Expr<"bool"> => knobIs(ruleKnob(id), "yes
 /** The value of a knob that nobody set; undefined: every lowering must set it. */
 export const unsetKnob = (name: string): string | undefined =>
   name.startsWith(ruleKnob("")) ? "yes" : undefined;
+
+/**
+ * Whether anything in a model writes one of these fields; folds to a constant. Guards what a model
+ * should not pay for whose fields stay as they are. A live run says no.
+ */
+export const varies = (...fields: readonly { readonly decl: FieldDecl }[]): Expr<"bool"> =>
+  or(...fields.map((f) => expr<"bool">({ k: "varies", field: f.decl, sort: bool })));
 
 export const TRUE: Expr<"bool"> = constant(bool, 1);
 export const FALSE: Expr<"bool"> = constant(bool, 0);

@@ -224,6 +224,8 @@ export function pending<K extends Sorts, E extends Sorts, L extends Sorts = {}>(
   const bound = binders({ ...spec.keys, ...spec.entry }, locals) as unknown as Args<K> &
     Args<E> &
     Locals<L>;
+  // Late, so that it may ask what is outstanding in the set itself.
+  const ready = spec.ready && once(() => spec.ready!(bound));
   const decl: PendingDecl = {
     kind: "pending",
     name,
@@ -233,7 +235,9 @@ export function pending<K extends Sorts, E extends Sorts, L extends Sorts = {}>(
     orderBy: spec.orderBy,
     order: spec.order ?? [],
     locals,
-    ready: spec.ready?.(bound),
+    get ready() {
+      return ready?.();
+    },
     effect: once(() => spec.effect(bound)),
     source: spec.source,
   };

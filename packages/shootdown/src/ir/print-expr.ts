@@ -90,6 +90,8 @@ export function expression(n: Node | KeyPattern, outer: number, names: Names): s
       return n.knob.startsWith(ruleKnob(""))
         ? n.knob.replace(" ", "_")
         : wrapped(EQUALITY, `knob(${n.knob}) == ${n.is}`);
+    case "varies":
+      return `varies(${n.field.name})`;
     case "read":
       return place(n.field.name, n.index, names);
     case "apply":
