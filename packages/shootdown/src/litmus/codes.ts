@@ -40,13 +40,13 @@ export const CODES = {
 export type Code = keyof typeof CODES;
 
 /** Mistakes of form; a second one at the same point only repeats the first. */
-const FORM: ReadonlySet<string | undefined> = new Set<Code>(["L008", "L030"]);
+const FORM: ReadonlySet<string | undefined> = new Set<string>(["L008", "L030", "H002"]);
 
 /** Diagnostics reported for one file; after these the reader gives up. */
 export const MAX_DIAGNOSTICS = 20;
 
-/** Collects the diagnostics of one file. */
-export class Diagnostics {
+/** Collects the diagnostics of one file; another reader's have codes of its own. */
+export class Diagnostics<C extends string = Code> {
   readonly #list: Diagnostic[] = [];
   #closed = false;
 
@@ -64,7 +64,7 @@ export class Diagnostics {
     this.#closed = true;
   }
 
-  report(code: Code, span: Span, message: string, ...notes: (Note | string | undefined)[]): void {
+  report(code: C, span: Span, message: string, ...notes: (Note | string | undefined)[]): void {
     const last = this.#list.at(-1);
     const echo = FORM.has(code) && FORM.has(last?.code) && last?.span.offset === span.offset;
     if (this.full || echo) return;

@@ -64,6 +64,8 @@ export interface Thread {
   /** TCR_EL1.HA and HD of its PE (header line `TTHM=`). */
   readonly HA: boolean;
   readonly HD: boolean;
+  /** Whether it runs unprivileged (header line `EL0=`). */
+  readonly el0: boolean;
 }
 
 /** What a final state is asked for: `0:X1`, `x`, `PTE(x)`. */
@@ -79,7 +81,11 @@ export interface FaultPattern {
   readonly thread: number;
   readonly label?: string;
   readonly location?: string;
+  /** Whether `location` stands for its entry: `fault(P0, pte_x)`. */
+  readonly pte?: true;
   readonly type?: FaultType;
+  /** The type as written, `MMU:Permission`: printed so. */
+  readonly typeText?: string;
 }
 
 export type Condition =
@@ -93,7 +99,7 @@ export type Condition =
 export interface HerdTest {
   readonly name: string;
   readonly threads: readonly Thread[];
-  /** Words of the header line `Variant=`. */
+  /** Words of the header line `Variant=`, lower case: `precise`, `imprecise`, `fatal`. */
   readonly variants: readonly string[];
   /** Every data location, in order of first mention, with its initial value; absent = 0. */
   readonly data: ReadonlyMap<string, Value>;
