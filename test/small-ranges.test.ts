@@ -11,7 +11,7 @@ import { expand, toPacked } from "../packages/shootdown/src/engine/open-value.ts
 import { PackedMachine } from "../packages/shootdown/src/engine/packed.ts";
 import type { Domain, Initial, Program, System } from "../packages/shootdown/src/engine/program.ts";
 import { wordLayout } from "../packages/shootdown/src/engine/word.ts";
-import { KNOBS, MACHINE } from "../packages/shootdown/src/hardware/machines.ts";
+import { KNOBS, MACHINE, PARTS } from "../packages/shootdown/src/hardware/machines.ts";
 import { constant } from "../packages/shootdown/src/ir/expr.ts";
 import type { Stmt } from "../packages/shootdown/src/ir/stmt.ts";
 import { call } from "../packages/shootdown/src/ir/stmt.ts";
@@ -42,10 +42,11 @@ const domain: Domain = {
     ...{ VA_START: 0, TASK_SIZE: PAGES, PTRS_PER_PTE: PER_TABLE, PTRS_PER_PTE_MINUS_1: 1 },
     // Both sides of each threshold are reached.
     ...{ MAX_TLBI_OPS: 3, MAX_TLBI_OPS_TABLES: 4, CMDQ_MAX_TLBI_OPS: 2, CPU_ASIDS: 1 },
-    ...{ TLBI_OUTSTANDING: 2, CMDQ_ENTRIES: 4 },
+    ...{ TLBI_OUTSTANDING: 2, CMDQ_ENTRIES: 4, ATC_INVALIDATIONS: 2, DEVICE_REQUESTS: 2 },
   },
 };
 const knobs = {
+  ...Object.fromEntries(PARTS.map((p) => [p.name, "no"])),
   ...Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]])),
   ...{ smmuv3: "no", btm: "no", ats: "no", atcsnoop: "no" },
 };

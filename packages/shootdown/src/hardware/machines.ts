@@ -7,7 +7,10 @@ import { cmpxchg_definition, store_definition, xchg_definition } from "./arm64/m
 import { tlb, unordered_store, walk_cache } from "./arm64/tlb.ts";
 import { dma_wmb_definition, dsb_definition, dvm_pe, tlbi_definition } from "./arm64/tlbi.ts";
 import { device_access_definition } from "./device.ts";
-import { atc } from "./pcie/ats.ts";
+import { atc, atc_global, atc_wide, translation_completion } from "./pcie/ats.ts";
+import { invalidate_completion, invalidate_request, late_invalidation } from "./pcie/invalidate.ts";
+import { PCIE_PARTS } from "./pcie/parts.ts";
+import { posted_write, read_request } from "./pcie/requests.ts";
 import { cmdq, cmdq_insert_definition, cmdq_wait_definition } from "./smmuv3/cmdq.ts";
 import { dvm_smmu, snoop } from "./smmuv3/dvm.ts";
 import { smmu_tlb, smmu_walk_cache } from "./smmuv3/tlb.ts";
@@ -19,6 +22,8 @@ export interface Knob {
   readonly describes: string;
   /** Value when nothing is said; absent: both are explored. */
   readonly value?: string;
+  /** A fault, or a detail that changes no answer of a machine that conforms: not asked about. */
+  readonly unasked?: true;
 }
 
 /** Parts that a machine's name may add; each is a knob with the values no and yes. */
@@ -47,6 +52,7 @@ export const PARTS: readonly Knob[] = [
     describes: "imagined: the SMMU turns each broadcast it applies into ATC invalidations",
     value: "no",
   },
+  ...PCIE_PARTS,
 ];
 
 /** What the architecture leaves open. */
@@ -86,9 +92,16 @@ export const MACHINE: Machine = {
     tlb.decl,
     smmu_walk_cache.decl,
     smmu_tlb.decl,
+    translation_completion.decl,
     atc.decl,
+    atc_global.decl,
+    atc_wide.decl,
   ],
-  pending: [dvm_pe.decl, dvm_smmu.decl, snoop.decl, cmdq.decl],
+  pending: [
+    ...[dvm_pe.decl, dvm_smmu.decl, snoop.decl, cmdq.decl],
+    ...[posted_write.decl, read_request.decl],
+    ...[invalidate_request.decl, invalidate_completion.decl, late_invalidation.decl],
+  ],
   rules: [],
   definitions: [
     cpu_access_definition,
@@ -107,9 +120,13 @@ export const MACHINE: Machine = {
 
 /** The machine with these parts: caches that it does not have hold nothing. */
 export function machineWith(knobs: Readonly<Record<string, string>>): Machine {
+  const functions = [translation_completion, atc, atc_global, atc_wide].map((c) => c.decl);
   const lacking = new Set([
-    ...(knobs["smmuv3"] === "yes" ? [] : [smmu_walk_cache.decl, smmu_tlb.decl, atc.decl]),
-    ...(knobs["ats"] === "yes" ? [] : [atc.decl]),
+    ...(knobs["smmuv3"] === "yes" ? [] : [smmu_walk_cache.decl, smmu_tlb.decl, ...functions]),
+    ...(knobs["ats"] === "yes" ? [] : functions),
+    ...(knobs["inflight"] === "yes" ? [] : [translation_completion.decl]),
+    ...(knobs["atcglobal"] === "yes" ? [] : [atc_global.decl]),
+    ...(knobs["atcwide"] === "yes" ? [] : [atc_wide.decl]),
   ]);
   return { ...MACHINE, cells: MACHINE.cells.filter((c) => !lacking.has(c)) };
 }

@@ -31,6 +31,10 @@ import { signalsOf } from "./threads.ts";
 const TLBI_OUTSTANDING = 2;
 /** Entries of the command queue; a CPU waits for room beyond it. */
 const CMDQ_ENTRIES = 4;
+/** Invalidate Requests that a function may owe an answer to: ITags (P12). */
+const ATC_INVALIDATIONS = 2;
+/** Writes of one traffic class, and reads, that a device may have in flight. */
+const DEVICE_REQUESTS = 2;
 /** Fresh frames when the scenario does not say: more than this many copies end in a limit. */
 const FRESH_FRAMES_MAX = 3;
 /** The name of the kernel's own zero page; a scenario's pages have other names. */
@@ -143,6 +147,8 @@ export function worldOf(scenario: Scenario): World {
       CPU_ASIDS: mms.length,
       TLBI_OUTSTANDING,
       CMDQ_ENTRIES,
+      ATC_INVALIDATIONS,
+      DEVICE_REQUESTS,
     },
   };
   const base = { domain, devices, cpus, vaOf: addresses.of, mms, frames };

@@ -201,7 +201,7 @@ export class Checker {
     const names = new Set(variants.flatMap((v) => v.program.knobs));
     const found: string[] = [];
     for (const knob of [...PARTS, ...KNOBS]) {
-      if (!names.has(knob.name) || knob.name === "smmuv3") continue;
+      if (!names.has(knob.name) || knob.name === "smmuv3" || knob.unasked) continue;
       const now = configuration.knobs[knob.name];
       const others = now === undefined ? knob.values : knob.values.filter((v) => v !== now);
       const differs = others.some((value) => {

@@ -20,6 +20,8 @@ export const LIVE_LIMITS = {
   CPU_ASIDS: PROCESSES,
   TLBI_OUTSTANDING: 65536,
   CMDQ_ENTRIES: 65536,
+  ATC_INVALIDATIONS: 32,
+  DEVICE_REQUESTS: 65536,
 } as const;
 
 /** A domain with so many CPUs, and a worker for each device. */

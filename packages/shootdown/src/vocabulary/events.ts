@@ -17,6 +17,8 @@ export const dsb_op = enumeration("dsb_op", ["ISH", "ISHST", "NSH"]);
 export const command = enumeration("command", [
   ...(["CMD_TLBI_NH_VA", "CMD_TLBI_NH_ASID", "CMD_ATC_INV", "CMD_CFGI_CD"] as const),
   ...(["CMD_RESUME", "CMD_SYNC"] as const),
+  // CMD_ATC_INV with SSV=0, and with SSV=1 and G=1.
+  ...(["CMD_ATC_INV_SSV0", "CMD_ATC_INV_G"] as const),
 ]);
 
 export const events = {

@@ -21,3 +21,12 @@ export const dev_pasid = field("dev_pasid", [t.dev], t.pasid);
 export const dev_ats = field("dev_ats", [t.dev], t.bool);
 /** A transaction of the device waits for CMD_RESUME. */
 export const dev_stalled = field("dev_stalled", [t.dev], t.bool);
+
+/** ATS Enable of the endpoint is clear: its requests go untranslated (rule P11). */
+export const ats_off = field("ats_off", [t.dev], t.bool);
+/** Invalidate Completions that the SMMU awaits (rules P9, P12). */
+export const itags_awaited = field("itags_awaited", [], t.int);
+/** A function with the erratum of H9 has taken the first of two invalidations. */
+export const inv_half = field("inv_half", [t.dev], t.bool);
+/** A page request of the device waits for its response (rule P15). */
+export const page_request_due = field("page_request_due", [t.dev], t.bool);

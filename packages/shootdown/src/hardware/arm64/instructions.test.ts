@@ -15,7 +15,7 @@ import { desc, PTE_NONE } from "../../vocabulary/descriptor.ts";
 import { dsb_op } from "../../vocabulary/events.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { asid_of, pmd, pte_table } from "../../vocabulary/state.ts";
-import { MACHINE } from "../machines.ts";
+import { MACHINE, PARTS } from "../machines.ts";
 import {
   DSB,
   instructions,
@@ -44,6 +44,7 @@ const word = (parts: Record<string, number>) =>
 const leaf = (pfn: number) => word({ valid: 1, AF: 1, DBM: 1, DIRTY: 1, pfn });
 
 const knobs = {
+  ...Object.fromEntries(PARTS.map((p) => [p.name, "no"])),
   ...{ smmuv3: "no", btm: "no", ats: "no", atcsnoop: "no", hafdbs: "no", httu: "no" },
   ...{ atcReRequest: "no", atcSnoopWait: "no", atcSnoopOrder: "after-tlb" },
 };

@@ -6,10 +6,10 @@ import { ANY, eq, FALSE, inRange, member, not, outstanding } from "../../ir/expr
 import { define, pending } from "../../ir/machine.ts";
 import { await_, clear, emit, post, set, when } from "../../ir/stmt.ts";
 import { command, events } from "../../vocabulary/events.ts";
-import { dev_pasid, dev_stalled } from "../../vocabulary/iommu.ts";
+import { dev_stalled } from "../../vocabulary/iommu.ts";
 import { cmdq_insert, cmdq_wait } from "../../vocabulary/primitives.ts";
 import { regionsOf, t } from "../../vocabulary/sorts.ts";
-import { atc } from "../pcie/ats.ts";
+import { invalidateRequest, invalidationsAllow, isAtcInv } from "../pcie/invalidate.ts";
 import { smmu_tlb, smmu_walk_cache } from "./tlb.ts";
 
 const is = (op: Expr<"command">, name: (typeof command.values)[number]) =>
@@ -24,6 +24,7 @@ export const cmdq = pending("cmdq", {
     ["*", "CMD_SYNC"],
     ["CMD_SYNC", "*"],
   ],
+  ready: ({ op, dev }) => invalidationsAllow(op, dev),
   effect: ({ op, asid, dev, range }) => [
     when(
       is(op, "CMD_TLBI_NH_VA"),
@@ -36,18 +37,13 @@ export const cmdq = pending("cmdq", {
       clear(smmu_tlb({ asid, va: ANY })),
       clear(smmu_walk_cache({ asid, region: ANY })),
     ),
-    // The device answers: nothing in flight uses the old entry any more (P7, P8).
-    when(
-      is(op, "CMD_ATC_INV"),
-      clear(atc({ dev, pasid: dev_pasid(dev), va: inRange(range) })),
-      emit(events.atc_invalidated, { dev, range }),
-    ),
+    when(isAtcInv(op), ...invalidateRequest({ dev, op, range })),
     when(is(op, "CMD_RESUME"), set(dev_stalled(dev), FALSE)),
     emit(events.cmdq_done, { op, asid, dev, range }),
   ],
   source: {
     file: "SMMU 4.1, 4.3-4.7",
-    rules: ["S10", "S11", "S13", "S14", "S17", "S18", "S19", "P5", "P6", "P7", "P8", "P9"],
+    rules: ["S10", "S11", "S13", "S14", "S17", "S18", "S19"],
   },
 });
 

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much of a function is told apart: the short form, or what is in flight on the link.
+//
+// Short form: a translation and its access are one step, and an invalidation takes effect and is
+// completed in one step. It is sound because a completed invalidation has drained what was in
+// flight (P7, P9) and discarded what was still to be answered (P8): whatever a request in flight
+// could do, an access made at that moment with the entry that is still in the ATC does too. So
+// the long form is needed only where one of those rules is missing, or where one asks for it.
+
+import { knobIs, not, or, ruleHolds } from "../../ir/expr.ts";
+
+/** Requests of devices are in flight for a while: the part `inflight`, or a drain rule is gone. */
+export const INFLIGHT = or(
+  knobIs("inflight", "yes"),
+  not(ruleHolds("P7")),
+  not(ruleHolds("P8")),
+  not(ruleHolds("P9")),
+  not(ruleHolds("P12")),
+  not(ruleHolds("P18")),
+);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts of a machine's name that are about PCIe functions: detail, what is imagined, and faults.
+
+/** As `Knob` of machines.ts, which imports this file. */
+interface Part {
+  readonly name: string;
+  readonly values: readonly [string, string];
+  readonly describes: string;
+  readonly value: string;
+  readonly unasked: true;
+}
+
+const part = (name: string, describes: string): Part => ({
+  ...{ name, values: ["no", "yes"], describes, value: "no", unasked: true },
+});
+
+export const PCIE_PARTS: readonly Part[] = [
+  part("inflight", "requests of functions, answers and completions are in flight for a while (P7)"),
+  part("integrated", "functions on a fabric where completions push no writes ahead (P18)"),
+  part("atcwide", "translation requests are answered for two pages at once (P5)"),
+  part("atcglobal", "imagined: translation requests are answered with Global=1 (P4, S25)"),
+  part("atcuntranslated", "imagined: translation requests are answered with U=1 (P4)"),
+  part("atcforges", "fault: functions forge translated requests for any frame (P17)"),
+  part("atcignores", "fault: functions confirm invalidations and ignore them (P17)"),
+  part("atcearly", "fault: functions confirm invalidations before they do them (P17)"),
+  part("atcsilent", "fault: functions never confirm an invalidation (P17)"),
+  part("atctwice", "fault: of two invalidations only the second one is sure (P18)"),
+  part("atcholds", "fault: functions answer no invalidation before their page requests are (P13)"),
+];
