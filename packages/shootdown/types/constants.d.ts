@@ -3,3 +3,6 @@
 
 /** The version in packages/shootdown/package.json. */
 declare const __SHOOTDOWN_VERSION__: string;
+
+/** Rule id of the hardware notes to the source files that implement it. */
+declare const __SHOOTDOWN_RULE_FILES__: Readonly<Record<string, readonly string[]>>;

@@ -150,6 +150,7 @@ function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): 
     kernel: configuration.kernelName,
     set: planned.set,
     drop: options.drop ?? null,
+    without_rules: options.without_rules ?? [],
     expected,
     observed,
     ok,

@@ -69,6 +69,7 @@ export {
   type Named,
   type NameKind,
   type ShownName,
+  type ShownRule,
   type ShowResult,
   showName,
 } from "./names.ts";

@@ -3,6 +3,9 @@
 
 import { nearestName } from "../base/suggest.ts";
 import { KNOBS, MACHINE, PARTS } from "../hardware/machines.ts";
+import { filesOf } from "../hardware/rules/files.ts";
+import { carriers, RULES } from "../hardware/rules/registry.ts";
+import type { HardwareRule, RuleStatus } from "../hardware/rules/rule.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { Source } from "../ir/machine.ts";
 import { printCell, printDefinition, printObserver, printPending, printRule } from "../ir/print.ts";
@@ -14,6 +17,7 @@ import { OBSERVERS } from "../vocabulary/properties.ts";
 export const NAME_KINDS = [
   "routines",
   "rules",
+  "hardware",
   "properties",
   "machines",
   "kernels",
@@ -49,7 +53,8 @@ const LISTS: Readonly<Record<NameKind, () => (readonly [string, string])[]>> = {
     }
     return [...texts].sort(byName);
   },
-  rules: () => hardware().map((h): [string, string] => [h.name, sourceText(h.source)]),
+  rules: () => [...RULES.values()].map((r): [string, string] => [r.id, r.title]),
+  hardware: () => hardware().map((h): [string, string] => [h.name, sourceText(h.source)]),
   properties: () => [
     ...[...OBSERVERS.values()].map((o): [string, string] => [o.name, o.describes]),
     ["stuck", "a device tries again for ever although the page table permits the access"],
@@ -75,7 +80,7 @@ export const listNames = (kind: NameKind): Named[] =>
 
 export interface ShownName {
   readonly type: "definition";
-  readonly kind: "routine" | "rule" | "property";
+  readonly kind: "routine" | "hardware" | "property";
   readonly name: string;
   /** Kernel whose version decides `since` statements. */
   readonly kernel: string;
@@ -83,8 +88,22 @@ export interface ShownName {
   readonly text: string;
 }
 
+/** A rule of the hardware notes, and what carries it in this model. */
+export interface ShownRule {
+  readonly type: "rule";
+  readonly name: string;
+  readonly title: string;
+  readonly says: string;
+  readonly source: string;
+  readonly status: RuleStatus;
+  /** Source files that name it, below packages/shootdown/src. */
+  readonly files: readonly string[];
+  /** Parts of hardware that implement it; each is shown by its name. */
+  readonly hardware: readonly string[];
+}
+
 export type ShowResult =
-  | { readonly ok: true; readonly shown: readonly ShownName[] }
+  | { readonly ok: true; readonly shown: readonly (ShownRule | ShownName)[] }
   | {
       readonly ok: false;
       readonly message: string;
@@ -93,8 +112,8 @@ export type ShowResult =
     };
 
 /**
- * A routine, a hardware rule or a property by its name, or all of hardware that implements a rule
- * id (`A20`). Without a kernel: the newest version that has the routine.
+ * A routine, a part of hardware or a property by its name, or a rule by its id (`A20`) with all of
+ * hardware that implements it. Without a kernel: the newest version that has the routine.
  */
 export function showName(name: string, kernelName?: string): ShowResult {
   const kernels = kernelName === undefined ? newestFirst() : [kernelName];
@@ -122,6 +141,8 @@ export function showName(name: string, kernelName?: string): ShowResult {
   }
   const first = kernelNamed(kernels[0]!);
   if (!first.ok) throw new Error("a kernel was known and is not");
+  const rule = RULES.get(name);
+  if (rule) return { ok: true, shown: [shownRule(rule), ...shownCarriers(name, first.kernel)] };
   const shown = shownHardware(name, first.kernel);
   if (shown.length > 0) return { ok: true, shown };
   const others = newestFirst().filter((k) => !missing.includes(k) && hasRoutine(k, name));
@@ -130,7 +151,8 @@ export function showName(name: string, kernelName?: string): ShowResult {
     const note = `${have}: --kernel ${others[0]}`;
     return { ok: false, message: `${kernels[0]} has no routine '${name}'`, note };
   }
-  const all = [...LISTS.routines(), ...LISTS.rules(), ...LISTS.properties()].map(([n]) => n);
+  const lists = [LISTS.routines, LISTS.hardware, LISTS.properties, LISTS.rules];
+  const all = lists.flatMap((list) => list()).map(([n]) => n);
   const near = nearestName(name, all);
   const note = near === undefined ? "shootdown list routines" : `did you mean '${near}'?`;
   return { ok: false, message: `no routine, rule or property is called '${name}'`, note };
@@ -168,17 +190,36 @@ function hardware(): Hardware[] {
   ];
 }
 
+/** Names of the parts that name a rule or ask whether it holds. */
+const carryingNames = (id: string): string[] =>
+  carriers(MACHINE)
+    .filter((c) => c.named.includes(id) || c.asked.includes(id))
+    .map((c) => c.name);
+
+const shownRule = ({ id, title, text, source, status }: HardwareRule): ShownRule => ({
+  ...{ type: "rule", name: id, title, says: text, source, status },
+  ...{ files: filesOf(id), hardware: carryingNames(id) },
+});
+
+const shownPart = (h: Hardware, { name: kernel, version }: Kernel): ShownName => ({
+  ...{ type: "definition", kind: "hardware", name: h.name, kernel, text: h.print(version) },
+});
+
+function shownCarriers(id: string, kernel: Kernel): ShownName[] {
+  const names = carryingNames(id);
+  return hardware()
+    .filter((h) => names.includes(h.name))
+    .map((h) => shownPart(h, kernel));
+}
+
 function shownHardware(name: string, kernel: Kernel): ShownName[] {
-  const { version } = kernel;
-  const make = (kind: ShownName["kind"], called: string, text: string): ShownName => ({
-    ...{ type: "definition", kind, name: called, kernel: kernel.name, text },
-  });
-  const all = hardware();
-  const named = all.filter((h) => h.name === name);
-  const chosen = named.length > 0 ? named : all.filter((h) => h.source.rules?.includes(name));
-  const shown = chosen.map((h) => make("rule", h.name, h.print(version)));
+  const shown = hardware()
+    .filter((h) => h.name === name)
+    .map((h) => shownPart(h, kernel));
   const observer = OBSERVERS.get(name);
-  return observer ? [...shown, make("property", name, printObserver(observer, version))] : shown;
+  if (!observer) return shown;
+  const text = printObserver(observer, kernel.version);
+  return [...shown, { type: "definition", kind: "property", name, kernel: kernel.name, text }];
 }
 
 const sourceText = ({ file, rules }: Source): string =>

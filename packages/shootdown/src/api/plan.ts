@@ -9,6 +9,8 @@
 import { type Diagnostic, quote } from "../base/diagnostic.ts";
 import type { Span } from "../base/span.ts";
 import { suggestion } from "../base/suggest.ts";
+import { RULES } from "../hardware/rules/registry.ts";
+import { ruleKnob } from "../ir/expr.ts";
 import type { Expectation, Name, Scenario } from "../litmus/ast.ts";
 import type { Expected, Problem } from "../report/result.ts";
 import type { Configuration, ConfigurationProblem } from "../study/configuration.ts";
@@ -28,6 +30,8 @@ export interface Selection {
   readonly expect?: Expected;
   /** `ROUTINE:STEP`: run with that statement removed. */
   readonly drop?: string;
+  /** Ids of rules of hardware to take out. */
+  readonly without_rules?: readonly string[];
 }
 
 export interface PlannedRun {
@@ -66,6 +70,11 @@ export function selectionProblems(selection: Selection): Problem[] {
   for (const [n, v] of Object.entries(selection.set ?? {})) {
     look(DEFAULT_MACHINE, DEFAULT_KERNEL, { [n]: v });
   }
+  for (const id of selection.without_rules ?? []) {
+    if (RULES.has(id)) continue;
+    const note = suggestion(id, RULES.keys()) ?? "shootdown list rules";
+    wrong.push(problem(`--without-rule ${quote(id)}: unknown rule`, { note }));
+  }
   return wrong;
 }
 
@@ -93,11 +102,17 @@ export function planRuns(scenario: Scenario, text: string, selection: Selection)
     }
     const line = from?.span.line ?? null;
     const expected = selection.expect ?? wanted.expected;
-    const { configuration } = found;
+    const configuration = withoutRules(found.configuration, selection.without_rules ?? []);
     runs.push({ configuration, set, expected, line, drop: dropped?.drop });
   }
   if (problems.length === 0) return { ok: true, runs };
   return { ok: false, problems: distinct(problems) };
+}
+
+/** The rules are taken out by knobs that nothing else sets. */
+function withoutRules(configuration: Configuration, ids: readonly string[]): Configuration {
+  const knobs = Object.fromEntries(ids.map((id) => [ruleKnob(id), "no"]));
+  return { ...configuration, knobs: { ...configuration.knobs, ...knobs } };
 }
 
 const distinct = (problems: readonly Problem[]): Problem[] => [

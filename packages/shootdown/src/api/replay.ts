@@ -3,6 +3,8 @@
 
 import { quote } from "../base/diagnostic.ts";
 import { KNOBS, PARTS } from "../hardware/machines.ts";
+import { RULES } from "../hardware/rules/registry.ts";
+import { ruleKnob } from "../ir/expr.ts";
 import type { Overlay } from "../ir/kernel.ts";
 import type { Problem, WitnessFile } from "../report/result.ts";
 import type { ShownWitness } from "../report/shown.ts";
@@ -49,8 +51,7 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
   }
   const { configuration } = configured;
   for (const [name, value] of Object.entries(witness.knobs)) {
-    const knob = [...KNOBS, ...PARTS].find((k) => k.name === name);
-    if (!knob?.values.includes(value)) return fail(`unknown knob ${quote(`${name}=${value}`)}`);
+    if (!knobExists(name, value)) return fail(`unknown knob ${quote(`${name}=${value}`)}`);
   }
   let overlay: Overlay | undefined;
   if (witness.drop !== undefined) {
@@ -70,6 +71,14 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
     if (!(error instanceof WitnessMismatch)) throw error;
     return fail(`the witness does not fit: ${error.message}`, OTHER_VERSION);
   }
+}
+
+/** Knobs of machines, and rules of hardware that a check took out. */
+function knobExists(name: string, value: string): boolean {
+  const prefix = ruleKnob("");
+  if (name.startsWith(prefix)) return RULES.has(name.slice(prefix.length)) && value === "no";
+  const knob = [...KNOBS, ...PARTS].find((k) => k.name === name);
+  return knob?.values.includes(value) === true;
 }
 
 const NOTE = "shootdown check --witness DIR writes witnesses";

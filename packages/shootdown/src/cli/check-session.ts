@@ -177,7 +177,8 @@ export class CheckSession {
     if (witnesses === undefined || !witness) return null;
     const set = Object.entries(run.set).map(([k, v]) => `${k}=${v}`);
     const drop = run.drop === null ? [] : [`drop-${run.drop.replace(":", "-")}`];
-    const base = [run.test, run.machine, run.kernel, ...set, ...drop].join(".");
+    const rules = run.without_rules.map((id) => `without-${id}`);
+    const base = [run.test, run.machine, run.kernel, ...set, ...drop, ...rules].join(".");
     let name = `${base}.w.json`;
     for (let n = 2; this.names.has(name); n++) name = `${base}.${n}.w.json`;
     this.names.add(name);
@@ -213,6 +214,7 @@ function partial(
   const { test, property, machine, kernel, set, expected, line } = name;
   const run = {
     ...({ type: "check", file, test, machine, kernel, set, drop: job.drop ?? null } as const),
+    ...{ without_rules: job.without_rules ?? [] },
     ...({ expected, observed: "inconclusive", ok: false, property, exhaustive: false } as const),
     ...{ limit, domain: {}, states, depth, seconds: Math.round(seconds * 1000) / 1000 },
     ...({ engine: job.engine ?? "fast", depends_on: [], line } as const),

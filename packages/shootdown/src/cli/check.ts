@@ -40,6 +40,7 @@ Examples:
   shootdown check litmus/permission-upgrade
   shootdown check upgrade.litmus --machine arm64+smmuv3 --kernel linux-6.1 -v
   shootdown check upgrade.litmus --kernel linux-6.12 --drop flush_tlb_page:2
+  shootdown check upgrade.litmus --kernel linux-6.12 --without-rule S13
   git bisect run shootdown check --bisect --expect never new.litmus
 
 Exit status: 0 as expected, 1 not, 2 usage or input error, 3 inconclusive.`;
@@ -55,6 +56,7 @@ interface Options extends CommonOptions {
   readonly maxMemory?: number;
   readonly witness?: string;
   readonly drop?: string;
+  readonly withoutRule?: readonly string[];
   readonly expect?: Expected;
   readonly bisect?: boolean;
 }
@@ -71,6 +73,7 @@ export function register(command: Command): void {
     .option("--set <knob=value>", "fix a knob (repeatable)", setting)
     .option("--expect <result>", "never|sometimes|always, instead of the file's", expectation)
     .option("--drop <routine:step>", "run with that statement removed")
+    .option("--without-rule <id>", "run without that rule of hardware (repeatable)", collect)
     .option("--witness <dir>", "write the witnesses there")
     .addOption(
       new Option("--engine <engine>", "how caches are searched")
@@ -118,13 +121,14 @@ async function check(paths: readonly string[], options: Options): Promise<void> 
 }
 
 function selectionOf(options: Options): Selection {
-  const { machine, kernel, set, expect, drop } = options;
+  const { machine, kernel, set, expect, drop, withoutRule } = options;
   return {
     ...(machine ? { machines: machine } : {}),
     ...(kernel ? { kernels: kernel } : {}),
     ...(set ? { set } : {}),
     ...(expect ? { expect } : {}),
     ...(drop === undefined ? {} : { drop }),
+    ...(withoutRule ? { without_rules: [...new Set(withoutRule)] } : {}),
   };
 }
 

@@ -43,12 +43,12 @@ const SUBCOMMANDS: readonly Entry[] = [
   },
   {
     name: "show",
-    summary: "print a routine, a hardware rule or a property",
+    summary: "print a routine, a part of hardware, a rule or a property",
     load: () => import("./show.ts"),
   },
   {
     name: "list",
-    summary: "names of scenarios, routines, rules, machines, kernels, knobs",
+    summary: "names of scenarios, routines, rules, hardware, machines, kernels, knobs",
     load: () => import("./list.ts"),
   },
 ];

@@ -69,9 +69,11 @@ function read(path: string): ReturnType<typeof openReplay> {
 }
 
 function heading({ test, property, machine, kernel, knobs, drop }: WitnessFile): void {
-  const set = Object.entries(knobs).filter(([k]) => !machine.includes(k) && knobs[k] !== undefined);
+  const isRule = (knob: string) => knob.startsWith("rule ");
+  const set = Object.entries(knobs).filter(([k]) => !machine.includes(k) && !isRule(k));
   const said = set.map(([k, v]) => `${k}=${v}`).join(" ");
-  const without = drop === undefined ? "" : `, without ${drop}`;
+  const removed = [...(drop === undefined ? [] : [drop]), ...Object.keys(knobs).filter(isRule)];
+  const without = removed.length === 0 ? "" : `, without ${removed.join(", ")}`;
   out(`${test}: ${property} on ${machine}, ${kernel}${without}\n${said}\n\n`);
 }
 

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// `shootdown show NAME`: a routine, a hardware rule or a property as C-like text.
+// `shootdown show NAME`: a routine, a part of hardware, a property as C-like text; a rule in words.
 
+import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { problem, showName } from "../api/index.ts";
+import { parseScenario, problem, type ShownRule, showName, wrapText } from "../api/index.ts";
+import { shippedInputs } from "./files.ts";
 import { addCommon, type CommonOptions, reportAll, USAGE } from "./options.ts";
-import { out } from "./output.ts";
+import { columnsOf, out } from "./output.ts";
 
 const EXAMPLES = `
 NAME is a routine of the kernel, a part of hardware, a property, or the id of a
-rule of the hardware notes: then all that implements it is shown. The numbers at
-the left are the steps that witnesses and \`check --drop ROUTINE:STEP\` name.
+rule of the hardware notes: then what it says is shown, the scenarios whose result
+hangs on it, and all that implements it. The numbers at the left are the steps
+that witnesses and \`check --drop ROUTINE:STEP\` name.
 
 Examples:
   shootdown show ptep_set_access_flags --kernel linux-6.1
@@ -36,9 +39,45 @@ function show(name: string, options: Options): void {
     return;
   }
   if (options.format === "ndjson") {
-    for (const shown of found.shown) out(`${JSON.stringify(shown)}\n`);
+    for (const shown of found.shown) {
+      const also = shown.type === "rule" ? { scenarios: scenariosOn(shown.name) } : {};
+      out(`${JSON.stringify({ ...shown, ...also })}\n`);
+    }
     out(`${JSON.stringify({ type: "summary", shown: found.shown.length })}\n`);
     return;
   }
-  out(found.shown.map((s) => s.text).join("\n"));
+  out(found.shown.map((s) => (s.type === "rule" ? ruleText(s) : s.text)).join("\n"));
+}
+
+/** Shipped scenarios whose head says that a result hangs on the rule. */
+function scenariosOn(id: string): string[] {
+  return shippedInputs().flatMap(({ name, path }) => {
+    const read = parseScenario(readFileSync(path), name);
+    const rules = read.ok ? (read.scenario.labels.Rules ?? []) : [];
+    return rules.some((rule) => rule.text === id) ? [name] : [];
+  });
+}
+
+function ruleText(rule: ShownRule): string {
+  const { name, title, says, source, status, files, hardware } = rule;
+  const width = columnsOf(process.stdout);
+  const field = (label: string, words: readonly string[]) =>
+    words.length === 0 ? [] : hanging(`  ${label}: `, words.join(", "), width);
+  const lines = [
+    `${name}: ${title}`,
+    ...hanging("  ", says, width),
+    ...field("source", [source]),
+    ...field("not modelled", status.kind === "notModelled" ? [status.why] : []),
+    ...field("follows from", status.kind === "follows" ? status.from : []),
+    ...field("files", files),
+    ...field("hardware", hardware),
+    ...field("scenarios", scenariosOn(name)),
+  ];
+  return lines.map((l) => `${l}\n`).join("");
+}
+
+/** Further lines begin below the text of the first. */
+function hanging(label: string, text: string, width: number): string[] {
+  const [first = "", ...rest] = wrapText(text, width - label.length);
+  return [label + first, ...rest.map((l) => " ".repeat(label.length) + l)];
 }

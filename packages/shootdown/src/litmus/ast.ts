@@ -4,6 +4,7 @@
 //   Scenario ── name
 //            ├─ intent          paragraphs of the head comment
 //            ├─ expectations    its `Result:` lines
+//            ├─ labels          its `Rules:`, `Cells:`, `Silent:` and `Bug:` lines
 //            ├─ items           { mm A; page P; map A:x -> P; ... }
 //            ├─ bodies          CPU0(A) { store x; }   D { load x; }
 //            └─ condition       exists (stuck(D))
@@ -11,6 +12,7 @@
 import type { Span } from "../base/span.ts";
 import type {
   DEVICE_ATTRIBUTES,
+  LabelKey,
   MAP_ATTRIBUTES,
   Observation,
   PAGE_ATTRIBUTES,
@@ -22,6 +24,8 @@ export interface Scenario {
   readonly name: Name;
   readonly intent: Intent;
   readonly expectations: readonly Expectation[];
+  /** What the scenario is evidence of; absent keys have no line. */
+  readonly labels: Labels;
   readonly items: readonly Item[];
   readonly bodies: readonly Body[];
   readonly condition: Condition;
@@ -48,6 +52,9 @@ export interface Expectation {
   readonly set: readonly Setting[];
   readonly span: Span;
 }
+
+/** `Rules: A3, A21`: ids of the hardware notes, by the word that begins the line. */
+export type Labels = { readonly [K in LabelKey]?: readonly Name[] };
 
 /** `set=KNOB=VALUE` */
 export interface Setting {

@@ -5,6 +5,7 @@
 //   initial      no place is mapped twice, no writable page in a read-only vma, ... (places.ts)
 //   statements   known, run by an agent that can, with arguments of the right kinds
 //   results      no two Result lines for one run
+//   labels       ids of rules, freedoms, exceptions and failures that exist
 
 import { type Diagnostic, quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
@@ -12,7 +13,7 @@ import type { Arg, Body, Expectation, Expr, Name, Place, Scenario, Statement } f
 import { Diagnostics } from "./codes.ts";
 import { expandRange, resolvePlaces } from "./places.ts";
 import { expectKind, type SymbolKind, type Symbols, symbolsOf } from "./symbols.ts";
-import { CPU_NAME, type Dictionary, type Param, type Signature } from "./words.ts";
+import { CPU_NAME, type Dictionary, LABEL_KEYS, type Param, type Signature } from "./words.ts";
 
 /** Where a check looks names up and reports. */
 interface Context {
@@ -45,6 +46,7 @@ export function checkScenario(scenario: Scenario, dictionary: Dictionary): Diagn
   const symbols = symbolsOf(scenario, dictionary, out);
   const context: Context = { symbols, dictionary, out };
   checkResults(scenario.expectations, out);
+  checkLabels(scenario, dictionary, out);
   checkItems(scenario, context);
   if (out.count === 0) resolvePlaces(scenario, symbols, out);
   for (const body of scenario.bodies) {
@@ -69,6 +71,21 @@ function checkResults(expectations: readonly Expectation[], out: Diagnostics): v
     const same = first.observation.text === observation.text;
     const message = same ? "this run stands in another line" : "another line contradicts this one";
     out.report("L029", span, message, { message: "the other line", span: first.span });
+  }
+}
+
+/** What each kind of label names. */
+const LABELLED = { Rules: "rule", Cells: "cell", Silent: "exception", Bug: "failure" } as const;
+
+function checkLabels({ labels }: Scenario, dictionary: Dictionary, out: Diagnostics): void {
+  for (const key of LABEL_KEYS) {
+    const known = dictionary.labels?.[key];
+    if (known === undefined) continue;
+    for (const { text, span } of labels[key] ?? []) {
+      if (known.includes(text)) continue;
+      const hint = suggestion(text, known) ?? `ids are ${known[0]} to ${known.at(-1)}`;
+      out.report("L031", span, `unknown ${LABELLED[key]} ${quote(text)}`, hint);
+    }
   }
 }
 

@@ -31,10 +31,11 @@ export const CODES = {
   L024: "agent with two programs",
   L025: "reserved word as a name",
   L026: "number out of range",
-  L027: "Result line outside the head comment",
+  L027: "Result or Rules line outside the head comment",
   L028: "statement that this agent cannot run",
   L029: "contradicting or repeated Result lines",
   L030: "no program or no condition",
+  L031: "unknown or repeated id in a line of the head",
 } as const;
 
 export type Code = keyof typeof CODES;

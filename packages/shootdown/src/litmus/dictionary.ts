@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The statements, routines and properties that scenarios may use, as this model has them.
 
+import { RULES } from "../hardware/rules/registry.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { DEFINITIONS } from "../kernel/kernels.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
@@ -54,4 +55,5 @@ export const DICTIONARY: Dictionary = {
   verbs: VERBS,
   routines: routines(),
   properties: PROPERTIES,
+  labels: { Rules: [...RULES.keys()] },
 };

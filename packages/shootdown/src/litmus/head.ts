@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The head comment of a scenario: what it is about, and the result expected of each run.
+// The head comment of a scenario: what it is about, the result expected of each run, and labels.
 //
 //   (*
 //    * A device that cached the read-only translation of x can write x.       intent
@@ -7,22 +7,26 @@
 //    * Result: Sometimes  machine=arm64+smmuv3  kernel=linux-6.1              one run a line
 //    * Result: Never      machine=arm64+smmuv3  kernel=linux-6.12
 //    *                    set=hafdbs=yes                                      continued
+//    *
+//    * Rules: A3, S9                                                     what it is evidence of
 //    *)
 
 import { quote } from "../base/diagnostic.ts";
 import type { Span } from "../base/span.ts";
 import { editDistance, suggestion } from "../base/suggest.ts";
-import type { Expectation, Intent, Name, Setting } from "./ast.ts";
+import type { Expectation, Intent, Labels, Name, Setting } from "./ast.ts";
 import type { Diagnostics } from "./codes.ts";
 import type { Comment } from "./lexer.ts";
-import { OBSERVATIONS, type Observation } from "./words.ts";
+import { LABEL_KEYS, type LabelKey, OBSERVATIONS, type Observation } from "./words.ts";
 
 export interface Head {
   readonly intent: Intent;
   readonly expectations: Expectation[];
+  readonly labels: Labels;
 }
 
 const RESULT = "Result";
+const KEYS = [RESULT, ...LABEL_KEYS] as const;
 const RESULT_KEYS = ["machine", "kernel", "set"] as const;
 
 /** Fewer words are a title, not a sentence. */
@@ -41,6 +45,7 @@ interface Line {
 export function readHead(comments: readonly Comment[], behind: Span, out: Diagnostics): Head {
   const paragraphs: string[] = [];
   const expectations: Expectation[] = [];
+  const labels: { [K in LabelKey]?: Name[] } = {};
   let words: string[] = [];
   let result: Line[] = [];
   const flush = () => {
@@ -54,10 +59,11 @@ export function readHead(comments: readonly Comment[], behind: Span, out: Diagno
       result.push(line);
       continue;
     }
-    const key = resultKey(line.text);
+    const key = keyOf(line.text);
     if (result.length > 0 || key !== undefined || line.text === "") flush();
-    if (key === RESULT) result = [line];
-    else if (key !== undefined) misspelt(line, key, out);
+    if (key !== undefined && key.written !== key.meant) misspelt(line, key, out);
+    else if (key?.meant === RESULT) result = [line];
+    else if (key !== undefined) addLabels(line, key.meant, labels, out);
     else if (line.text !== "") words.push(...line.text.split(/\s+/));
   }
   flush();
@@ -72,32 +78,49 @@ export function readHead(comments: readonly Comment[], behind: Span, out: Diagno
       "say between the name and '{', in (* ... *), what the scenario shows",
     );
   }
-  return { intent: { paragraphs, span }, expectations };
+  return { intent: { paragraphs, span }, expectations, labels };
 }
 
-/** Reports each `Result:` line of a comment that is not the head: nobody would run it. */
+/** Reports each `Result:` or `Rules:` line of a comment that is not the head: nobody reads it. */
 export function rejectResults(comments: readonly Comment[], out: Diagnostics): void {
   for (const comment of comments) {
     if (out.full) return;
-    if (!comment.text.includes(RESULT)) continue;
+    if (!KEYS.some((key) => comment.text.includes(key))) continue;
     for (const line of linesOf(comment)) {
-      if (resultKey(line.text) !== RESULT) continue;
-      const message = "a Result line counts only in the comment between the name and '{'";
+      const key = keyOf(line.text);
+      if (key === undefined || key.written !== key.meant) continue;
+      const message = `a ${key.meant} line counts only in the comment between the name and '{'`;
       out.report("L027", line.span, message);
     }
   }
 }
 
-/** Whether a line that begins with this word could be taken for a Result line. */
-export function looksLikeResult(word: string): boolean {
+/** Whether a line that begins with this word could be taken for a Result line or a label. */
+export const looksLikeKey = (word: string): boolean => keyMeant(word) !== undefined;
+
+/** Shorter keys are too near to other words: `But:`. */
+const GUESSED_LENGTH = 5;
+
+function keyMeant(word: string): (typeof KEYS)[number] | undefined {
   const letters = /^[A-Za-z]+/.exec(word)?.[0].toLowerCase();
-  if (letters === undefined || letters.length > RESULT.length + 1) return false;
-  return editDistance(letters, RESULT.toLowerCase()) <= 1;
+  if (letters === undefined) return undefined;
+  return KEYS.find((key) => {
+    const wanted = key.toLowerCase();
+    if (Math.abs(letters.length - wanted.length) > 1) return false;
+    if (wanted.length >= GUESSED_LENGTH) return editDistance(letters, wanted) <= 1;
+    return letters === wanted || letters === `${wanted}s`;
+  });
 }
 
-function resultKey(text: string): string | undefined {
-  const key = KEY_AND_COLON.exec(text)?.[1];
-  return key !== undefined && looksLikeResult(key) ? key : undefined;
+interface Key {
+  readonly written: string;
+  readonly meant: (typeof KEYS)[number];
+}
+
+function keyOf(text: string): Key | undefined {
+  const written = KEY_AND_COLON.exec(text)?.[1];
+  const meant = written === undefined ? undefined : keyMeant(written);
+  return written === undefined || meant === undefined ? undefined : { written, meant };
 }
 
 /** The lines of a comment without margins, the star at the left included. */
@@ -115,9 +138,38 @@ function linesOf(comment: Comment): Line[] {
   });
 }
 
-function misspelt(line: Line, key: string, out: Diagnostics): void {
-  const span = part(line, 0, key).span;
-  out.report("L011", span, `${quote(key)} begins no Result line`, `did you mean '${RESULT}:'?`);
+function misspelt(line: Line, { written, meant }: Key, out: Diagnostics): void {
+  const { span } = part(line, 0, written);
+  out.report(
+    "L011",
+    span,
+    `${quote(written)} begins no ${meant} line`,
+    `did you mean '${meant}:'?`,
+  );
+}
+
+/** `A3, A21`; which ids there are is asked when names are looked up. */
+function addLabels(
+  line: Line,
+  key: LabelKey,
+  into: { [K in LabelKey]?: Name[] },
+  out: Diagnostics,
+): void {
+  let from = line.text.indexOf(":") + 1;
+  for (const piece of line.text.slice(from).split(",")) {
+    const text = piece.trim();
+    const id = part(line, from + piece.length - piece.trimStart().length, text);
+    from += piece.length + 1;
+    if (text === "") {
+      const message = `expected ids behind '${key}:', with commas between them`;
+      return out.report("L031", line.span, message);
+    }
+    const ids = (into[key] ??= []);
+    if (ids.some((other) => other.text === text)) {
+      return out.report("L031", id.span, `${quote(text)} stands twice`);
+    }
+    ids.push(id);
+  }
 }
 
 function addExpectation(lines: readonly Line[], into: Expectation[], out: Diagnostics): void {

@@ -23,6 +23,7 @@ const DICTIONARY: Dictionary = {
     ["use_after_free", { params: ["page"] }],
     ["deadlock", { params: [] }],
   ]),
+  labels: { Rules: ["A3", "A33", "S9"] },
 };
 
 const GOOD = `MM upgrade-seen-by-device
@@ -157,6 +158,12 @@ const TABLE: [string, string, string, ...string[]][] = [
   ["two machines", "kernel=linux-6.1\n", "machine=x\n", "L011 6:45"],
   ["a knob without value", "set=hafdbs=yes", "set=hafdbs", "L011 8:23"],
   ["a knob set twice", "set=httu=no", "set=hafdbs=no", "L011 8:43"],
+  ["Rule", "Result: S", "Rule: A3\nResult: S", "L011 6:4"],
+  ["bugs", "Result: S", "bugs: H8\nResult: S", "L011 6:4"],
+  ["no rule", "Result: S", "Rules: A3,\nResult: S", "L031 6:4"],
+  ["a rule twice", "Result: S", "Rules: A3,  A3\nResult: S", "L031 6:16"],
+  ["a rule that is unknown", "Result: S", "Rules: A3,A333\nResult: S", "L031 6:14"],
+  ["a Rules line elsewhere", "exit;", "(* Rules: A3 *) exit;", "L027 24:60"],
   ["a Result line elsewhere", "exit;", "(* Result: Never *) exit;", "L027 24:60"],
   ["a run twice", "6.12\n *                    set=hafdbs=yes  set=httu=no", "6.1", "L029 7:4"],
   // Names

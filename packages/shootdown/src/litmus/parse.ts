@@ -75,7 +75,7 @@ function readScenario(lexer: Lexer): Scenario | undefined {
   const inHead = (comment: Comment, i: number) =>
     i < headEnd && comment.span.offset >= name.span.end;
   const head = comments.filter(inHead);
-  const { intent, expectations } = readHead(head, pointAfter(name.span), out);
+  const { intent, expectations, labels } = readHead(head, pointAfter(name.span), out);
   const items = readItems(lexer);
   const bodies = readBodies(lexer);
   if (bodies.length === 0 && out.count === 0) {
@@ -92,7 +92,7 @@ function readScenario(lexer: Lexer): Scenario | undefined {
   const others = comments.filter((comment, i) => !inHead(comment, i));
   rejectResults(others, out);
   const span = joinSpans(start, condition.span);
-  return { name, intent, expectations, items, bodies, condition, span };
+  return { name, intent, expectations, labels, items, bodies, condition, span };
 }
 
 /** `MM name`; the next token is then the one behind the head comment. */

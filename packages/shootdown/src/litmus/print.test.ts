@@ -5,12 +5,13 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatDiagnostic } from "../base/diagnostic.ts";
 import type { Span } from "../base/span.ts";
-import type { Arg, Expr, Item, Name, Scenario, Statement } from "./ast.ts";
-import { looksLikeResult } from "./head.ts";
+import type { Arg, Expr, Item, Labels, Name, Scenario, Statement } from "./ast.ts";
+import { looksLikeKey } from "./head.ts";
 import { parseScenario } from "./parse.ts";
 import { printScenario } from "./print.ts";
 import {
   DEVICE_ATTRIBUTES,
+  LABEL_KEYS,
   MAP_ATTRIBUTES,
   OBSERVATIONS,
   QUANTIFIERS,
@@ -160,12 +161,18 @@ const expectations = fc.uniqueArray(
   { maxLength: 3, selector: (e) => JSON.stringify([e.machine, e.kernel, e.set]) },
 );
 
+const ids = fc.uniqueArray(fc.stringMatching(/^[A-Z][0-9]{1,2}$/), { minLength: 1, maxLength: 4 });
+const labels = fc.record(
+  Object.fromEntries(LABEL_KEYS.map((key) => [key, ids.map((list) => list.map((id) => name(id)))])),
+  { requiredKeys: [] },
+) as fc.Arbitrary<Labels>;
+
 /** Words with `Result:` among them, but not where a paragraph begins. */
 const paragraph = fc
   .array(
     fc.oneof(
       fc.stringMatching(/^[a-zA-Z,.;:*=<>-]{1,14}$/),
-      fc.constantFrom("Result:", "machine=x", "(*x*)", "Results:"),
+      fc.constantFrom("Result:", "machine=x", "(*x*)", "Results:", "Rules:", "bugs:", "silent"),
     ),
     { minLength: 1, maxLength: 40 },
   )
@@ -178,6 +185,7 @@ const scenario: fc.Arbitrary<Scenario> = fc
       .array(paragraph, { minLength: 1, maxLength: 3 })
       .map((paragraphs) => ({ paragraphs, span })),
     expectations,
+    labels,
     items,
     bodies: fc
       .tuple(fc.array(statement, { maxLength: 5 }), fc.array(statement, { maxLength: 5 }))
@@ -277,5 +285,5 @@ test("a long paragraph never grows a Result line", () => {
   expect(again.ok && again.scenario.intent.paragraphs).toEqual([
     `It is ${words.filter(Boolean).join(" ")}`,
   ]);
-  expect(looksLikeResult("results:")).toBe(true);
+  expect(looksLikeKey("results:")).toBe(true);
 });

@@ -6,8 +6,14 @@
 // Reading the text again gives the same scenario.
 
 import type { Arg, Body, Expectation, Expr, Item, Name, Scenario, Statement } from "./ast.ts";
-import { looksLikeResult } from "./head.ts";
-import { DEVICE_ATTRIBUTES, MAP_ATTRIBUTES, PAGE_ATTRIBUTES, VMA_ATTRIBUTES } from "./words.ts";
+import { looksLikeKey } from "./head.ts";
+import {
+  DEVICE_ATTRIBUTES,
+  LABEL_KEYS,
+  MAP_ATTRIBUTES,
+  PAGE_ATTRIBUTES,
+  VMA_ATTRIBUTES,
+} from "./words.ts";
 
 export interface PrintOptions {
   /** Without, only what is run is printed: no name, no intent, no expectations. Default true. */
@@ -58,9 +64,14 @@ export function printStatement(statement: Statement): string {
   }
 }
 
-function printHead({ intent, expectations }: Scenario): string[] {
-  const results = expectations.map((expectation) => [printExpectation(expectation)]);
-  const blocks = [...intent.paragraphs.map(wrap), ...(results.length > 0 ? [results.flat()] : [])];
+function printHead({ intent, expectations, labels }: Scenario): string[] {
+  const ids = LABEL_KEYS.flatMap((key) => {
+    const names = labels[key] ?? [];
+    return names.length === 0 ? [] : [`${key}: ${printNames(names)}`];
+  });
+  const blocks = [...intent.paragraphs.map(wrap), expectations.map(printExpectation), ids].filter(
+    (block) => block.length > 0,
+  );
   const lines = blocks.flatMap((block, i) => (i === 0 ? block : ["", ...block]));
   return ["(*", ...lines.map((line) => (line === "" ? " *" : ` * ${line}`)), " *)"];
 }
@@ -78,13 +89,13 @@ function printExpectation({ observation, machine, kernel, set }: Expectation): s
     .trimEnd();
 }
 
-/** Lines of a paragraph; none but the first begins with a word that would make a Result line. */
+/** Lines of a paragraph; only the first may begin with a word that has a meaning there. */
 function wrap(paragraph: string): string[] {
   const lines: string[] = [];
   for (const word of paragraph.split(" ")) {
     const last = lines.at(-1);
     const fits = last !== undefined && last.length + word.length < COMMENT_WIDTH - " * ".length;
-    if (last === undefined || !(fits || looksLikeResult(word))) lines.push(word);
+    if (last === undefined || !(fits || looksLikeKey(word))) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   return lines;

@@ -7,6 +7,14 @@
 export const OBSERVATIONS = ["Never", "Sometimes", "Always"] as const;
 export type Observation = (typeof OBSERVATIONS)[number];
 
+/**
+ * Lines of the head that say what a scenario is evidence of, in canonical order: rules that its
+ * Result lines hang on, freedoms that it shows or shows absent, exceptions that stay silent, known
+ * failures.
+ */
+export const LABEL_KEYS = ["Rules", "Cells", "Silent", "Bug"] as const;
+export type LabelKey = (typeof LABEL_KEYS)[number];
+
 export const QUANTIFIERS = ["exists", "~exists", "forall"] as const;
 export type Quantifier = (typeof QUANTIFIERS)[number];
 
@@ -77,6 +85,8 @@ export interface Dictionary {
   readonly verbs: ReadonlyMap<string, Signature>;
   readonly routines?: ReadonlyMap<string, Signature>;
   readonly properties?: ReadonlyMap<string, Signature>;
+  /** Ids that may stand in the lines of the head. */
+  readonly labels?: { readonly [K in LabelKey]?: readonly string[] };
 }
 
 /** The statements that the language documents. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A check as KTAP (Documentation/dev-tools/ktap.rst of the kernel): a test a file, a subtest a run.
 
-import { detailsOf } from "./check-text.ts";
+import { detailsOf, rulesOut } from "./check-text.ts";
 import { wrapText } from "./columns.ts";
 import type {
   CheckedFile,
@@ -61,7 +61,8 @@ export class KtapReporter implements Reporter {
       }
     }
     const settings = Object.entries(run.set).map(([k, v]) => `${k}=${v}`);
-    const name = named([run.machine, run.kernel, ...settings].join(" "));
+    const rules = run.without_rules.length > 0 ? [rulesOut(run)] : [];
+    const name = named([run.machine, run.kernel, ...settings, ...rules].join(" "));
     const verdict = run.ok ? "ok" : "not ok";
     return lines(...out, `  ${verdict} ${this.done} ${name}${directive(run)}`);
   }

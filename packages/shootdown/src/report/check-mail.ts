@@ -45,6 +45,7 @@ export class MailReporter implements Reporter {
     const settings = Object.entries(run.set).map(([k, v]) => `${k}=${v}`);
     if (settings.length > 0) field("knobs", settings.join(" "));
     if (run.drop !== null) field("without", run.drop);
+    if (run.without_rules.length > 0) field("rules out", run.without_rules.join(", "));
     field("observed", `${run.observed}${expected}${verdict}`);
     if (run.limit !== null) field("stopped", `by ${run.limit}`);
     for (const detail of detailsOf(run)) out.push(...wrapped(detail, 2));
@@ -75,5 +76,6 @@ export function commandFor({ run }: CheckResult): string {
   const words = ["shootdown check", run.file, `--machine ${run.machine}`, `--kernel ${run.kernel}`];
   for (const [knob, value] of Object.entries(run.set)) words.push(`--set ${knob}=${value}`);
   if (run.drop !== null) words.push(`--drop ${run.drop}`);
+  for (const id of run.without_rules) words.push(`--without-rule ${id}`);
   return words.join(" ");
 }

@@ -66,6 +66,7 @@ export class TextReporter implements Reporter {
     }
     if (run.limit !== null) detail(`stopped by: ${run.limit}`);
     if (run.drop !== null) detail(`without ${run.drop}`);
+    if (run.without_rules.length > 0) detail(rulesOut(run));
     if (verbose) for (const line of detailsOf(run)) detail(line);
     if (path !== null) detail(`witness: ${path}`);
     if (shown && (verbose || !run.ok)) {
@@ -109,6 +110,9 @@ export function summaryText(s: CheckSummary): string {
   const runs = s.runs === 1 ? "1 run" : `${s.runs} runs`;
   return `${runs}: ${parts.join(", ")}; ${s.states} states in ${s.seconds.toFixed(1)} s`;
 }
+
+/** `without rule A3, A21` */
+export const rulesOut = (run: CheckRun): string => `without rule ${run.without_rules.join(", ")}`;
 
 const indented = (text: string, by: number, width: number): string[] =>
   wrapText(text, width - by).map((l) => " ".repeat(by) + l);

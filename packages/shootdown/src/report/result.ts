@@ -18,6 +18,8 @@ export interface CheckRun {
   /** Knobs that were fixed; the others that matter were run both ways. */
   readonly set: Readonly<Record<string, string>>;
   readonly drop: string | null;
+  /** Rules of hardware that were taken out. */
+  readonly without_rules: readonly string[];
   readonly expected: Expected | null;
   readonly observed: Observed;
   /** As expected; without an expectation, conclusive. */

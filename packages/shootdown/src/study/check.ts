@@ -13,6 +13,7 @@ import type { Initial, Program } from "../engine/program.ts";
 import type { Limits, Outcome, Progress } from "../explore/search.ts";
 import { search } from "../explore/search.ts";
 import { KNOBS, machineWith, PARTS } from "../hardware/machines.ts";
+import { ruleKnob } from "../ir/expr.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { boot } from "../litmus/boot.ts";
@@ -173,9 +174,10 @@ export class Checker {
     return lower(elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs)));
   }
 
-  /** What the kernel's set-up leaves; it depends on the kernel and on whether devices have ATS. */
+  /** What the kernel's set-up leaves; it depends on the kernel, on ATS, and on rules taken out. */
   private booted(kernel: Kernel, knobs: Readonly<Record<string, string>>): readonly Initial[] {
-    const key = `ats=${knobs["ats"]}`;
+    const rules = Object.keys(knobs).filter((name) => name.startsWith(ruleKnob("")));
+    const key = [`ats=${knobs["ats"]}`, ...rules.sort()].join(" ");
     let known = this.boots.get(kernel);
     if (!known) this.boots.set(kernel, (known = new Map()));
     let initial = known.get(key);

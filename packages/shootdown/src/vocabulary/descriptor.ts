@@ -10,7 +10,7 @@
 // Sources: Arm ARM D8.3; kernel arch/arm64/include/asm/pgtable-{hwdef,prot}.h, 6.1 and 6.12.
 
 import type { Expr } from "../ir/expr.ts";
-import { and, constant, FALSE, get, not, or, TRUE, withFields } from "../ir/expr.ts";
+import { and, constant, FALSE, get, not, or, ruleHolds, TRUE, withFields } from "../ir/expr.ts";
 import { bool, word } from "../ir/sort.ts";
 import { pfn, table } from "./sorts.ts";
 
@@ -60,7 +60,7 @@ export const leaf = (
 ): Desc => withFields(PTE_NONE, { valid: TRUE, ...bits, pfn: frame });
 
 /** Rule A1: a translation or access-flag fault is never cached. Anything else may be (A2, A3). */
-export const cacheable = (d: Desc) => and(valid(d), AF(d));
+export const cacheable = (d: Desc) => or(and(valid(d), AF(d)), not(ruleHolds("A1")));
 
 /** Whether an access is allowed by a leaf whose access flag is set, dirty state not managed. */
 export const permits = (d: Desc, write: Expr<"bool">) =>
