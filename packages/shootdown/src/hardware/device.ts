@@ -36,12 +36,13 @@ import {
 } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
 import { cd_asid, cd_epd0, cd_v, dev_ats, dev_pasid, dev_stalled } from "../vocabulary/iommu.ts";
-import { device_access, handle_device_fault } from "../vocabulary/primitives.ts";
+import { device_access, device_try, handle_device_fault } from "../vocabulary/primitives.ts";
 import { regionOf, t } from "../vocabulary/sorts.ts";
 import { pmd, pte } from "../vocabulary/state.ts";
 import { atc } from "./pcie/ats.ts";
 import { smmu_tlb } from "./smmuv3/tlb.ts";
-import { hardwareUpdate } from "./update.ts";
+import type { Updated } from "./update.ts";
+import { hardwareUpdate, recorded } from "./update.ts";
 
 interface Access {
   readonly dev: Expr<"dev">;
@@ -76,66 +77,92 @@ function translate({ dev, va, write }: Access, entry: Place<"desc">): Stmt[] {
   ];
 }
 
+interface Attempt extends Access, Updated {}
+
+/**
+ * One try, inside a loop: HTTU of a translation request, translation, the access if the entry
+ * permits it. Leaves the loop when the access is done; otherwise `entry` is what denies it.
+ */
+function attempt(x: Attempt): Stmt[] {
+  const { dev, agent, mm, va, write, entry, done, record = [] } = x;
+  const asid = cd_asid(dev_pasid(dev));
+  return [
+    when(
+      knobIs("httu", "yes"),
+      // S23: a translation request with NW=0 dirties a writable-clean page, written or not.
+      when(
+        dev_ats(dev),
+        either(
+          [],
+          [
+            atomic(
+              lookup(entry, smmu_tlb({ asid, va })),
+              when(
+                and(writableClean(entry), isTable(pmd(mm, regionOf(va)))),
+                cas(done, pte(mm, va), entry, withDirtyState(entry)),
+              ),
+            ),
+          ],
+        ),
+      ),
+    ),
+    atomic(
+      set(entry, PTE_NONE),
+      set(done, FALSE),
+      // EPD0 disables walks, not what is cached; an invalid CD aborts.
+      when(
+        cd_v(dev_pasid(dev)),
+        ...translate({ dev, mm, va, write }, entry),
+        set(done, permits(entry, write)),
+      ),
+      when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
+      ...record,
+    ),
+    when(done, leave()),
+    when(
+      knobIs("httu", "yes"),
+      when(
+        and(write, writableClean(entry)),
+        ...hardwareUpdate(x, withDirtyState(entry)),
+        when(done, leave()),
+        // Memory holds another writable-clean descriptor by now.
+        when(writableClean(entry), again()),
+      ),
+    ),
+    emit(events.fault, { agent, va, write, found: entry }),
+  ];
+}
+
+const source = {
+  file: "SMMU 3.9, 3.12, 3.13; PCIe Base 10.2",
+  rules: ["S9", "S19", "S20", "S22", "S23", "S24", "P2", "P3"],
+};
+const inOneStep =
+  "one access at a time; translation and access are one step, since a completed invalidation " +
+  "has drained what was in flight (S10, P7)";
+
 export const device_access_definition = define(device_access, {
-  source: {
-    file: "SMMU 3.9, 3.12, 3.13; PCIe Base 10.2",
-    rules: ["S9", "S19", "S20", "S22", "S23", "S24", "P2", "P3"],
-  },
-  abstracts: [
-    "one access at a time; translation and access are one step, since a completed invalidation " +
-      "has drained what was in flight (S10, P7)",
-    "PRI: an ATS device's driver handles the fault and tries again",
-  ],
+  source,
+  abstracts: [inOneStep, "PRI: an ATS device's driver handles the fault and tries again"],
   locals: { entry: desc, done: t.bool, resolved: t.bool },
   body: ({ dev, agent, mm, worker, va, write, entry, done, resolved }) => [
     loop(
       retry(memoryPermits({ dev, mm, va, write })),
-      when(
-        knobIs("httu", "yes"),
-        // S23: a translation request with NW=0 dirties a writable-clean page, written or not.
-        when(
-          dev_ats(dev),
-          either(
-            [],
-            [
-              atomic(
-                lookup(entry, smmu_tlb({ asid: cd_asid(dev_pasid(dev)), va })),
-                when(
-                  and(writableClean(entry), isTable(pmd(mm, regionOf(va)))),
-                  cas(done, pte(mm, va), entry, withDirtyState(entry)),
-                ),
-              ),
-            ],
-          ),
-        ),
-      ),
-      atomic(
-        set(entry, PTE_NONE),
-        set(done, FALSE),
-        // EPD0 disables walks, not what is cached; an invalid CD aborts.
-        when(
-          cd_v(dev_pasid(dev)),
-          ...translate({ dev, mm, va, write }, entry),
-          set(done, permits(entry, write)),
-        ),
-        when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
-      ),
-      when(done, leave()),
-      when(
-        knobIs("httu", "yes"),
-        when(
-          and(write, writableClean(entry)),
-          ...hardwareUpdate({ agent, mm, va, write, entry, done }, withDirtyState(entry)),
-          when(done, leave()),
-          // Memory holds another writable-clean descriptor by now.
-          when(writableClean(entry), again()),
-        ),
-      ),
-      emit(events.fault, { agent, va, write, found: entry }),
+      ...attempt({ dev, agent, mm, va, write, entry, done }),
       when(not(dev_ats(dev)), set(dev_stalled(dev), TRUE)),
       callInto(resolved, handle_device_fault, { cpu: worker, dev, mm, va, write }),
       when(not(dev_ats(dev)), await_(not(dev_stalled(dev)))),
       when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
     ),
   ],
+});
+
+export const device_try_definition = define(device_try, {
+  source,
+  abstracts: [inOneStep, "the transaction that faults is terminated"],
+  locals: { entry: desc, done: t.bool },
+  body: ({ dev, agent, mm, va, write, into, entry, done }) => {
+    const record = recorded(agent, into, { entry, done });
+    return [loop(...attempt({ dev, agent, mm, va, write, entry, done, record }), leave())];
+  },
 });

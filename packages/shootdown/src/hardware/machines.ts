@@ -2,11 +2,23 @@
 // Machines, named by their parts: `arm64+smmuv3+btm+ats`.
 
 import type { Machine } from "../ir/machine.ts";
-import { cpu_access_definition, leave_mm_definition } from "./arm64/access.ts";
-import { cmpxchg_definition, store_definition, xchg_definition } from "./arm64/memory.ts";
+import { cpu_access_definition, cpu_try_definition, leave_mm_definition } from "./arm64/access.ts";
+import {
+  cmpxchg_definition,
+  store_definition,
+  store_pmd_definition,
+  store_pte_definition,
+  xchg_definition,
+} from "./arm64/memory.ts";
 import { tlb, unordered_store, walk_cache } from "./arm64/tlb.ts";
-import { dma_wmb_definition, dsb_definition, dvm_pe, tlbi_definition } from "./arm64/tlbi.ts";
-import { device_access_definition } from "./device.ts";
+import {
+  dma_wmb_definition,
+  dsb_definition,
+  dvm_pe,
+  isb_definition,
+  tlbi_definition,
+} from "./arm64/tlbi.ts";
+import { device_access_definition, device_try_definition } from "./device.ts";
 import { atc, atc_global, atc_wide, translation_completion } from "./pcie/ats.ts";
 import { invalidate_completion, invalidate_request, late_invalidation } from "./pcie/invalidate.ts";
 import { PCIE_PARTS } from "./pcie/parts.ts";
@@ -105,16 +117,21 @@ export const MACHINE: Machine = {
   rules: [],
   definitions: [
     cpu_access_definition,
+    cpu_try_definition,
     leave_mm_definition,
     store_definition,
     xchg_definition,
     cmpxchg_definition,
+    store_pte_definition,
+    store_pmd_definition,
     tlbi_definition,
     dsb_definition,
+    isb_definition,
     dma_wmb_definition,
     cmdq_insert_definition,
     cmdq_wait_definition,
     device_access_definition,
+    device_try_definition,
   ],
 };
 

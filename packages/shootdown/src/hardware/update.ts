@@ -7,8 +7,8 @@ import type { Stmt } from "../ir/stmt.ts";
 import { atomic, cas, emit, set, when, whenElse } from "../ir/stmt.ts";
 import { isTable, PTE_NONE, permits, pfnOf } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
-import { regionOf } from "../vocabulary/sorts.ts";
-import { pmd, pte } from "../vocabulary/state.ts";
+import { FAULTED, reachedFrame, regionOf } from "../vocabulary/sorts.ts";
+import { pmd, pte, reg } from "../vocabulary/state.ts";
 
 export interface Updated {
   readonly agent: Expr<"agent">;
@@ -19,6 +19,8 @@ export interface Updated {
   readonly entry: Place<"desc">;
   /** Whether the access is done. */
   readonly done: Place<"bool">;
+  /** What else belongs to the step that decides about the access. */
+  readonly record?: readonly Stmt[];
 }
 
 /**
@@ -26,7 +28,7 @@ export interface Updated {
  * holds now (A14: a stale copy must not be used). Then makes the access if that is permitted.
  */
 export function hardwareUpdate(u: Updated, updated: Expr<"desc">): Stmt[] {
-  const { agent, mm, va, write, entry, done } = u;
+  const { agent, mm, va, write, entry, done, record = [] } = u;
   return [
     atomic(
       whenElse(
@@ -36,6 +38,14 @@ export function hardwareUpdate(u: Updated, updated: Expr<"desc">): Stmt[] {
       ),
       set(done, permits(entry, write)),
       when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
+      ...record,
     ),
   ];
 }
+
+/** Keeps what a single try came to in a register of its agent. */
+export const recorded = (
+  agent: Expr<"agent">,
+  into: Expr<"register">,
+  { entry, done }: Pick<Updated, "entry" | "done">,
+): Stmt[] => [set(reg(agent, into), ite(done, reachedFrame(pfnOf(entry)), FAULTED))];

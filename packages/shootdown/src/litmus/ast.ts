@@ -252,7 +252,7 @@ export interface AtomExpr {
   readonly span: Span;
 }
 
-/** `A:x = P`, `A:x = B:x` or `A:x = none` */
+/** `A:x = P`, `A:x = B:x` or `A:x = none`; `CPU0:r0 = P`, `D:r0 = CPU0:r1`, `D:r0 = fault` */
 export interface EqualExpr {
   readonly kind: "equal";
   readonly left: Place;

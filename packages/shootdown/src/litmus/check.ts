@@ -9,10 +9,12 @@
 
 import { type Diagnostic, quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
-import type { Arg, Body, Expectation, Expr, Name, Place, Scenario, Statement } from "./ast.ts";
+import type { Arg, Body, Expectation, Expr, Name, Scenario, Statement } from "./ast.ts";
+import { checkEqual, checkPlace } from "./check-equal.ts";
+import { checkInstruction } from "./check-instructions.ts";
 import { Diagnostics } from "./codes.ts";
 import { expandRange, resolvePlaces } from "./places.ts";
-import { expectKind, type SymbolKind, type Symbols, symbolsOf } from "./symbols.ts";
+import { expectKind, kindWords, type SymbolKind, type Symbols, symbolsOf } from "./symbols.ts";
 import { CPU_NAME, type Dictionary, LABEL_KEYS, type Param, type Signature } from "./words.ts";
 
 /** Where a check looks names up and reports. */
@@ -20,6 +22,8 @@ interface Context {
   readonly symbols: Symbols;
   readonly dictionary: Dictionary;
   readonly out: Diagnostics;
+  /** The program that is being checked. */
+  readonly body?: Body;
 }
 
 /** The forms of argument that each parameter takes; `range` is one without an mm. */
@@ -36,6 +40,11 @@ const SHAPES: Record<Extract<Param, string> | "word", readonly string[]> = {
   place: ["place"],
   places: ["place", "places"],
   pages: ["name", "range"],
+  spot: ["name", "place"],
+  spots: ["name", "range", "place", "places"],
+  scope: ["name", "range", "place", "places"],
+  frame: ["name"],
+  register: ["name"],
   number: ["number"],
   any: ["name", "place", "places", "range", "number"],
 };
@@ -138,7 +147,7 @@ function checkBody(body: Body, context: Context): void {
     const hint = `write ${quote(body.agent.text)} alone`;
     out.report("L021", body.mm.span, "a device uses the mm of its declaration", hint);
   }
-  checkStatements(body.statements, body, context);
+  checkStatements(body.statements, body, { ...context, body });
 }
 
 function checkStatements(statements: readonly Statement[], body: Body, context: Context): void {
@@ -157,9 +166,12 @@ function checkStatements(statements: readonly Statement[], body: Body, context: 
       if (table !== undefined) unknownStatement(name, isCall, dictionary, out);
       continue;
     }
+    const before = out.count;
     checkAgent(name, signature, body, out);
     checkArguments(name, statement.args, signature, context);
-    if (!isCall) checkInto(name, statement.into, signature, context);
+    if (isCall) continue;
+    checkInto(name, statement.into, signature, context);
+    if (out.count === before) checkInstruction(statement, body, context.symbols, out);
   }
 }
 
@@ -219,6 +231,18 @@ function checkArguments(
   args.forEach((arg, i) => {
     checkArg(arg, params[i]!, name, context);
   });
+  checkGroups(args, signature, context.out);
+}
+
+/** Words that exclude each other, or stand twice. */
+function checkGroups(args: readonly Arg[], { groups = [] }: Signature, out: Diagnostics): void {
+  for (const group of groups) {
+    const words = args.filter((a) => a.kind === "name" && group.includes(a.name.text));
+    const [first, second] = words;
+    if (first === undefined || second === undefined) continue;
+    const note = { message: "first here", span: first.span };
+    out.report("L016", second.span, `only one of ${paramWords(group)} may stand`, note);
+  }
 }
 
 function checkInto(
@@ -237,7 +261,7 @@ function checkInto(
 
 function checkArg(arg: Arg, param: Param, of: Name, context: Context): void {
   const { symbols, out } = context;
-  if (arg.kind === "place") checkPlace(arg, context);
+  if (arg.kind === "place") checkPlace(arg, context.symbols, context.out);
   if (arg.kind === "range") {
     if (arg.mm !== undefined) expectKind(symbols, arg.mm, ["mm"], out);
     const known = [arg.from, arg.to].map((name) => expectKind(symbols, name, ["va"], out));
@@ -249,10 +273,13 @@ function checkArg(arg: Arg, param: Param, of: Name, context: Context): void {
     out.report("L021", arg.span, `expected ${paramWords(param)} for ${quote(of.text)}`);
   } else if (arg.kind === "name") {
     checkNameArg(arg.name, param, of, context);
+  } else if (shape === "range" && (param === "spots" || param === "scope")) {
+    if (arg.kind === "range") checkOwner(arg.from, of, context);
   }
 }
 
-function checkNameArg(name: Name, param: Param, of: Name, { symbols, out }: Context): void {
+function checkNameArg(name: Name, param: Param, of: Name, context: Context): void {
+  const { symbols, out } = context;
   if (typeof param !== "string") {
     if (param.includes(name.text)) return;
     const message = `expected ${paramWords(param)} for ${quote(of.text)}`;
@@ -261,6 +288,15 @@ function checkNameArg(name: Name, param: Param, of: Name, { symbols, out }: Cont
     if (symbols.signals.has(name.text)) return;
     const hint = suggestion(name.text, symbols.signals);
     out.report("L013", name.span, `no statement signals ${quote(name.text)}`, hint);
+  } else if (param === "register") {
+    const other = symbols.names.get(name.text);
+    if (other === undefined) return;
+    const message = `${quote(name.text)} is ${kindWords(other.kind)}, not a register`;
+    out.report("L015", name.span, message, { message: "declared here", span: other.name.span });
+  } else if (param === "frame") {
+    if (name.text !== "none") expectKind(symbols, name, ["page"], out);
+  } else if (param === "spot" || param === "spots" || param === "scope") {
+    checkSpot(name, param, of, context);
   } else if (param === "agent") {
     expectKind(symbols, name, ["cpu", "device"], out);
   } else if (param === "pages") {
@@ -270,6 +306,21 @@ function checkNameArg(name: Name, param: Param, of: Name, { symbols, out }: Cont
   } else if (param === "device" || param === "cpu") {
     expectKind(symbols, name, [param], out);
   }
+}
+
+/** An address alone is one of the mm that the CPU runs. */
+function checkSpot(name: Name, param: Param, of: Name, context: Context): void {
+  const isMm = param === "scope" && context.symbols.names.get(name.text)?.kind === "mm";
+  if (!isMm && expectKind(context.symbols, name, ["va"], context.out))
+    checkOwner(name, of, context);
+}
+
+/** `name` begins an argument without an mm. */
+function checkOwner(name: Name, of: Name, { body, out }: Context): void {
+  if (body?.mm !== undefined) return;
+  const hint = `write 'A:${name.text}', A being an mm`;
+  const message = `${quote(body?.agent.text ?? "")} runs no mm, which ${quote(of.text)} needs`;
+  out.report("L028", name.span, message, hint);
 }
 
 function paramWords(param: Param): string {
@@ -284,6 +335,11 @@ function paramWords(param: Param): string {
     place: "a place such as 'A:x'",
     places: "a place or range such as 'A:x..y'",
     pages: "an address or a range such as 'x..y'",
+    spot: "an address or a place such as 'A:x'",
+    spots: "an address or a range such as 'x..y' or 'A:x..y'",
+    scope: "an address, a range such as 'x..y' or 'A:x..y', or an mm",
+    frame: "a page or 'none'",
+    register: "the name of a register",
     number: "a number",
     signal: "the name of a signal",
     awaited: "the name of a signal",
@@ -292,13 +348,8 @@ function paramWords(param: Param): string {
   return words[param];
 }
 
-function checkPlace(place: Place, { symbols, out }: Context): void {
-  expectKind(symbols, place.mm, ["mm"], out);
-  expectKind(symbols, place.va, ["va"], out);
-}
-
 function checkExpr(expr: Expr, context: Context): void {
-  const { symbols, dictionary, out } = context;
+  const { dictionary, out } = context;
   if (out.full) return;
   switch (expr.kind) {
     case "not":
@@ -309,9 +360,7 @@ function checkExpr(expr: Expr, context: Context): void {
       for (const part of expr.parts) checkExpr(part, context);
       return;
     case "equal":
-      checkPlace(expr.left, context);
-      if (expr.right.kind === "place") checkPlace(expr.right, context);
-      else if (expr.right.name.text !== "none") expectKind(symbols, expr.right.name, ["page"], out);
+      checkEqual(expr, context.symbols, context.out);
       return;
     case "atom": {
       const signature = dictionary.properties?.get(expr.property.text);

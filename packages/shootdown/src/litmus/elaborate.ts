@@ -6,12 +6,13 @@ import type { Initial, System } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
 import { MACHINE } from "../hardware/machines.ts";
 import { smmu_tlb } from "../hardware/smmuv3/tlb.ts";
+import type { FieldDecl } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import { desc } from "../vocabulary/descriptor.ts";
 import { cd_asid } from "../vocabulary/iommu.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
-import { pmd, pte_table } from "../vocabulary/state.ts";
-import type { EqualExpr, Expr, Scenario } from "./ast.ts";
+import { pmd, pte_table, reg } from "../vocabulary/state.ts";
+import type { EqualExpr, Expr, Place, Scenario } from "./ast.ts";
 import { boot } from "./boot.ts";
 import { threadsOf } from "./threads.ts";
 import type { World } from "./world.ts";
@@ -55,7 +56,7 @@ export function elaborate(
     observers: [...OBSERVERS.values()].filter((o) => names.has(o.name)),
     initial: dedupe(initial),
     entries,
-    watched: mentionsEntries(scenario.condition.expr) ? [pmd.decl, pte_table.decl] : [],
+    watched: watchedFields(scenario.condition.expr, world),
   };
 }
 
@@ -93,16 +94,17 @@ function atoms(e: Expr): ReadonlySet<string> {
   }
 }
 
-function mentionsEntries(e: Expr): boolean {
+/** What a condition looks at in the states in which runs end. */
+function watchedFields(e: Expr, world: World): readonly FieldDecl[] {
   switch (e.kind) {
     case "atom":
-      return false;
+      return [];
     case "equal":
-      return true;
+      return agentOf(e.left, world) < 0 ? [pmd.decl, pte_table.decl] : [reg.decl];
     case "not":
-      return mentionsEntries(e.of);
+      return watchedFields(e.of, world);
     default:
-      return e.parts.some(mentionsEntries);
+      return [...new Set(e.parts.flatMap((p) => watchedFields(p, world)))];
   }
 }
 
@@ -214,14 +216,35 @@ function frameAt(m: PackedMachine, world: World, mm: string, va: string): number
   return layout.get(entry, "valid") === 1 ? layout.get(entry, "pfn") : -1;
 }
 
-/** `A:x = P`, `A:x = B:x`, `A:x = none`. */
+/** The agent whose register this is; -1: a place of a page table. */
+const agentOf = (place: Place, world: World): number =>
+  world.domain.names["agent"]!.indexOf(place.mm.text);
+
+/** What a register holds in this state: a frame, or one of the numbers below. */
+function registerAt(m: PackedMachine, agent: number, register: number): number {
+  return (m.field(reg.decl.name, [agent, register]) ?? 0) - FRAMES_FROM;
+}
+
+/** Registers hold 0 for none, 1 for a fault, then frames; entries hold -1 for none. */
+const FRAMES_FROM = 2;
+const WORDS_OF_REGISTERS: Readonly<Record<string, number>> = { none: -2, fault: -1 };
+
+/** `A:x = P`, `A:x = B:x`, `A:x = none`; `CPU0:r0 = fault`, `CPU0:r0 = D:r1`. */
 function equality(e: EqualExpr, world: World): (m: PackedMachine) => boolean {
   const { left, right } = e;
-  const l = (m: PackedMachine) => frameAt(m, world, left.mm.text, left.va.text);
+  const isRegister = agentOf(left, world) >= 0;
+  const side = (place: Place): ((m: PackedMachine) => number) => {
+    if (!isRegister) return (m) => frameAt(m, world, place.mm.text, place.va.text);
+    const register = world.registers.indexOf(place.va.text);
+    return (m) => registerAt(m, agentOf(place, world), register);
+  };
+  const l = side(left);
   if (right.kind === "place") {
-    return (m) => l(m) === frameAt(m, world, right.mm.text, right.va.text);
+    const r = side(right);
+    return (m) => l(m) === r(m);
   }
-  const frame = right.name.text === "none" ? -1 : (world.frames.get(right.name.text) ?? -1);
+  const word = isRegister ? WORDS_OF_REGISTERS[right.name.text] : undefined;
+  const frame = word ?? world.frames.get(right.name.text) ?? -1;
   return (m) => l(m) === frame;
 }
 

@@ -57,10 +57,10 @@ exists (stuck(D) /\\ ~(use_after_free(P) \\/ A:x = P) /\\ A:y = B:x /\\ ~A:x = n
 `;
 
 /** The codes and positions that GOOD has after one replacement. */
-function mistakes(from: string, to: string): string[] {
-  expect(GOOD, "the replaced text").toContain(from);
+function mistakes(from: string, to: string, good = GOOD): string[] {
+  expect(good, "the replaced text").toContain(from);
   const result = parseScenario(
-    GOOD.replace(from, () => to),
+    good.replace(from, () => to),
     { dictionary: DICTIONARY },
   );
   if (result.ok) return [];
@@ -226,7 +226,8 @@ const TABLE: [string, string, string, ...string[]][] = [
   ["a word that is unknown", "read-only; fork", "readonly; fork", "L021 23:34"],
   ["no argument of a property", "stuck(D)", "stuck", "L021 28:9"],
   ["a name for a number", "B:x, 3", "B:x, x", "L021 24:53"],
-  ["-> where nothing is made", "store x;", "store x -> B;", "L021 23:22"],
+  ["-> where nothing is made", "read-only; fork", "read-only -> r0; fork", "L021 23:47"],
+  ["a register that is an mm", "store x;", "store x -> B;", "L015 23:22"],
   ["-> something else", "fork -> B", "fork -> P", "L015 23:53"],
   ["a device with an mm", "D       {", "D(A) {", "L021 26:3"],
   ["a store of a kernel thread", "signal go;", "store x;", "L013 23:62", "L028 25:35"],
@@ -236,6 +237,72 @@ const TABLE: [string, string, string, ...string[]][] = [
   ["deep parentheses", "stuck(D)", `${"(".repeat(40)}stuck(D)`, "L009 28:41"],
   ["deep negation", "stuck(D)", `${"~".repeat(40)}stuck(D)`, "L009 28:41"],
 ];
+
+/** Statements put before `exit;` in CPU1(A), at 24:57, or in the kernel thread CPU2, at 25:35. */
+const INSTRUCTIONS: readonly (readonly [string, string, ...string[]])[] = [
+  ["no page to store", "set_pte x;", "L021 24:57"],
+  ["an address for a page", "set_pte x y;", "L015 24:67"],
+  ["writable and read-only", "set_pte x P writable read-only;", "L016 24:78"],
+  ["a word twice", "set_pte x P old old;", "L016 24:73"],
+  ["a word of the page", "set_pte x P exclusive;", "L021 24:69"],
+  ["attributes of nothing", "set_pte x none old;", "L021 24:72"],
+  ["a page for a table", "set_pmd x P;", "L021 24:67"],
+  ["an operation that is unknown", "tlbi VAE2IS x;", "L021 24:62"],
+  ["an operation by address without one", "tlbi VAE1IS;", "L021 24:57"],
+  ["an operation by address of an mm", "tlbi VAE1IS A;", "L021 24:69"],
+  ["an operation of all with an address", "tlbi ASIDE1IS x;", "L021 24:71"],
+  ["an operation of all with an mm", "tlbi VMALLE1IS A;", "L021 24:72"],
+  ["a barrier that is unknown", "dsb SYS;", "L021 24:61"],
+  ["a command for no device", "CMD_ATC_INV A x;", "L015 24:69"],
+  ["a place for an address", "CMD_ATC_INV D A:x;", "L021 24:71"],
+  ["a register that is a page", "load x -> P;", "L015 24:67"],
+];
+/** The same of a kernel thread, which runs no mm. */
+const OF_A_THREAD: readonly (readonly [string, string, ...string[]])[] = [
+  ["an address of no mm", "set_pte x P;", "L028 25:35"],
+  ["a range of no mm", "tlbi VAE1IS x..y;", "L028 25:35"],
+  ["an ASID of no mm", "tlbi ASIDE1IS;", "L028 25:35"],
+  ["commands for no mm", "CMD_TLBI_NH_ASID;", "L028 25:35"],
+];
+
+describe("instructions that mean nothing are reported", () => {
+  test.each(INSTRUCTIONS)("%s", (_what, text, ...expected) => {
+    expect(mistakes("exit;", `${text} exit;`)).toEqual(expected);
+  });
+
+  test.each(OF_A_THREAD)("%s", (_what, text, ...expected) => {
+    const found = mistakes("signal go;", `${text} signal go;`);
+    expect(found.map((m) => m.slice(0, 4))).toEqual(expected.map((m) => m.slice(0, 4)));
+  });
+
+  test("of another mm they are fine", () => {
+    const thread = "set_pte A:x P; tlbi VAE1IS A:x..y; tlbi ASIDE1IS A; tlbi VMALLE1IS;";
+    expect(mistakes("signal go;", `${thread} CMD_TLBI_NH_ASID A; rely A:x; signal go;`)).toEqual(
+      [],
+    );
+  });
+});
+
+describe("registers in a condition", () => {
+  const check = (text: string, equation: string) =>
+    mistakes("A:x = P", equation, GOOD.replace("exit;", text));
+  test.each([["CPU1:r0 = P"], ["CPU1:r0 = fault"], ["CPU1:r0 = none"], ["CPU1:r0 = CPU1:r1"]])(
+    "%s",
+    (equation) => {
+      expect(check("load x -> r0; store x -> r1; exit;", equation)).toEqual([]);
+    },
+  );
+  test.each([
+    ["CPU1:r2 = P", "L013"],
+    ["D:r0 = P", "L013"],
+    ["CPU1:r0 = A", "L015"],
+    ["CPU1:r0 = A:x", "L015"],
+    ["A:x = fault", "L013"],
+  ])("%s: %s", (equation, code) => {
+    const found = check("load x -> r0; exit;", equation);
+    expect(found.map((m) => m.slice(0, 4))).toEqual([code]);
+  });
+});
 
 describe("a mistake is reported where it stands", () => {
   test.each(TABLE)("%s", (_what, from, to, ...expected) => {

@@ -64,6 +64,27 @@ const statement: fc.Arbitrary<Statement> = fc.letrec<{ one: Statement; many: Sta
           return { kind: "verb", verb: name(verb), args: [arg], span };
         }),
       ),
+      fc.tuple(va, nameOf("r0", "r1")).map(([at, into]): Statement => {
+        const arg: Arg = { kind: "name", name: at, span };
+        return { kind: "verb", verb: name("load"), args: [arg], into, span };
+      }),
+      fc.tuple(place, nameOf(...PAGES, "none"), fc.boolean()).map(([at, page, old]): Statement => {
+        const value: Arg = { kind: "name", name: page, span };
+        const age: Arg = { kind: "name", name: name("old"), span };
+        const words = old && page.text !== "none" ? [age] : [];
+        return { kind: "verb", verb: name("set_pte"), args: [at, value, ...words], span };
+      }),
+      nameOf("VAE1IS", "VALE1").chain((op) =>
+        fc.tuple(vaRange, mm).map(([{ from, ...rest }, of]): Statement => {
+          const to = "to" in rest ? rest.to : from;
+          const range: Arg = { kind: "range", mm: of, from, to, span };
+          const args: Arg[] = [{ kind: "name", name: op, span }, range];
+          return { kind: "verb", verb: name("tlbi"), args, span };
+        }),
+      ),
+      fc.constantFrom("isb", "CMD_SYNC").map((verb): Statement => {
+        return { kind: "verb", verb: name(verb), args: [], span };
+      }),
       fc.option(mm).map((into): Statement => {
         const base = { kind: "verb" as const, verb: name("fork"), args: [], span };
         return into === null ? base : { ...base, into };

@@ -7,7 +7,7 @@
 
 import { quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
-import type { Body, Item, Name, Scenario, Statement } from "./ast.ts";
+import type { Body, Item, Name, Scenario, Statement, VerbStatement } from "./ast.ts";
 import type { Diagnostics } from "./codes.ts";
 import { CPU_NAME, type Dictionary } from "./words.ts";
 
@@ -29,6 +29,8 @@ export interface Symbols {
   readonly bodies: ReadonlyMap<string, Body>;
   /** Names that some statement raises as a signal. */
   readonly signals: ReadonlySet<string>;
+  /** Agent -> names of the registers that its program writes. */
+  readonly registers: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** Names of all kinds together, and the largest number of a CPU. */
@@ -63,7 +65,10 @@ export function symbolsOf(scenario: Scenario, dictionary: Dictionary, out: Diagn
   const addressIndex = new Map(addresses.map((name, i) => [name, i]));
   const signals = new Set<string>();
   for (const body of scenario.bodies) collectSignals(body.statements, dictionary, signals);
-  return { names, addresses, addressIndex, bodies, signals };
+  const registers = new Map(
+    scenario.bodies.map((b) => [b.agent.text, registersOf(b.statements, dictionary)]),
+  );
+  return { names, addresses, addressIndex, bodies, signals, registers };
 }
 
 /** "an mm", "a page" ... */
@@ -175,4 +180,26 @@ function collectSignals(
       if (param === "signal" && arg?.kind === "name") into.add(arg.name.text);
     });
   }
+}
+
+/** Names behind `->` of statements that write a register, in order of appearance. */
+function registersOf(statements: readonly Statement[], dictionary: Dictionary): Set<string> {
+  const found = new Set<string>();
+  for (const s of statements) {
+    if (s.kind === "loop") for (const r of registersOf(s.body, dictionary)) found.add(r);
+    if (s.kind !== "verb" || s.into === undefined) continue;
+    if (dictionary.verbs.get(s.verb.text)?.into === "register") found.add(s.into.text);
+  }
+  return found;
+}
+
+/** How many statements of a program pass a test, those of loops included. */
+export function countVerbs(
+  statements: readonly Statement[],
+  test: (s: VerbStatement) => boolean,
+): number {
+  return statements.reduce((n, s) => {
+    if (s.kind === "loop") return n + countVerbs(s.body, test);
+    return n + (s.kind === "verb" && test(s) ? 1 : 0);
+  }, 0);
 }

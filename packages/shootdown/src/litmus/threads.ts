@@ -14,8 +14,11 @@ import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { signal } from "../vocabulary/state.ts";
-import type { Arg, Body, CallStatement, Scenario, Statement, VerbStatement } from "./ast.ts";
+import type { Body, CallStatement, Scenario, Statement, VerbStatement } from "./ast.ts";
 import { written } from "./dictionary.ts";
+import type { Runs } from "./instructions.ts";
+import { instruction, tryOf } from "./instructions.ts";
+import { pagesOf } from "./ranges.ts";
 import type { World } from "./world.ts";
 
 /** The programs of a scenario, CPUs first, in the order of the file. */
@@ -26,10 +29,10 @@ export function threadsOf(scenario: Scenario, world: World): ThreadSpec[] {
   );
   return bodies.map((b) => {
     const own = runner(b, world);
-    const verb = (s: VerbStatement): Stmt => {
+    const verb = (s: VerbStatement): readonly Stmt[] => {
       const of = signal(constant(t.signal, Math.max(0, signals.indexOf(signalName(s)))));
-      if (s.verb.text === "signal") return set(of, TRUE);
-      return s.verb.text === "await" ? await_(of) : own(s);
+      if (s.verb.text === "signal") return [set(of, TRUE)];
+      return s.verb.text === "await" ? [await_(of)] : own(s);
     };
     const run: Runner = { verb, call: (s) => routineCall(s, b, world) };
     return { name: b.agent.text, locals: {}, body: block(b.statements, run) };
@@ -41,7 +44,7 @@ function agentNumber(name: string, world: World): number {
 }
 
 interface Runner {
-  verb(s: VerbStatement): Stmt;
+  verb(s: VerbStatement): readonly Stmt[];
   call(s: CallStatement): Stmt;
 }
 
@@ -66,21 +69,10 @@ function signalName(s: VerbStatement): string {
 }
 
 function block(statements: readonly Statement[], run: Runner): Stmt[] {
-  return statements.map((s) => {
-    if (s.kind === "loop") return loop(...block(s.body, run));
-    return s.kind === "call" ? run.call(s) : run.verb(s);
+  return statements.flatMap((s) => {
+    if (s.kind === "loop") return [loop(...block(s.body, run))];
+    return s.kind === "call" ? [run.call(s)] : run.verb(s);
   });
-}
-
-function pages(arg: Arg, world: World): Expr<"range"> {
-  const [from, to] =
-    arg.kind === "range"
-      ? [arg.from.text, arg.to.text]
-      : arg.kind === "name"
-        ? [arg.name.text, arg.name.text]
-        : ["", ""];
-  const va = (name: string, plus: number) => constant(t.va, world.vaOf.get(name)! + plus);
-  return Range.make(va(from, 0), va(to, 1));
 }
 
 /** `try_to_unmap_one(A, x);`: the arguments in the order of the parameters, the CPU left out. */
@@ -100,7 +92,7 @@ function routineCall(s: CallStatement, body: Body, world: World): Stmt {
       bool: text === "yes" ? 1 : 0,
       int: arg.kind === "number" ? arg.value : 0,
     };
-    if (sort === t.range) return [name, node(pages(arg, world))] as const;
+    if (sort === t.range) return [name, node(pagesOf(arg, world))] as const;
     return [name, node(constant(sort, numbers[sort.name]!))] as const;
   });
   const own = Object.entries(definition.params)
@@ -109,40 +101,51 @@ function routineCall(s: CallStatement, body: Body, world: World): Stmt {
   return { k: "call", callee: s.routine.text, args: [...own, ...given] };
 }
 
-function runner(body: Body, world: World): (s: VerbStatement) => Stmt {
+function runner(body: Body, world: World): (s: VerbStatement) => readonly Stmt[] {
   const device = world.devices.find((d) => d.name === body.agent.text);
   const agent = constant(t.agent, agentNumber(body.agent.text, world));
-  const va = (s: VerbStatement) => Range.lo(pages(s.args[0]!, world));
+  const number = device?.mm ?? (body.mm ? world.mms.indexOf(body.mm.text) : 0);
+  const mm = constant(t.mm, number);
+  const cpu = constant(
+    t.cpu,
+    Math.max(
+      0,
+      world.cpus.findIndex((c) => c.name === body.agent.text),
+    ),
+  );
+  const by: Runs = { cpu, agent, mm: number, world, registers: world.registers };
+  const va = (s: VerbStatement) => Range.lo(pagesOf(s.args[0]!, world));
   const write = (s: VerbStatement) => constant(bool, s.verb.text === "store" ? 1 : 0);
   if (device) {
     const dev = constant(t.dev, device.dev);
-    const mm = constant(t.mm, device.mm);
     const worker = constant(t.cpu, device.worker);
-    return (s) => call(device_access, { dev, agent, mm, worker, va: va(s), write: write(s) });
+    return (s) => {
+      if (s.into) return [tryOf(s, by, device.dev)];
+      return [call(device_access, { dev, agent, mm, worker, va: va(s), write: write(s) })];
+    };
   }
-  const cpu = constant(
-    t.cpu,
-    world.cpus.findIndex((c) => c.name === body.agent.text),
-  );
-  const mm = constant(t.mm, body.mm ? world.mms.indexOf(body.mm.text) : 0);
   return (s) => {
+    if (s.into) return [tryOf(s, by, undefined)];
     switch (s.verb.text) {
       case "load":
       case "store":
-        return call(cpu_access, { cpu, agent, mm, va: va(s), write: write(s) });
+        return [call(cpu_access, { cpu, agent, mm, va: va(s), write: write(s) })];
       case "munmap":
-        return call(do_munmap, { cpu, mm, range: pages(s.args[0]!, world) });
+        return [call(do_munmap, { cpu, mm, range: pagesOf(s.args[0]!, world) })];
       case "mprotect": {
         const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
         const writable = constant(bool, word === "read-write" ? 1 : 0);
-        return call(do_mprotect_pkey, { cpu, mm, range: pages(s.args[0]!, world), writable });
+        return [call(do_mprotect_pkey, { cpu, mm, range: pagesOf(s.args[0]!, world), writable })];
       }
       case "fork":
-        return call(dup_mmap, { cpu, mm });
+        return [call(dup_mmap, { cpu, mm })];
       case "exit":
-        return call(exit_mmap, { cpu, mm });
-      default:
-        throw new Error(`no meaning of ${s.verb.text}`);
+        return [call(exit_mmap, { cpu, mm })];
+      default: {
+        const known = instruction(s, by);
+        if (!known) throw new Error(`no meaning of ${s.verb.text}`);
+        return known;
+      }
     }
   };
 }

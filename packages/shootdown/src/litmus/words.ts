@@ -61,6 +61,14 @@ export type Param =
   | "places"
   /** `x` or `x..y`, in the mm that the agent uses. */
   | "pages"
+  /** A place, or an address in the mm that the agent uses; the same for ranges, or an mm. */
+  | "spot"
+  | "spots"
+  | "scope"
+  /** A page, or `none`. */
+  | "frame"
+  /** A register of the agent: any name that means nothing else. */
+  | "register"
   | "number"
   /** A signal that this statement raises, and one that it waits for. */
   | "signal"
@@ -76,6 +84,8 @@ export interface Signature {
   readonly optional?: number;
   /** What may stand behind `->`; default nothing. */
   readonly into?: Param;
+  /** Words of which at most one of each list may stand. */
+  readonly groups?: readonly (readonly string[])[];
   /** Who may run it: default anyone. `user` is a CPU with an mm, `cpu` any CPU. */
   readonly by?: "cpu" | "user" | "device" | "user-or-device";
 }
@@ -89,16 +99,53 @@ export interface Dictionary {
   readonly labels?: { readonly [K in LabelKey]?: readonly string[] };
 }
 
+/** Attributes of a leaf that `set_pte` stores. */
+const LEAF_GROUPS = [
+  MAP_ATTRIBUTES.permission,
+  MAP_ATTRIBUTES.dirtiness,
+  MAP_ATTRIBUTES.age,
+] as const;
+const LEAF_WORDS = LEAF_GROUPS.flat();
+
+/** Operations of `tlbi` that take addresses, and those that take none. */
+export const TLBI_BY_VA = ["VAE1", "VALE1", "VAE1IS", "VALE1IS"] as const;
+export const TLBI_WHOLE = ["ASIDE1IS", "VMALLE1IS"] as const;
+
+/** Single instructions and commands, as the kernel and the specifications name them. */
+const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
+  [
+    "set_pte",
+    {
+      params: ["spot", "frame", ...LEAF_GROUPS.map(() => LEAF_WORDS)],
+      optional: LEAF_GROUPS.length,
+      groups: LEAF_GROUPS,
+      by: "cpu",
+    },
+  ],
+  ["set_pmd", { params: ["spot", ["none", "table"]], by: "cpu" }],
+  ["tlbi", { params: [[...TLBI_BY_VA, ...TLBI_WHOLE], "scope"], optional: 1, by: "cpu" }],
+  ["dsb", { params: [["ISH", "ISHST", "NSH"]], by: "cpu" }],
+  ["isb", { params: [], by: "cpu" }],
+  ["CMD_TLBI_NH_VA", { params: ["spots"], by: "cpu" }],
+  ["CMD_TLBI_NH_ASID", { params: ["mm"], optional: 1, by: "cpu" }],
+  ["CMD_ATC_INV", { params: ["device", "pages"], by: "cpu" }],
+  ["CMD_CFGI_CD", { params: ["device"], by: "cpu" }],
+  ["CMD_SYNC", { params: [], by: "cpu" }],
+  ["free", { params: ["page"], by: "cpu" }],
+  ["rely", { params: ["spot"], by: "cpu" }],
+];
+
 /** The statements that the language documents. */
 export const STANDARD_VERBS: ReadonlyMap<string, Signature> = new Map<string, Signature>([
-  ["load", { params: ["va"], by: "user-or-device" }],
-  ["store", { params: ["va"], by: "user-or-device" }],
+  ["load", { params: ["va"], into: "register", by: "user-or-device" }],
+  ["store", { params: ["va"], into: "register", by: "user-or-device" }],
   ["munmap", { params: ["pages"], by: "user" }],
   ["mprotect", { params: ["pages", ["read-only", "read-write", "none"]], by: "user" }],
   ["fork", { params: [], into: "mm", by: "user" }],
   ["exit", { params: [], by: "user" }],
   ["signal", { params: ["signal"] }],
   ["await", { params: ["awaited"] }],
+  ...INSTRUCTIONS,
 ]);
 
 export const STANDARD_DICTIONARY: Dictionary = { verbs: STANDARD_VERBS };

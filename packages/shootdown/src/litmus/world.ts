@@ -6,7 +6,6 @@
 //   CPUs        those with a body, then one worker for each device's faults
 
 import type { Domain, Initial } from "../engine/program.ts";
-import { wordLayout } from "../engine/word.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import {
@@ -19,12 +18,13 @@ import {
   vma,
   zero_pfn,
 } from "../kernel/state.ts";
-import { desc } from "../vocabulary/descriptor.ts";
 import { dev_pasid } from "../vocabulary/iommu.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
-import type { Scenario } from "./ast.ts";
+import type { Scenario, VerbStatement } from "./ast.ts";
+import { leafValue, tableOf, wordValue } from "./leaf.ts";
 import type { InitialPlace } from "./places.ts";
 import { placesOf } from "./places.ts";
+import { countVerbs } from "./symbols.ts";
 import { signalsOf } from "./threads.ts";
 
 /** TLBIs of one PE that one target may owe; a PE waits for room beyond it. */
@@ -39,6 +39,10 @@ const DEVICE_REQUESTS = 2;
 const FRESH_FRAMES_MAX = 3;
 /** The name of the kernel's own zero page; a scenario's pages have other names. */
 const ZERO_PAGE = "(zero page)";
+/** TLBIs and commands of a program whose order nothing fixes: there is room for all of them. */
+const unwaited = (scenario: Scenario, test: (verb: string) => boolean): number =>
+  scenario.bodies.reduce((n, b) => n + countVerbs(b.statements, (s) => test(s.verb.text)), 0);
+
 /** References that a page may have. */
 const REFERENCES = 8;
 
@@ -64,6 +68,8 @@ export interface World {
   readonly vaOf: ReadonlyMap<string, number>;
   readonly mms: readonly string[];
   readonly frames: ReadonlyMap<string, number>;
+  /** Names of registers; each agent has its own of every name. */
+  readonly registers: readonly string[];
 }
 
 /** Numbers everything that a scenario names. */
@@ -99,6 +105,13 @@ export function worldOf(scenario: Scenario): World {
   );
   const fresh = freshFrames(scenario);
   const frames = new Map(pages.map((p, i) => [p, i]));
+  const registers = registersOf(scenario);
+  const frameNames = [
+    ...pages,
+    ...Array.from({ length: fresh }, (_, n) => `new#${n}`),
+    "(no frame left)",
+    ZERO_PAGE,
+  ];
   const domain: Domain = {
     sizes: {
       cpu: cpus.length,
@@ -113,6 +126,9 @@ export function worldOf(scenario: Scenario): World {
       dev: Math.max(1, devices.length),
       agent: cpuBodies.length + devices.length,
       signal: Math.max(1, signalsOf(scenario).length),
+      register: Math.max(1, registers.length),
+      // Those of pfn, none yet and a fault.
+      reached: pages.length + fresh + 4,
       int: REFERENCES,
     },
     names: {
@@ -122,12 +138,9 @@ export function worldOf(scenario: Scenario): World {
         { length: addresses.regions * addresses.perTable },
         (_, n) => addresses.names.get(n) ?? `page#${n}`,
       ),
-      pfn: [
-        ...pages,
-        ...Array.from({ length: fresh }, (_, n) => `new#${n}`),
-        "(no frame left)",
-        ZERO_PAGE,
-      ],
+      pfn: frameNames,
+      register: registers,
+      reached: ["none", "fault", ...frameNames],
       dev: devices.map((d) => d.name),
       agent: [...cpuBodies.map((b) => b.agent.text), ...devices.map((d) => d.name)],
       pasid: mms.map((m) => `pasid(${m})`),
@@ -136,23 +149,30 @@ export function worldOf(scenario: Scenario): World {
         Array.from({ length: addresses.regions }, (_, r) => `table(${m},${r})`),
       ),
     },
-    limits: {
-      VA_START: 0,
-      TASK_SIZE: addresses.regions * addresses.perTable,
-      PTRS_PER_PTE: addresses.perTable,
-      PTRS_PER_PTE_MINUS_1: addresses.perTable - 1,
-      CMDQ_MAX_TLBI_OPS: addresses.perTable,
-      MAX_TLBI_OPS: addresses.perTable,
-      MAX_TLBI_OPS_TABLES: addresses.perTable * addresses.perTable,
-      CPU_ASIDS: mms.length,
-      TLBI_OUTSTANDING,
-      CMDQ_ENTRIES,
-      ATC_INVALIDATIONS,
-      DEVICE_REQUESTS,
-    },
+    limits: limitsOf(scenario, addresses, mms.length),
   };
-  const base = { domain, devices, cpus, vaOf: addresses.of, mms, frames };
+  const base = { domain, devices, cpus, vaOf: addresses.of, mms, frames, registers };
   return { ...base, initial: initialState(scenario, places, base, addresses) };
+}
+
+/** Thresholds of the kernel and room in queues, such that both sides of each are reached. */
+function limitsOf(scenario: Scenario, { regions, perTable }: Addresses, mms: number) {
+  const tlbis = unwaited(scenario, (verb) => verb === "tlbi");
+  const commands = unwaited(scenario, (verb) => verb.startsWith("CMD_"));
+  return {
+    VA_START: 0,
+    TASK_SIZE: regions * perTable,
+    PTRS_PER_PTE: perTable,
+    PTRS_PER_PTE_MINUS_1: perTable - 1,
+    CMDQ_MAX_TLBI_OPS: perTable,
+    MAX_TLBI_OPS: perTable,
+    MAX_TLBI_OPS_TABLES: perTable * perTable,
+    CPU_ASIDS: mms,
+    TLBI_OUTSTANDING: Math.max(TLBI_OUTSTANDING, tlbis),
+    CMDQ_ENTRIES: Math.max(CMDQ_ENTRIES, commands),
+    ATC_INVALIDATIONS,
+    DEVICE_REQUESTS,
+  };
 }
 
 interface Addresses {
@@ -205,15 +225,22 @@ function namesBetween(order: readonly string[], from: string, to: string | undef
 function freshFrames(scenario: Scenario): number {
   const said = scenario.items.find((i) => i.kind === "free-frames");
   if (said) return said.count.value;
-  let accesses = 0;
-  const count = (statements: Scenario["bodies"][number]["statements"]): void => {
-    for (const s of statements) {
-      if (s.kind === "loop") count(s.body);
-      else if (s.kind === "verb" && (s.verb.text === "store" || s.verb.text === "load")) accesses++;
-    }
-  };
-  for (const b of scenario.bodies) count(b.statements);
+  const copies = (s: VerbStatement) =>
+    (s.verb.text === "store" || s.verb.text === "load") && s.into === undefined;
+  const accesses = scenario.bodies.reduce((n, b) => n + countVerbs(b.statements, copies), 0);
   return Math.min(FRESH_FRAMES_MAX, accesses);
+}
+
+/** Names of the registers that programs write, in order of appearance. */
+function registersOf(scenario: Scenario): string[] {
+  const names = new Set<string>();
+  for (const b of scenario.bodies) {
+    countVerbs(b.statements, (s) => {
+      if (s.into && (s.verb.text === "load" || s.verb.text === "store")) names.add(s.into.text);
+      return false;
+    });
+  }
+  return [...names];
 }
 
 function initialState(
@@ -226,11 +253,6 @@ function initialState(
   const out: Initial[] = [];
   const put = (field: { decl: FieldDecl }, index: readonly number[], value: number) =>
     out.push({ field: field.decl, index, value });
-  const layout = wordLayout(desc, domain);
-  const word = (parts: Readonly<Record<string, number>>) =>
-    Object.entries(parts).reduce((v, [name, x]) => layout.put(v, name, x), 0);
-  const table = (m: number, va: number) =>
-    m * addresses.regions + Math.floor(va / addresses.perTable);
   for (const [m] of mms.entries()) {
     put(asid_of, [m], m);
     put(mm_pasid, [m], m);
@@ -242,19 +264,12 @@ function initialState(
     const va = addresses.of.get(p.va)!;
     put(vma, [m, va], 1);
     put(VM_WRITE, [m, va], p.vma.writable ? 1 : 0);
-    const next = table(m, va);
-    put(pmd, [m, Math.floor(va / addresses.perTable)], word({ valid: 1, table: 1, next }));
+    const next = tableOf(domain, m, va);
+    const upper = wordValue(domain, { valid: 1, table: 1, next });
+    put(pmd, [m, Math.floor(va / addresses.perTable)], upper);
     put(table_life, [next], life.values.indexOf("used"));
     if (!p.pte) continue;
-    const { writable, dirty, young } = p.pte;
-    const entry = word({
-      valid: 1,
-      AF: young ? 1 : 0,
-      RDONLY: writable && dirty ? 0 : 1,
-      DBM: writable ? 1 : 0,
-      DIRTY: dirty ? 1 : 0,
-      pfn: frames.get(p.pte.page)!,
-    });
+    const entry = leafValue(domain, { ...p.pte, pfn: frames.get(p.pte.page)! });
     put(pte_table, [next, va], entry);
   }
   for (const [name, frame] of frames) {

@@ -26,12 +26,15 @@ export const events = {
   pte_store: event("pte_store", { cpu: t.cpu, mm: t.mm, va: t.va, old: desc, value: desc }),
   /** A table is unlinked from the upper level. */
   pmd_clear: event("pmd_clear", { cpu: t.cpu, region: t.region, table: t.table }),
+  /** A table is linked into the upper level. */
+  pmd_populate: event("pmd_populate", { cpu: t.cpu, region: t.region, table: t.table }),
   tlbi: event("tlbi", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range }),
   /** An operation takes effect in the caches of one PE. */
   tlbi_applied: event("tlbi_applied", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range }),
   /** An operation broadcast by a PE takes effect in the SMMU. */
   dvm_applied: event("dvm_applied", { op: tlbi_op, asid: t.asid, range: t.range }),
   dsb: event("dsb", { cpu: t.cpu, op: dsb_op }),
+  isb: event("isb", { cpu: t.cpu }),
   /** A command is put into the queue. */
   cmdq: event("cmdq", { cpu: t.cpu, op: command, asid: t.asid, dev: t.dev, range: t.range }),
   /** A command is complete. */

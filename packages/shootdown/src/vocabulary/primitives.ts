@@ -25,10 +25,27 @@ export const cmpxchg_desc = declare(
   { cpu: t.cpu, mm: t.mm, va: t.va, expect: desc, value: desc },
   t.bool,
 );
+/** Plain store of a last-level descriptor in a table that may hang in no upper level. */
+export const store_pte = declare("store_pte", {
+  cpu: t.cpu,
+  mm: t.mm,
+  va: t.va,
+  table: t.table,
+  value: desc,
+});
+/** Plain store of an upper-level descriptor. */
+export const store_pmd = declare("store_pmd", {
+  cpu: t.cpu,
+  mm: t.mm,
+  region: t.region,
+  value: desc,
+});
 /** A TLB maintenance instruction; unordered until a DSB of the same PE (rules A24, A27). */
 export const tlbi = declare("tlbi", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range });
 /** A data synchronization barrier. */
 export const dsb = declare("dsb", { cpu: t.cpu, op: dsb_op });
+/** An instruction synchronization barrier: a context synchronization event of the PE. */
+export const isb = declare("isb", { cpu: t.cpu });
 /** Orders earlier stores before the SMMU's reads that follow the queue's PROD write. */
 export const dma_wmb = declare("dma_wmb", { cpu: t.cpu });
 /** Puts a command into the SMMU's queue. */
@@ -58,6 +75,25 @@ export const device_access = declare("device_access", {
   worker: t.cpu,
   va: t.va,
   write: t.bool,
+});
+
+/** One try of a load or store of a PE, no handler of faults: `into` tells what it reached. */
+export const cpu_try = declare("cpu_try", {
+  cpu: t.cpu,
+  agent: t.agent,
+  mm: t.mm,
+  va: t.va,
+  write: t.bool,
+  into: t.register,
+});
+/** The same for a device: no stall, no page request. */
+export const device_try = declare("device_try", {
+  dev: t.dev,
+  agent: t.agent,
+  mm: t.mm,
+  va: t.va,
+  write: t.bool,
+  into: t.register,
 });
 
 /** The kernel's handler of a data abort; false: a signal is sent instead. */

@@ -2,7 +2,17 @@
 // The sorts of the field: what CPUs, page tables, IOMMUs and devices are made of.
 
 import type { Expr } from "../ir/expr.ts";
-import { after, applied, constant, divided, limit, limitOf, rangeOps, times } from "../ir/expr.ts";
+import {
+  after,
+  applied,
+  constant,
+  divided,
+  limit,
+  limitOf,
+  num,
+  rangeOps,
+  times,
+} from "../ir/expr.ts";
 import { bool, enumeration, int, ordered, rangeOf, symbol } from "../ir/sort.ts";
 
 /** A processing element; the kernel worker that serves a device's faults has one of its own. */
@@ -22,6 +32,10 @@ export const pasid = symbol("pasid");
 export const dev = symbol("dev");
 /** A flag that programs of a scenario raise and wait for. */
 export const signalSort = symbol("signal");
+/** A register of an agent in a scenario, and what one access left there. */
+export const registerSort = symbol("register");
+/** 0: never written; 1: the access faulted; n + 2: it reached frame n. */
+export const reached = ordered("reached");
 /** Virtual pages, end exclusive. */
 export const range = rangeOf("range", va);
 export const regions = rangeOf("regions", region);
@@ -31,6 +45,7 @@ export const agent = symbol("agent");
 export const t = {
   ...{ bool, int, cpu, mm, va, region, pfn, table, asid, pasid, dev, range, regions, agent },
   signal: signalSort,
+  ...{ register: registerSort, reached },
 } as const;
 
 export const Range = rangeOps(va, range);
@@ -62,6 +77,10 @@ export const regionsOf = (pages: Expr<"range">): Expr<"regions"> =>
       limit("PTRS_PER_PTE"),
     ),
   );
+
+/** What a register holds after an access that faulted, and after one that reached a frame. */
+export const FAULTED: Expr<"reached"> = constant(reached, 1);
+export const reachedFrame = (frame: Expr<"pfn">): Expr<"reached"> => after(reached, frame, num(2));
 
 /** Who looks at page tables: a PE's walker or the SMMU's. */
 export const walker = enumeration("walker", ["PE", "SMMU"]);

@@ -27,6 +27,9 @@ export const asid_of = field("asid_of", [t.mm], t.asid);
 /** A scenario's own synchronization. */
 export const signal = field("signal", [t.signal], t.bool);
 
+/** Registers of a scenario's agents: what each access reached. */
+export const reg = field("reg", [t.agent, t.register], t.reached);
+
 /** Observers' memory: the valid entry that a store to this page's entry replaced last. */
 export const replaced = field("replaced", [t.mm, t.va], desc);
 /** Observers' memory: an entry whose frame nobody may write through this page any more. */

@@ -6,25 +6,36 @@ import { ne } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { atomic, cas, emit, forall, insert, ret, set, when, xchg } from "../../ir/stmt.ts";
-import { desc, nextOf } from "../../vocabulary/descriptor.ts";
+import { desc, isTable, nextOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { cmpxchg_desc, store_desc, xchg_desc } from "../../vocabulary/primitives.ts";
+import {
+  cmpxchg_desc,
+  store_desc,
+  store_pmd,
+  store_pte,
+  xchg_desc,
+} from "../../vocabulary/primitives.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
-import { pmd, pte } from "../../vocabulary/state.ts";
+import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
 import { unordered_store } from "./tlb.ts";
 
 interface Where {
   readonly cpu: Expr<"cpu">;
   readonly mm: Expr<"mm">;
   readonly va: Expr<"va">;
+  /** The table that holds the entry; absent: the one that the upper level points to. */
+  readonly table?: Expr<"table">;
 }
 
 /** The store happened: walkers may see the old value for a while. */
-const stored = ({ cpu, mm, va }: Where, old: Place<"desc">, value: Expr<"desc">): Stmt[] => [
+const stored = ({ cpu, mm, va, table }: Where, old: Place<"desc">, value: Expr<"desc">): Stmt[] => [
   when(
     ne(old, value),
     forall(walker, (w) => [
-      insert(unordered_store({ cpu, walker: w, table: nextOf(pmd(mm, regionOf(va))), va }), old),
+      insert(
+        unordered_store({ cpu, walker: w, table: table ?? nextOf(pmd(mm, regionOf(va))), va }),
+        old,
+      ),
     ]),
   ),
   emit(events.pte_store, { cpu, mm, va, old, value }),
@@ -58,5 +69,25 @@ export const cmpxchg_definition = define(cmpxchg_desc, {
       when(ok, set(old, expect), ...stored({ cpu, mm, va }, old, value)),
     ),
     ret(ok),
+  ],
+});
+
+export const store_pte_definition = define(store_pte, {
+  source,
+  locals: { old: desc },
+  body: ({ cpu, mm, va, table, value, old }) => [
+    atomic(xchg(old, pte_table(table, va), value), ...stored({ cpu, mm, va, table }, old, value)),
+  ],
+});
+
+export const store_pmd_definition = define(store_pmd, {
+  source: { file: "Arm ARM D8.2" },
+  locals: { old: desc },
+  body: ({ cpu, mm, region, value, old }) => [
+    atomic(
+      xchg(old, pmd(mm, region), value),
+      when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
+      when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),
+    ),
   ],
 });

@@ -11,7 +11,7 @@ import { define, pending } from "../../ir/machine.ts";
 import { atomic, await_, clear, emit, forall, post, when } from "../../ir/stmt.ts";
 import { dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
 import { cr2_ptm } from "../../vocabulary/iommu.ts";
-import { dma_wmb, dsb, tlbi } from "../../vocabulary/primitives.ts";
+import { dma_wmb, dsb, isb, tlbi } from "../../vocabulary/primitives.ts";
 import { regionsOf, t, walker } from "../../vocabulary/sorts.ts";
 import { dvm_smmu, snoop } from "../smmuv3/dvm.ts";
 import { tlb, unordered_store, walk_cache } from "./tlb.ts";
@@ -112,4 +112,10 @@ export const dma_wmb_definition = define(dma_wmb, {
   body: ({ cpu }) => [
     clear(unordered_store({ cpu, walker: member(walker, "SMMU"), table: ANY, va: ANY })),
   ],
+});
+
+export const isb_definition = define(isb, {
+  source: { file: "Arm ARM B2.3.12, D8.17.8", rules: ["A27"] },
+  abstracts: ["a DSB synchronizes the context of its PE too"],
+  body: ({ cpu }) => [emit(events.isb, { cpu })],
 });
