@@ -3,8 +3,9 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 
-export const root = join(import.meta.dirname, "../..");
+export const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const NOT_OURS = new Set(["node_modules", "dist", "fixtures", "coverage"]);
 const SOURCE = /\.(ts|tsx|js|mjs|cjs)$/;

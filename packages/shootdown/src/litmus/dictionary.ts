@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The statements, routines and properties that scenarios may use, as this model has them.
 
+import { ATC_FREEDOMS, CPU_FREEDOMS, SMMU_FREEDOMS } from "../hardware/rules/freedoms.ts";
+import { FAILURES, PERMITTED } from "../hardware/rules/known.ts";
 import { RULES } from "../hardware/rules/registry.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { DEFINITIONS } from "../kernel/kernels.ts";
@@ -55,5 +57,10 @@ export const DICTIONARY: Dictionary = {
   verbs: VERBS,
   routines: routines(),
   properties: PROPERTIES,
-  labels: { Rules: [...RULES.keys()] },
+  labels: {
+    Rules: [...RULES.keys()],
+    Cells: [...CPU_FREEDOMS, ...SMMU_FREEDOMS, ...ATC_FREEDOMS].map(({ id }) => id),
+    Silent: PERMITTED.map(({ id }) => id),
+    Bug: FAILURES.map(({ id }) => id),
+  },
 };

@@ -30,3 +30,39 @@ export const followsFrom = (...from: readonly string[]): RuleStatus => ({ kind: 
 
 /** Whatever the model has of it, nothing shows it. */
 export const UNTESTED: RuleStatus = notModelled("no scenario depends on it yet");
+
+/** Whether a freedom exists on an agent, and the rule that says so. */
+export interface Verdict {
+  readonly is: "allowed" | "forbidden" | "conditional";
+  readonly rule: string;
+}
+
+/** Agents that the freedom matrix tells apart. */
+export type MatrixColumn = "arm64" | "x86" | "smmu" | "btm" | "atc";
+
+/** A row of the freedom matrix. */
+export interface Freedom {
+  readonly id: string;
+  /** What happens. */
+  readonly says: string;
+  /** Absent: it means nothing there. */
+  readonly columns: { readonly [C in MatrixColumn]?: Verdict };
+  /** Why no scenario shows it. */
+  readonly notShown?: string;
+}
+
+/** Behaviour that looks like a bug and is none. */
+export interface PermittedOddity {
+  readonly id: string;
+  readonly says: string;
+  /** Why no scenario contains it. */
+  readonly notShown?: string;
+}
+
+/** A failure of a real system. */
+export interface KnownFailure {
+  readonly id: string;
+  readonly says: string;
+  /** Why it cannot be shown here. */
+  readonly elsewhere?: string;
+}
