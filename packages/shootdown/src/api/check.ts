@@ -8,12 +8,20 @@ import { conditionOf } from "../litmus/elaborate.ts";
 import { parseScenario as parse } from "../litmus/parse.ts";
 import { kindOf } from "../litmus/source.ts";
 import { worldOf } from "../litmus/world.ts";
-import type { CheckResult, CheckRun, Engine, Problem } from "../report/result.ts";
+import type {
+  CheckResult,
+  CheckRun,
+  Engine,
+  LitmusMode,
+  LitmusResult,
+  Problem,
+} from "../report/result.ts";
 import { shownWitness } from "../report/shown.ts";
 import type { Verdict } from "../study/check.ts";
 import { Checker } from "../study/check.ts";
 import type { Replay } from "../study/witness.ts";
 import { replayWitness, witnessOf } from "../study/witness.ts";
+import { checkLitmus } from "./litmus.ts";
 import type { PlannedRun, Selection } from "./plan.ts";
 import { planRuns } from "./plan.ts";
 import { problemAt } from "./problem.ts";
@@ -25,6 +33,8 @@ export interface CheckOptions extends Selection {
   readonly engine?: Engine;
   readonly states_max?: number;
   readonly bytes_max?: number;
+  /** How herd's tests are decided; default `protocol`. */
+  readonly mode?: LitmusMode;
   /** Which runs get a witness; default: those that are not as expected. */
   readonly witness?: "none" | "unexpected" | "all";
   /**
@@ -73,15 +83,16 @@ export interface OpenCheck {
 
 export type OpenResult =
   | { readonly kind: "scenario"; readonly check: OpenCheck }
-  /** A litmus test of another language: not checked, and why. */
-  | { readonly kind: "litmus"; readonly test: string; readonly reason: string }
+  /** A litmus test of herd, decided if it can be. */
+  | { readonly kind: "litmus"; readonly result: LitmusResult }
   | { readonly kind: "problems"; readonly problems: readonly Problem[] };
 
-/** Reads a scenario and plans its runs. */
+/** Reads a scenario and plans its runs; a test of herd is decided at once. */
 export function openCheck(input: Uint8Array | string, options: CheckOptions = {}): OpenResult {
   if (kindOf(input) === "aarch64") {
-    const reason = "litmus tests of herd for AArch64 are not read yet";
-    return { kind: "litmus", test: foreignName(input), reason };
+    const decided = checkLitmus(input, options);
+    if (!decided.ok) return { kind: "problems", problems: decided.problems };
+    return { kind: "litmus", result: decided.result };
   }
   const read = parseScenario(input, options.file);
   if (!read.ok) return { kind: "problems", problems: read.problems };
@@ -99,13 +110,6 @@ export function openCheck(input: Uint8Array | string, options: CheckOptions = {}
 function commonSettings(runs: readonly PlannedRun[]): Record<string, string> {
   const first = Object.entries(runs[0]?.set ?? {});
   return Object.fromEntries(first.filter(([k, v]) => runs.every(({ set }) => set[k] === v)));
-}
-
-/** The word behind `AArch64`. */
-function foreignName(input: Uint8Array | string): string {
-  const head = input.slice(0, 4096);
-  const text = typeof head === "string" ? head : new TextDecoder().decode(head);
-  return /AArch64\s+(\S+)/.exec(text)?.[1] ?? "";
 }
 
 /** Makes all runs of a scenario, one after the other, as they are asked for. */

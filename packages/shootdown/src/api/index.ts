@@ -3,6 +3,7 @@
 //
 //   parseScenario(text)          is it a scenario, and what does it say
 //   checkScenario(text, ...)     every run of it searched, one result each
+//   checkLitmus(text, ...)       a litmus test of herd: its final states and the verdict
 //   checkTrace(bytes, ...)       a recording of a real kernel, judged line by line
 //   openReplay(witness)          a counterexample, run again step by step
 //   runScenario(text, ...)       one run of it, every event
@@ -25,6 +26,7 @@ export {
   checkStatus,
   type Engine,
   type Expected,
+  type LitmusMode,
   type LitmusResult,
   type Observed,
   type Problem,
@@ -63,6 +65,7 @@ export {
   type ParseResult,
   parseScenario,
 } from "./check.ts";
+export { checkLitmus, LITMUS_MODES, type LitmusOpened, type LitmusOptions } from "./litmus.ts";
 export {
   listNames,
   NAME_KINDS,

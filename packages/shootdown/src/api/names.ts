@@ -11,6 +11,7 @@ import type { Source } from "../ir/machine.ts";
 import { printCell, printDefinition, printObserver, printPending, printRule } from "../ir/print.ts";
 import { DEFINITIONS, kernelNamed, VERSIONS } from "../kernel/kernels.ts";
 import { OVERLAYS } from "../kernel/overlays.ts";
+import { HERD_KNOBS } from "../study/configuration.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 
 /** Kinds of names that the model knows; scenarios are files, which the shell lists. */
@@ -71,7 +72,10 @@ const LISTS: Readonly<Record<NameKind, () => (readonly [string, string])[]>> = {
     ...OVERLAYS.map((o): [string, string] => [`+${o.name}`, o.describes]),
   ],
   knobs: () =>
-    KNOBS.map((k): [string, string] => [k.name, `${k.values.join("|")}: ${k.describes}`]),
+    [...KNOBS, ...HERD_KNOBS].map((k): [string, string] => [
+      k.name,
+      `${k.values.join("|")}: ${k.describes}`,
+    ]),
 };
 
 /** Every name of a kind, in order. */

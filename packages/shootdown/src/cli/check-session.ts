@@ -114,11 +114,8 @@ export class CheckSession {
         return this.print(reporter.file({ file, test, property, runs, common }));
       }
       case "litmus": {
-        const { test, reason } = m;
-        this.tally.litmus();
-        return this.print(
-          reporter.litmus({ type: "litmus", file, test, supported: false, reason }),
-        );
+        this.tally.litmus(m.result);
+        return this.print(reporter.litmus(m.result));
       }
       case "problems":
         return this.problems(file, unreadable ? [unreadable] : m.problems);

@@ -11,6 +11,8 @@ import {
   checkReporter,
   checkStatus,
   type Expected,
+  LITMUS_MODES,
+  type LitmusMode,
   problem,
   type Selection,
   selectionProblems,
@@ -36,14 +38,19 @@ library. Each Result line is a run. With --machine, --kernel or --set the lines
 that match are run, with their expectation; where none matches, the configuration
 is run by itself, without one.
 
+A file whose first word is AArch64 is a test of herd with page-table entries: all
+its final states are found, as protocol (CPUs in order) or arm, and the verdict.
+
 Examples:
   shootdown check litmus/permission-upgrade
   shootdown check upgrade.litmus --machine arm64+smmuv3 --kernel linux-6.1 -v
   shootdown check upgrade.litmus --kernel linux-6.12 --drop flush_tlb_page:2
   shootdown check upgrade.litmus --kernel linux-6.12 --without-rule S13
+  shootdown check --mode arm --set ets2=yes MP+shoot.litmus
   git bisect run shootdown check --bisect --expect never new.litmus
 
-Exit status: 0 as expected, 1 not, 2 usage or input error, 3 inconclusive.`;
+Exit status: 0 as expected, 1 not, 2 usage or input error, 3 inconclusive or a
+test of herd that cannot be decided.`;
 
 interface Options extends CommonOptions {
   readonly format: CheckFormat;
@@ -58,6 +65,7 @@ interface Options extends CommonOptions {
   readonly drop?: string;
   readonly withoutRule?: readonly string[];
   readonly expect?: Expected;
+  readonly mode: LitmusMode;
   readonly bisect?: boolean;
 }
 
@@ -74,6 +82,11 @@ export function register(command: Command): void {
     .option("--expect <result>", "never|sometimes|always, instead of the file's", expectation)
     .option("--drop <routine:step>", "run with that statement removed")
     .option("--without-rule <id>", "run without that rule of hardware (repeatable)", collect)
+    .addOption(
+      new Option("--mode <mode>", "how tests of herd are decided")
+        .choices([...LITMUS_MODES])
+        .default("protocol"),
+    )
     .option("--witness <dir>", "write the witnesses there")
     .addOption(
       new Option("--engine <engine>", "how caches are searched")
@@ -133,10 +146,11 @@ function selectionOf(options: Options): Selection {
 }
 
 function jobOptions(selection: Selection, options: Options): JobOptions {
-  const { engine, maxStates, maxMemory, verbose, witness, format } = options;
+  const { engine, maxStates, maxMemory, verbose, witness, format, mode } = options;
   const all = witness !== undefined || (verbose && format !== "ndjson") || format === "mail";
   return {
     ...selection,
+    mode,
     engine: engine === "reference" ? "reference" : "fast",
     // Several runs for one: only where it is shown.
     depends_on: verbose === true || format === "ndjson" || format === "mail",

@@ -7,7 +7,7 @@
 //           ◄─result── one is made
 //           ◄─done──── all are made, or why not
 
-import type { CheckOptions, CheckResult, Problem } from "../api/index.ts";
+import type { CheckOptions, CheckResult, LitmusResult, Problem } from "../api/index.ts";
 
 /** Options that can be sent. */
 export type JobOptions = Omit<CheckOptions, "clock" | "progress">;
@@ -45,7 +45,7 @@ export type Message = { readonly id: number } & (
       readonly runs: number;
       readonly common: Readonly<Record<string, string>>;
     }
-  | { readonly says: "litmus"; readonly test: string; readonly reason: string }
+  | { readonly says: "litmus"; readonly result: LitmusResult }
   | { readonly says: "problems"; readonly problems: readonly Problem[] }
   | { readonly says: "running"; readonly running: Running }
   | { readonly says: "result"; readonly result: CheckResult }

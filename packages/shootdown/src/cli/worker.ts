@@ -47,7 +47,7 @@ function work({ id, input, options }: Job): void {
   });
   if (opened.kind === "problems") return send({ id, says: "problems", problems: opened.problems });
   if (opened.kind === "litmus") {
-    return send({ id, says: "litmus", test: opened.test, reason: opened.reason });
+    return send({ id, says: "litmus", result: opened.result });
   }
   const { check } = opened;
   ({ test, property } = check);

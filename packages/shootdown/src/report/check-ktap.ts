@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A check as KTAP (Documentation/dev-tools/ktap.rst of the kernel): a test a file, a subtest a run.
 
-import { detailsOf, rulesOut } from "./check-text.ts";
+import { detailsOf, litmusText, rulesOut } from "./check-text.ts";
 import { wrapText } from "./columns.ts";
 import type {
   CheckedFile,
@@ -67,8 +67,10 @@ export class KtapReporter implements Reporter {
     return lines(...out, `  ${verdict} ${this.done} ${name}${directive(run)}`);
   }
 
-  litmus({ file, reason }: LitmusResult): string {
-    return this.close() + lines(`ok ${++this.tests} ${named(file)} # SKIP ${named(reason)}`);
+  litmus(result: LitmusResult): string {
+    const ok = `ok ${++this.tests} ${named(result.file)}`;
+    if (!result.supported) return this.close() + lines(`${ok} # SKIP ${named(result.reason)}`);
+    return this.close() + lines(...remark(litmusText(result)), ok);
   }
 
   problems(file: string, problems: readonly Problem[]): string {

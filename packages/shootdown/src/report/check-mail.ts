@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A check as plain text for a mail: at most 75 columns, with the command that repeats it.
 
-import { detailsOf, summaryText } from "./check-text.ts";
+import { detailsOf, litmusText, summaryText } from "./check-text.ts";
 import { pad, wrapText } from "./columns.ts";
 import type { CheckResult, CheckSummary, LitmusResult, Problem, Reporter } from "./result.ts";
 import { witnessLines } from "./witness.ts";
@@ -54,8 +54,11 @@ export class MailReporter implements Reporter {
     return lines(...out);
   }
 
-  litmus({ file, reason }: LitmusResult): string {
-    return lines(...wrapped(`${file}: not checked: ${reason}`), "");
+  litmus(result: LitmusResult): string {
+    const { file, test, supported } = result;
+    if (!supported) return lines(...wrapped(`${file}: not checked: ${result.reason}`), "");
+    const states = result.states.flatMap((state) => wrapped(state.trim(), 2));
+    return lines(...wrapped(`${file}: ${test}: ${litmusText(result)}`), ...states, "");
   }
 
   problems(_file: string, problems: readonly Problem[]): string {

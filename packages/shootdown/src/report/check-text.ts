@@ -6,7 +6,14 @@
 
 import { printable } from "../base/diagnostic.ts";
 import { breakWords, columns, type Paint, pad, plain, type Tone, wrapText } from "./columns.ts";
-import type { CheckedFile, CheckResult, CheckRun, CheckSummary, Reporter } from "./result.ts";
+import type {
+  CheckedFile,
+  CheckResult,
+  CheckRun,
+  CheckSummary,
+  LitmusResult,
+  Reporter,
+} from "./result.ts";
 import { witnessLines } from "./witness.ts";
 
 export interface TextStyle {
@@ -76,12 +83,16 @@ export class TextReporter implements Reporter {
     return this.head() + lines(...out);
   }
 
-  litmus({ file, reason }: { file: string; reason: string }): string {
-    const { paint, width } = this.style;
-    return (
-      lines(paint("strong", printable(file)), `  ${paint("unsure", "?")}     not checked:`) +
-      lines(...indented(reason, 8, width))
-    );
+  litmus(result: LitmusResult): string {
+    const { paint, width, quiet, verbose } = this.style;
+    const file = lines(paint("strong", printable(result.file)));
+    if (!result.supported) {
+      const mark = lines(`  ${paint("unsure", "?")}     not checked:`);
+      return file + mark + lines(...indented(result.reason, 8, width));
+    }
+    if (quiet) return "";
+    const states = verbose ? result.states.flatMap((s) => indented(s.trim(), 8, width)) : [];
+    return file + lines(`  ${paint("faint", "-")}     ${litmusText(result)}`, ...states);
   }
 
   problems(): string {
@@ -94,6 +105,14 @@ export class TextReporter implements Reporter {
   }
 }
 
+/** `Forbidden (Never), 0 of 3 final states, protocol` */
+export function litmusText(result: LitmusResult & { readonly supported: true }): string {
+  const { verdict, observation, states, positive, mode, ets2 } = result;
+  const how = ets2 ? `${mode} with ets2` : mode;
+  const count = `${positive} of ${states.length} final state${states.length === 1 ? "" : "s"}`;
+  return `${verdict} (${observation}): ${count}, ${how}`;
+}
+
 /** `24 runs: 24 as expected; 12345 states in 1.8 s` */
 export function summaryText(s: CheckSummary): string {
   const counts: readonly (readonly [number, string])[] = [
@@ -101,6 +120,7 @@ export function summaryText(s: CheckSummary): string {
     [s.unjudged, "without an expectation"],
     [s.failed, "not as expected"],
     [s.inconclusive, "inconclusive"],
+    [s.decided, s.decided === 1 ? "test of herd decided" : "tests of herd decided"],
     [s.unsupported, s.unsupported === 1 ? "file not checked" : "files not checked"],
     [s.errors, s.errors === 1 ? "file with mistakes" : "files with mistakes"],
   ];

@@ -59,14 +59,30 @@ export interface CheckedFile {
   readonly common: Readonly<Record<string, string>>;
 }
 
-/** A litmus test of another language that was not decided. */
-export interface LitmusResult {
+/** How herd's tests are decided: in-order CPUs, or out-of-order effects too. */
+export type LitmusMode = "protocol" | "arm";
+
+/** A litmus test of herd, decided or not. */
+export type LitmusResult = {
   readonly type: "litmus";
   readonly file: string;
   readonly test: string;
-  readonly supported: false;
-  readonly reason: string;
-}
+  readonly mode: LitmusMode;
+} & (
+  | {
+      readonly supported: true;
+      /** Whether FEAT_ETS2 was assumed. */
+      readonly ets2: boolean;
+      readonly observation: "Never" | "Sometimes" | "Always";
+      readonly verdict: "Allowed" | "Forbidden" | "Required";
+      /** Every final state, as herd7 prints it, sorted. */
+      readonly states: readonly string[];
+      /** How many of them have the condition. */
+      readonly positive: number;
+      readonly seconds: number;
+    }
+  | { readonly supported: false; readonly reason: string }
+);
 
 /** A mistake, ready to be printed by people's and by programs' readers. */
 export interface Problem {
@@ -93,7 +109,9 @@ export interface CheckSummary {
   readonly inconclusive: number;
   /** Files that could not be checked because of a mistake. */
   readonly errors: number;
-  /** Litmus tests of other languages. */
+  /** Litmus tests of herd that were decided. */
+  readonly decided: number;
+  /** And those that were not. */
   readonly unsupported: number;
   readonly states: number;
   readonly seconds: number;
@@ -121,6 +139,7 @@ export class CheckTally {
   private failed = 0;
   private inconclusive = 0;
   private errors = 0;
+  private decided = 0;
   private unsupported = 0;
   private states = 0;
   interrupted = false;
@@ -134,8 +153,9 @@ export class CheckTally {
     else this.failed++;
   }
 
-  litmus(): void {
-    this.unsupported++;
+  litmus({ supported }: LitmusResult): void {
+    if (supported) this.decided++;
+    else this.unsupported++;
   }
 
   problem(): void {
@@ -143,8 +163,8 @@ export class CheckTally {
   }
 
   summary(seconds: number): CheckSummary {
-    const { runs, ok, unjudged, failed, inconclusive, errors, unsupported } = this;
-    const counts = { runs, ok, unjudged, failed, inconclusive, errors, unsupported };
+    const { runs, ok, unjudged, failed, inconclusive, errors, decided, unsupported } = this;
+    const counts = { runs, ok, unjudged, failed, inconclusive, errors, decided, unsupported };
     const { states, interrupted } = this;
     const rounded = Math.round(seconds * 1000) / 1000;
     return { type: "summary", ...counts, states, seconds: rounded, interrupted };
