@@ -23,8 +23,15 @@ import { atc, atc_global, atc_wide, translation_completion } from "./pcie/ats.ts
 import { invalidate_completion, invalidate_request, late_invalidation } from "./pcie/invalidate.ts";
 import { PCIE_PARTS } from "./pcie/parts.ts";
 import { posted_write, read_request } from "./pcie/requests.ts";
-import { cmdq, cmdq_insert_definition, cmdq_wait_definition } from "./smmuv3/cmdq.ts";
+import {
+  cerror_atc_inv_sync,
+  cmdq,
+  cmdq_insert_definition,
+  cmdq_wait_definition,
+} from "./smmuv3/cmdq.ts";
+import { cd_cache, cd_ttb0_cache, ste_cache } from "./smmuv3/config.ts";
 import { dvm_smmu, snoop } from "./smmuv3/dvm.ts";
+import { SMMU_PARTS } from "./smmuv3/parts.ts";
 import { smmu_tlb, smmu_walk_cache } from "./smmuv3/tlb.ts";
 
 /** A two-valued choice of a machine: what the architecture leaves open, or a part. */
@@ -65,6 +72,7 @@ export const PARTS: readonly Knob[] = [
     value: "no",
   },
   ...PCIE_PARTS,
+  ...SMMU_PARTS,
 ];
 
 /** What the architecture leaves open. */
@@ -102,6 +110,9 @@ export const MACHINE: Machine = {
     unordered_store.decl,
     walk_cache.decl,
     tlb.decl,
+    ste_cache.decl,
+    cd_cache.decl,
+    cd_ttb0_cache.decl,
     smmu_walk_cache.decl,
     smmu_tlb.decl,
     translation_completion.decl,
@@ -114,7 +125,7 @@ export const MACHINE: Machine = {
     ...[posted_write.decl, read_request.decl],
     ...[invalidate_request.decl, invalidate_completion.decl, late_invalidation.decl],
   ],
-  rules: [],
+  rules: [cerror_atc_inv_sync],
   definitions: [
     cpu_access_definition,
     cpu_try_definition,

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Overlays: kernels that differ from a real one in a few statements, `linux-6.12+no-notifier`.
 
-import { FALSE, local, member } from "../ir/expr.ts";
+import { FALSE, local, member, not, TRUE } from "../ir/expr.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
 import { editing } from "../ir/kernel.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { call, set, since, when } from "../ir/stmt.ts";
+import { call, forall, leave, loop, set, since, when } from "../ir/stmt.ts";
 import { dsb_op, tlbi_op } from "../vocabulary/events.ts";
-import { cd_aset, cd_asid, cr2_ptm } from "../vocabulary/iommu.ts";
+import { cd_aset, cd_asid, cr0_atschk, cr2_ptm, gerror_cmdq } from "../vocabulary/iommu.ts";
 import { dsb, tlbi } from "../vocabulary/primitives.ts";
-import { Range } from "../vocabulary/sorts.ts";
+import { Range, t } from "../vocabulary/sorts.ts";
 import { asid_of } from "../vocabulary/state.ts";
 import { ptep_set_access_flags } from "./arch/arm64/asm/pgtable.ts";
 import { flush_tlb_fix_spurious_fault } from "./arch/arm64/asm/tlbflush.ts";
-import { arm_smmu_sva_bind } from "./iommu/arm-smmu-v3-sva.ts";
+import { arm_smmu_atc_inv_domain, arm_smmu_sva_bind } from "./iommu/arm-smmu-v3-sva.ts";
 import {
   mmu_notifier_arch_invalidate_secondary_tlbs,
   mmu_notifier_invalidate_range,
 } from "./mm/mmu_notifier.ts";
-import { mm_pasid } from "./state.ts";
+import { atc_inv_again, mm_pasid } from "./state.ts";
 
 /** Applies overlays from left to right. */
 const all =
@@ -120,6 +120,29 @@ const atcBeforeTlbi: Overlay = (base) => {
   return { ...base, routines: new Map([...base.routines, [name, { ...old, body }]]) };
 };
 
+/** CR2.PTM=0, the CPU's ASID, but ASET=1: private. */
+const btmPrivate = all(
+  btmOn,
+  editing("arm_smmu_sva_bind", "asid", () => [
+    set(cd_asid(mm_pasid(bind.mm)), asid_of(bind.mm)),
+    set(cd_aset(mm_pasid(bind.mm)), TRUE),
+  ]),
+);
+
+const here = local("cpu", arm_smmu_atc_inv_domain.params.cpu);
+
+/** After an ATC invalidation has timed out, those that may be meant are issued again (H3). */
+const atcRetry = all(
+  editing("handle_cmdq_error", "acknowledge", () => [
+    // Nobody knows whose it was: whoever waits for an ATC issues its invalidation again.
+    forall(t.cpu, (cpu) => [set(atc_inv_again(cpu), TRUE)]),
+    set(gerror_cmdq(), FALSE),
+  ]),
+  editing("arm_smmu_atc_inv_domain", "issue", (issue) => [
+    loop(set(atc_inv_again(here), FALSE), issue, when(not(atc_inv_again(here)), leave())),
+  ]),
+);
+
 export interface NamedOverlay {
   readonly name: string;
   readonly describes: string;
@@ -127,6 +150,21 @@ export interface NamedOverlay {
 }
 
 export const OVERLAYS: readonly NamedOverlay[] = [
+  {
+    name: "btm-private",
+    describes: "CR2.PTM=0, SVA contexts use the CPU's ASID with ASET=1; commands still sent",
+    overlay: btmPrivate,
+  },
+  {
+    name: "atc-retry",
+    describes: "ATC invalidations are issued again when one has timed out",
+    overlay: atcRetry,
+  },
+  {
+    name: "no-atschk",
+    describes: "CR0.ATSCHK=0: translated requests pass unchecked",
+    overlay: editing("arm_smmu_device_reset", "cr0", () => [set(cr0_atschk(), FALSE)]),
+  },
   {
     name: "btm-on",
     describes: "CR2.PTM=0, SVA contexts use the CPU's ASID with ASET=0; commands still sent",

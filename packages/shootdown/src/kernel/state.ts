@@ -38,3 +38,6 @@ export const mm_alive = field("mm_alive", [t.mm], t.bool, 1);
 /** struct mmu_gather on the stack of a CPU: queued pages and tables, and what to flush. */
 export const gather_page = field("gather_page", [t.cpu, t.pfn], t.int);
 export const gather_table = field("gather_table", [t.cpu, t.table], t.bool);
+
+/** With atc-retry: a timeout was reported since this CPU issued its ATC invalidation. */
+export const atc_inv_again = field("atc_inv_again", [t.cpu], t.bool);

@@ -19,16 +19,18 @@ import {
   cd_epd0,
   cd_ttb0,
   cd_v,
+  cr0_atschk,
   cr2_ptm,
   dev_ats,
   dev_pasid,
+  ste_eats,
 } from "../vocabulary/iommu.ts";
 import { t } from "../vocabulary/sorts.ts";
 import type { World } from "./world.ts";
 
 /** What set-up leaves behind. */
 const WRITTEN: readonly FieldDecl[] = [
-  ...[cr2_ptm, cd_v, cd_epd0, cd_ttb0, cd_asid, cd_aset].map((f) => f.decl),
+  ...[cr0_atschk, cr2_ptm, ste_eats, cd_v, cd_epd0, cd_ttb0, cd_asid, cd_aset].map((f) => f.decl),
   ...[dev_pasid, dev_ats, dev_attached, dev_mm, mm_subscribed].map((f) => f.decl),
 ];
 
@@ -47,6 +49,7 @@ export function boot(
       return [
         call(arm_smmu_sva_bind, { dev, mm, subscribe: flag(d.registered) }),
         set(dev_ats(dev), flag(d.ats ?? knobs["ats"] === "yes")),
+        set(ste_eats(dev), dev_ats(dev)),
       ];
     }),
   ];

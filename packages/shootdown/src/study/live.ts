@@ -34,7 +34,7 @@ import {
   VM_WRITE,
   vma,
 } from "../kernel/state.ts";
-import { cd_asid, dev_ats } from "../vocabulary/iommu.ts";
+import { cd_asid, dev_ats, ste_eats } from "../vocabulary/iommu.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
@@ -161,6 +161,7 @@ export class LiveMachine {
     const subscribe = (options.register ?? true) ? 1 : 0;
     this.finish(this.start("bind", arm_smmu_sva_bind, { dev, mm: process.mm, subscribe }));
     this.set(dev_ats.decl, [dev], this.ats ? 1 : 0);
+    this.set(ste_eats.decl, [dev], this.ats ? 1 : 0);
     return d;
   }
 

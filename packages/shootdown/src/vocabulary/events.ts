@@ -19,6 +19,10 @@ export const command = enumeration("command", [
   ...(["CMD_RESUME", "CMD_SYNC"] as const),
   // CMD_ATC_INV with SSV=0, and with SSV=1 and G=1.
   ...(["CMD_ATC_INV_SSV0", "CMD_ATC_INV_G"] as const),
+  // By VA with Leaf=1; and with a hint (TTL=2) that names the level of blocks.
+  ...(["CMD_TLBI_NH_VA_Leaf", "CMD_TLBI_NH_VA_TTL2", "CMD_TLBI_NH_VAA"] as const),
+  ...(["CMD_TLBI_NH_ALL", "CMD_TLBI_NSNH_ALL", "CMD_TLBI_S12_VMALL", "CMD_TLBI_S2_IPA"] as const),
+  ...(["CMD_CFGI_STE", "CMD_CFGI_STE_RANGE", "CMD_CFGI_CD_ALL", "CMD_CFGI_ALL"] as const),
 ]);
 
 export const events = {

@@ -2,10 +2,22 @@
 // SMMUv3 configuration that software writes and hardware reads (Arm IHI 0070, chapters 3 and 5).
 
 import { field } from "../ir/expr.ts";
-import { t } from "./sorts.ts";
+import { bool, word } from "../ir/sort.ts";
+import { asid, t } from "./sorts.ts";
 
 /** CR2.PTM: 1 = broadcast TLB maintenance may be ignored (rule S5). */
 export const cr2_ptm = field("cr2_ptm", [], t.bool);
+/** CR0.ATSCHK: 1 = Translated requests are checked against STE.EATS (rule S24). */
+export const cr0_atschk = field("cr0_atschk", [], t.bool);
+
+/** Stream table entries, by StreamID (rule S1): V, EATS (0b00 or 0b01). */
+export const ste_v = field("ste_v", [t.dev], t.bool, 1);
+export const ste_eats = field("ste_eats", [t.dev], t.bool);
+/** What of an STE is read in one access. */
+export const ste = word("ste", [
+  { name: "V", sort: bool },
+  { name: "EATS", sort: bool },
+]);
 
 /** Context descriptors, by SubstreamID (rule S1): V, EPD0, TTB0 as the mm, ASID, ASET. */
 export const cd_v = field("cd_v", [t.pasid], t.bool);
@@ -14,10 +26,19 @@ export const cd_ttb0 = field("cd_ttb0", [t.pasid], t.mm);
 export const cd_asid = field("cd_asid", [t.pasid], t.asid);
 /** 1 = private: broadcasts by ASID need not apply (rule S6). */
 export const cd_aset = field("cd_aset", [t.pasid], t.bool);
+/** The first word of a CD; TTB0 is in the second. */
+export const cd = word("cd", [
+  { name: "V", sort: bool },
+  { name: "EPD0", sort: bool },
+  { name: "ASID", sort: asid },
+]);
+
+/** GERROR.CMDQ_ERR, reason CERROR_ATC_INV_SYNC: command processing has stopped (rule S30). */
+export const gerror_cmdq = field("gerror_cmdq", [], t.bool);
 
 /** The PASID that a device uses. */
 export const dev_pasid = field("dev_pasid", [t.dev], t.pasid);
-/** STE.EATS and the endpoint's ATS Enable are on. */
+/** The endpoint's ATS Enable. */
 export const dev_ats = field("dev_ats", [t.dev], t.bool);
 /** A transaction of the device waits for CMD_RESUME. */
 export const dev_stalled = field("dev_stalled", [t.dev], t.bool);

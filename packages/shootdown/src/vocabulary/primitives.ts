@@ -58,6 +58,8 @@ export const cmdq_insert = declare("cmdq_insert", {
 });
 /** Waits until this CPU's CMD_SYNC is complete. */
 export const cmdq_wait = declare("cmdq_wait", { cpu: t.cpu });
+/** The kernel's handling of GERROR.CMDQ_ERR; the queue goes on from where it stopped. */
+export const handle_cmdq_error = declare("handle_cmdq_error", { cpu: t.cpu });
 
 /** A PE executes a load or store of user space. */
 export const cpu_access = declare("cpu_access", {

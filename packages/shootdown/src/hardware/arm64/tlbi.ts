@@ -6,14 +6,24 @@
 //   DSB  waits until nothing that this PE issued is outstanding; nobody else learns it (A27)
 
 import type { Expr } from "../../ir/expr.ts";
-import { ANY, and, eq, inRange, knobIs, member, not, or, outstanding } from "../../ir/expr.ts";
+import {
+  ANY,
+  and,
+  eq,
+  inRange,
+  knobIs,
+  member,
+  not,
+  or,
+  outstanding,
+  ruleHolds,
+} from "../../ir/expr.ts";
 import { define, pending } from "../../ir/machine.ts";
 import { atomic, await_, clear, emit, forall, post, when } from "../../ir/stmt.ts";
 import { dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
-import { cr2_ptm } from "../../vocabulary/iommu.ts";
 import { dma_wmb, dsb, isb, tlbi } from "../../vocabulary/primitives.ts";
 import { regionsOf, t, walker } from "../../vocabulary/sorts.ts";
-import { dvm_smmu, snoop } from "../smmuv3/dvm.ts";
+import { dvm_smmu, heard, snoop } from "../smmuv3/dvm.ts";
 import { tlb, unordered_store, walk_cache } from "./tlb.ts";
 
 const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[number][]) =>
@@ -56,7 +66,7 @@ export const dvm_pe = pending("dvm_pe", {
 });
 
 export const tlbi_definition = define(tlbi, {
-  source: { file: "Arm ARM C5.5, D8.17", rules: ["A21", "A23", "A24", "S5", "S12"] },
+  source: { file: "Arm ARM C5.5, D8.17", rules: ["A21", "A23", "A24", "S5", "S7", "S12"] },
   abstracts: ["TTL and TG hints", "nXS", "one range is one operation, whatever its size"],
   body: ({ cpu, op, asid, range }) => [
     emit(events.tlbi, { cpu, op, asid, range }),
@@ -68,10 +78,7 @@ export const tlbi_definition = define(tlbi, {
     ]),
     when(
       knobIs("btm", "yes"),
-      when(
-        and(broadcast(op), not(cr2_ptm())),
-        post(dvm_smmu({ issuer: cpu }), { op, asid, range }),
-      ),
+      when(heard(broadcast(op)), post(dvm_smmu({ issuer: cpu }), { op, asid, range })),
     ),
   ],
 });
@@ -110,7 +117,10 @@ export const dsb_definition = define(dsb, {
 export const dma_wmb_definition = define(dma_wmb, {
   source: { file: "Arm ARM B2.3; SMMU 3.5", rules: ["A20", "S12"] },
   body: ({ cpu }) => [
-    clear(unordered_store({ cpu, walker: member(walker, "SMMU"), table: ANY, va: ANY })),
+    when(
+      ruleHolds("S12"),
+      clear(unordered_store({ cpu, walker: member(walker, "SMMU"), table: ANY, va: ANY })),
+    ),
   ],
 });
 

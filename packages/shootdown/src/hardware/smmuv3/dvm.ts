@@ -4,13 +4,25 @@
 //   TLBI ──► dvm_smmu[issuer] ──► SMMU TLB        (hardware stops here: rule S8, no ATC)
 //                     └─ imagined ─► snoop[issuer] ──► ATCs     (machine part `atcsnoop`)
 
-import type { Expr, KeyPattern } from "../../ir/expr.ts";
-import { ANY, and, eq, inRange, knobIs, member, not, or } from "../../ir/expr.ts";
+import type { Expr, Place } from "../../ir/expr.ts";
+import {
+  ANY,
+  and,
+  eq,
+  FALSE,
+  inRange,
+  knobIs,
+  member,
+  not,
+  or,
+  ruleHolds,
+  TRUE,
+} from "../../ir/expr.ts";
 import { pending } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { clear, emit, forall, post, when } from "../../ir/stmt.ts";
+import { clear, emit, forall, post, set, when } from "../../ir/stmt.ts";
 import { events, tlbi_op } from "../../vocabulary/events.ts";
-import { cd_aset, cd_asid, cd_v } from "../../vocabulary/iommu.ts";
+import { cd_aset, cd_asid, cd_v, cr2_ptm } from "../../vocabulary/iommu.ts";
 import { regionsOf, t } from "../../vocabulary/sorts.ts";
 import { atc } from "../pcie/ats.ts";
 import { smmu_tlb, smmu_walk_cache } from "./tlb.ts";
@@ -18,34 +30,72 @@ import { smmu_tlb, smmu_walk_cache } from "./tlb.ts";
 const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[number][]) =>
   or(...names.map((n) => eq(op, member(tlbi_op, n))));
 
-const whole = (op: Expr<"tlbi_op">) => is(op, "ASIDE1IS", "VMALLE1IS");
+/** Operations that match an ASID: contexts with ASET=1 need not listen (S6). */
+const byAsid = (op: Expr<"tlbi_op">) => is(op, "VAE1IS", "VALE1IS", "ASIDE1IS");
 
-/** What a broadcast removes from the SMMU's TLB: contexts with ASET=0 and that ASID (S6). */
-function removes(op: Expr<"tlbi_op">, asid: Expr<"asid">, range: Expr<"range">): Stmt[] {
-  const drop = (va: KeyPattern, region: KeyPattern | undefined): Stmt[] => [
-    clear(smmu_tlb({ asid, va })),
-    ...(region ? [clear(smmu_walk_cache({ asid, region }))] : []),
-  ];
-  return [
+/**
+ * Whether the SMMU performs an operation of a PE: a broadcast (S7), if CR2.PTM does not have it
+ * ignored (S5). It may listen all the same: over-invalidation is allowed anyway (A4).
+ */
+export const heard = (broadcast: Expr<"bool">): Expr<"bool"> =>
+  and(or(broadcast, not(ruleHolds("S7"))), or(not(cr2_ptm()), not(ruleHolds("S5"))));
+
+/** Runs `then` unless a private context has the ASID. */
+const unlessPrivate = (
+  asid: Expr<"asid">,
+  isPrivate: Place<"bool">,
+  then: readonly Stmt[],
+): Stmt[] => [
+  set(isPrivate, FALSE),
+  when(
+    ruleHolds("S6"),
     forall(t.pasid, (pasid) => [
-      when(
-        and(cd_v(pasid), eq(cd_asid(pasid), asid), not(cd_aset(pasid))),
-        when(is(op, "VALE1IS"), ...drop(inRange(range), undefined)),
-        when(is(op, "VAE1IS"), ...drop(inRange(range), inRange(regionsOf(range)))),
-        when(whole(op), ...drop(ANY, ANY)),
-      ),
+      when(and(cd_aset(pasid), eq(cd_asid(pasid), asid)), set(isPrivate, TRUE)),
     ]),
+  ),
+  when(not(isPrivate), ...then),
+];
+
+interface Operation {
+  readonly op: Expr<"tlbi_op">;
+  readonly asid: Expr<"asid">;
+  readonly range: Expr<"range">;
+  readonly isPrivate: Place<"bool">;
+}
+
+/** What a broadcast removes from the SMMU's TLB. */
+function removes({ op, asid, range, isPrivate }: Operation): Stmt[] {
+  const region = inRange(regionsOf(range));
+  return [
+    when(
+      byAsid(op),
+      ...unlessPrivate(asid, isPrivate, [
+        when(is(op, "VALE1IS", "VAE1IS"), clear(smmu_tlb({ asid, va: inRange(range) }))),
+        when(is(op, "VAE1IS"), clear(smmu_walk_cache({ asid, region }))),
+        when(
+          is(op, "ASIDE1IS"),
+          clear(smmu_tlb({ asid, va: ANY })),
+          clear(smmu_walk_cache({ asid, region: ANY })),
+        ),
+      ]),
+    ),
+    when(
+      is(op, "VMALLE1IS"),
+      clear(smmu_tlb({ asid: ANY, va: ANY })),
+      clear(smmu_walk_cache({ asid: ANY, region: ANY })),
+    ),
   ];
 }
 
-/** What the imagined snooper removes from the ATCs that use that ASID. */
+/** What an imagined snooper removes from the ATCs that use that ASID. */
 function removesFromAtc(op: Expr<"tlbi_op">, asid: Expr<"asid">, range: Expr<"range">): Stmt[] {
+  const whole = is(op, "ASIDE1IS", "VMALLE1IS");
   return [
     forall(t.pasid, (pasid) => [
       when(
         and(cd_v(pasid), eq(cd_asid(pasid), asid), not(cd_aset(pasid))),
-        when(whole(op), clear(atc({ dev: ANY, pasid, va: ANY }))),
-        when(not(whole(op)), clear(atc({ dev: ANY, pasid, va: inRange(range) }))),
+        when(whole, clear(atc({ dev: ANY, pasid, va: ANY }))),
+        when(not(whole), clear(atc({ dev: ANY, pasid, va: inRange(range) }))),
       ),
     ]),
   ];
@@ -56,9 +106,10 @@ export const snoop = pending("snoop", {
   keys: { issuer: t.cpu },
   entry: { op: tlbi_op, asid: t.asid, range: t.range },
   capacity: "TLBI_OUTSTANDING",
-  effect: ({ op, asid, range }) => [
+  locals: { isPrivate: t.bool },
+  effect: ({ op, asid, range, isPrivate }) => [
     when(knobIs("atcSnoopOrder", "after-tlb"), ...removesFromAtc(op, asid, range)),
-    when(knobIs("atcSnoopOrder", "before-tlb"), ...removes(op, asid, range)),
+    when(knobIs("atcSnoopOrder", "before-tlb"), ...removes({ op, asid, range, isPrivate })),
     emit(events.dvm_applied, { op, asid, range }),
   ],
   source: { file: "imagined", rules: ["S8"] },
@@ -69,11 +120,14 @@ export const dvm_smmu = pending("dvm_smmu", {
   keys: { issuer: t.cpu },
   entry: { op: tlbi_op, asid: t.asid, range: t.range },
   capacity: "TLBI_OUTSTANDING",
-  effect: ({ issuer, op, asid, range }) => [
+  locals: { isPrivate: t.bool },
+  effect: ({ issuer, op, asid, range, isPrivate }) => [
     when(
       or(knobIs("atcsnoop", "no"), knobIs("atcSnoopOrder", "after-tlb")),
-      ...removes(op, asid, range),
+      ...removes({ op, asid, range, isPrivate }),
     ),
+    // Only without S8: a broadcast reaches the ATCs.
+    when(not(ruleHolds("S8")), ...removesFromAtc(op, asid, range)),
     when(
       knobIs("atcsnoop", "yes"),
       when(knobIs("atcSnoopOrder", "before-tlb"), ...removesFromAtc(op, asid, range)),

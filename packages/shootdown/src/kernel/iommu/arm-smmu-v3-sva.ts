@@ -12,11 +12,13 @@ import {
   cd_epd0,
   cd_ttb0,
   cd_v,
+  cr0_atschk,
   cr2_ptm,
   dev_ats,
   dev_pasid,
+  gerror_cmdq,
 } from "../../vocabulary/iommu.ts";
-import { cmdq_insert, cmdq_wait, dma_wmb } from "../../vocabulary/primitives.ts";
+import { cmdq_insert, cmdq_wait, dma_wmb, handle_cmdq_error } from "../../vocabulary/primitives.ts";
 import { asid, Range, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import { asid_of } from "../../vocabulary/state.ts";
 import { dev_attached, dev_mm, mm_pasid, mm_subscribed } from "../state.ts";
@@ -45,6 +47,8 @@ export const arm_smmu_atc_inv_domain = declare("arm_smmu_atc_inv_domain", {
   mm: t.mm,
   range: t.range,
 });
+/** Has the SMMU read the CD of an mm afresh, for every device that uses it. */
+export const arm_smmu_sync_cd = declare("arm_smmu_sync_cd", { cpu: t.cpu, mm: t.mm });
 /** Publishes a command, and a CMD_SYNC behind it which it waits for. */
 export const arm_smmu_cmdq_issue_cmdlist = declare("arm_smmu_cmdq_issue_cmdlist", {
   cpu: t.cpu,
@@ -124,10 +128,13 @@ export const arm_smmu_v3_sva = [
             eq(dev_mm(dev), mm),
             when(
               dev_ats(dev),
-              call(arm_smmu_cmdq_issue_cmdlist, {
-                ...{ cpu, asid: smmuAsid(mm), dev, range, sync: TRUE },
-                op: op("CMD_ATC_INV"),
-              }),
+              label(
+                "issue",
+                call(arm_smmu_cmdq_issue_cmdlist, {
+                  ...{ cpu, asid: smmuAsid(mm), dev, range, sync: TRUE },
+                  op: op("CMD_ATC_INV"),
+                }),
+              ),
             ),
           ),
         ),
@@ -151,19 +158,46 @@ export const arm_smmu_v3_sva = [
       ),
     ],
   }),
+  define(arm_smmu_sync_cd, {
+    source: { file: smmu },
+    abstracts: ["6.1 has one CMD_SYNC for all devices"],
+    body: ({ cpu, mm }) => [
+      forall(t.dev, (dev) => [
+        when(
+          dev_attached(dev),
+          when(
+            eq(dev_mm(dev), mm),
+            call(arm_smmu_cmdq_issue_cmdlist, {
+              ...{ cpu, asid: constant(asid, 0), dev, range: WHOLE_MM, sync: TRUE },
+              op: op("CMD_CFGI_CD"),
+            }),
+          ),
+        ),
+      ]),
+    ],
+  }),
+  define(handle_cmdq_error, {
+    source: {
+      file: smmu,
+      function: "arm_smmu_gerror_handler",
+    },
+    // The queue goes on with the CMD_SYNC that it has stopped at.
+    body: () => [label("acknowledge", set(gerror_cmdq(), FALSE))],
+  }),
   define(arm_smmu_mm_release, {
     source: { file: sva, sha: { "6.1": "99f44ae548d3", "6.12": "e117e274559f" } },
-    abstracts: ["CMD_CFGI_CD: the CD is read afresh"],
+    abstracts: ["devices share one CD, so that it is written once"],
     body: ({ cpu, mm }) => [
       set(cd_epd0(mm_pasid(mm)), TRUE),
+      call(arm_smmu_sync_cd, { cpu, mm }),
       call(arm_smmu_tlb_inv_asid, { cpu, asid: smmuAsid(mm) }),
       call(arm_smmu_atc_inv_domain, { cpu, mm, range: WHOLE_MM }),
     ],
   }),
   define(arm_smmu_device_reset, {
     source: { file: smmu, sha: { "6.1": "ff9c23803bd9", "6.12": "ee91da8357e0" } },
-    abstracts: ["all but CR2"],
-    body: () => [label("cr2", set(cr2_ptm(), TRUE))],
+    abstracts: ["all but CR2 and CR0.ATSCHK"],
+    body: () => [label("cr2", set(cr2_ptm(), TRUE)), label("cr0", set(cr0_atschk(), TRUE))],
   }),
   define(arm_smmu_sva_bind, {
     source: {
