@@ -1,99 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
-// A handful of AArch64 instructions as routines over registers, executed in program order.
+// Steps of AArch64 instructions that litmus tests are made of: results and captured entries.
 //
-//   MOV rd, #imm   LDR rt, [va]   STR rt, [va]   STR desc, [PTE(va)]   DSB   TLBI VAE1IS
+//   TRANSLATE ──captured(slot)──► READ, WRITE or MODIFY ──X(slot)──► registers
 //
-// A load or store that faults ends the thread, the fatal form of a litmus test. Registers are
-// state, so that a final condition can speak of them.
+// A slot is one memory access of a program. Between its two steps an entry that it captured is in
+// flight: maintenance by another PE waits for it (rule A25), and the fault is not taken yet.
 
-import { FALSE, field, member, TRUE } from "../../ir/expr.ts";
+import { and, type Expr, eq, FALSE, field, ite, ne, not, ruleHolds, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { ordered, symbol } from "../../ir/sort.ts";
-import { atomic, call, emit, lookup, ret, set, whenElse } from "../../ir/stmt.ts";
-import { desc, permits, pfnOf } from "../../vocabulary/descriptor.ts";
-import { dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
-import { dsb, store_desc, tlbi } from "../../vocabulary/primitives.ts";
-import { Range, t } from "../../vocabulary/sorts.ts";
-import { asid_of } from "../../vocabulary/state.ts";
+import { await_, call, lookup, set, when, whenElse } from "../../ir/stmt.ts";
+import {
+  AF,
+  desc,
+  valid,
+  withAccessFlag,
+  withDirtyState,
+  writableClean,
+} from "../../vocabulary/descriptor.ts";
+import { t } from "../../vocabulary/sorts.ts";
+import { asid_of, pte } from "../../vocabulary/state.ts";
 import { tlb } from "./tlb.ts";
 
-/** A general register of a PE. */
-export const xreg = symbol("xreg");
-/** What a register or a memory location holds; small numbers. */
-export const value = ordered("value");
+/** A memory access of a program. */
+export const slot = symbol("slot");
+/** What a register or a location holds, by number. */
+export const value = symbol("value");
+/** An earlier slot of the same thread that a read was forwarded from, plus 1; 0 = memory. */
+export const source = ordered("source");
 
-export const X = field("X", [t.cpu, xreg], value);
+/** What a slot has read. */
+export const X = field("X", [slot], value);
+/** The entry that a slot was translated with. */
+export const captured = field("captured", [slot], desc);
+export const translated = field("translated", [slot], t.bool);
+/** The access is done, or its fault is taken. */
+export const performed = field("performed", [slot], t.bool);
+/** What the walk found, if hardware has to change it for this access; then `owes`. */
+export const seen = field("seen", [slot], desc);
+/** Hardware has still to write what was captured over what was seen. */
+export const owes = field("owes", [slot], t.bool);
+/** Somebody else has written what the slot read. */
+export const overwritten = field("overwritten", [slot], t.bool);
+export const forwarded = field("forwarded", [slot], source);
 /** One location a frame. */
 export const memory_at = field("memory_at", [t.pfn], value);
-/** The thread of the PE took a fatal fault. */
-export const faulted = field("faulted", [t.cpu], t.bool);
 
-const access = { cpu: t.cpu, agent: t.agent, mm: t.mm, va: t.va, rt: xreg };
+const access = { va: t.va, slot, write: t.bool, HA: t.bool, HD: t.bool };
 
-export const MOV = declare("MOV", { cpu: t.cpu, rd: xreg, imm: value });
-/** False if the access faulted. */
-export const LDR = declare("LDR", access, t.bool);
-export const STR = declare("STR", access, t.bool);
-/** A store of a descriptor to the page-table entry of a page. */
-export const STR_PTE = declare("STR_PTE", { cpu: t.cpu, mm: t.mm, va: t.va, descriptor: desc });
-export const DSB = declare("DSB", { cpu: t.cpu, op: dsb_op });
-/** By VA, all levels, inner shareable. */
-export const TLBI_VAE1IS = declare("TLBI_VAE1IS", { cpu: t.cpu, mm: t.mm, va: t.va });
+/** Translates with what the TLB holds or memory does; `HA`, `HD` are TCR_EL1's of the PE. */
+export const TRANSLATE = declare("TRANSLATE", { cpu: t.cpu, mm: t.mm, ...access });
+/** Translates with what memory holds now; hardware may then owe an update of it. */
+export const WALK = declare("WALK", { mm: t.mm, ...access });
+/** The update that hardware owes: of what the walk has seen, or not at all (rule A14). */
+export const UPDATE = declare("UPDATE", { mm: t.mm, va: t.va, slot });
+/** Hardware sets an access flag though nobody has asked (rule A12). */
+export const SPECULATE = declare("SPECULATE", { mm: t.mm, va: t.va });
 
-const source = { file: "Arm ARM C6.2, D8.2", rules: ["A1", "A2", "A3", "A20"] };
+interface Update {
+  readonly entry: Expr<"desc">;
+  readonly write: Expr<"bool">;
+  readonly HA: Expr<"bool">;
+  readonly HD: Expr<"bool">;
+}
+
+/** What hardware writes over a descriptor for an access (rules A12, A13); the same if nothing. */
+function managed({ entry, write, HA, HD }: Update): Expr<"desc"> {
+  const young = ite(and(HA, valid(entry), not(AF(entry))), withAccessFlag(entry), entry);
+  return ite(and(HD, write, writableClean(young)), withDirtyState(young), young);
+}
+
+const source_of = { file: "Arm ARM D8.2, D8.5, D8.16" };
 
 export const instructions = [
-  define(MOV, { source, body: ({ cpu, rd, imm }) => [set(X(cpu, rd), imm)] }),
-  define(LDR, {
-    source,
-    locals: { entry: desc, done: t.bool },
-    body: ({ cpu, agent, mm, va, rt, entry, done }) => [
-      atomic(
-        lookup(entry, tlb({ cpu, asid: asid_of(mm), va })),
-        set(done, permits(entry, FALSE)),
-        whenElse(
-          done,
-          [
-            set(X(cpu, rt), memory_at(pfnOf(entry))),
-            emit(events.access, { agent, mm, va, frame: pfnOf(entry), write: FALSE }),
-          ],
-          [set(faulted(cpu), TRUE)],
-        ),
-      ),
-      ret(done),
+  define(WALK, {
+    source: { ...source_of, rules: ["A12", "A13", "A14"] },
+    locals: { entry: desc, now: desc },
+    body: ({ mm, va, slot, write, HA, HD, entry, now }) => [
+      set(entry, pte(mm, va)),
+      set(now, managed({ entry, write, HA, HD })),
+      when(ne(entry, now), set(seen(slot), entry), set(owes(slot), TRUE)),
+      set(captured(slot), now),
+      set(translated(slot), TRUE),
     ],
   }),
-  define(STR, {
-    source,
-    locals: { entry: desc, done: t.bool },
-    body: ({ cpu, agent, mm, va, rt, entry, done }) => [
-      atomic(
-        lookup(entry, tlb({ cpu, asid: asid_of(mm), va })),
-        set(done, permits(entry, TRUE)),
-        whenElse(
-          done,
-          [
-            set(memory_at(pfnOf(entry)), X(cpu, rt)),
-            emit(events.access, { agent, mm, va, frame: pfnOf(entry), write: TRUE }),
-          ],
-          [set(faulted(cpu), TRUE)],
-        ),
+  define(TRANSLATE, {
+    source: { ...source_of, rules: ["A1", "A2", "A3", "A14"] },
+    locals: { entry: desc },
+    body: ({ cpu, mm, va, slot, write, HA, HD, entry }) => [
+      lookup(entry, tlb({ cpu, asid: asid_of(mm), va })),
+      whenElse(
+        eq(entry, managed({ entry, write, HA, HD })),
+        [set(captured(slot), entry), set(translated(slot), TRUE)],
+        // The copy may be stale: memory decides.
+        [call(WALK, { mm, va, slot, write, HA, HD })],
       ),
-      ret(done),
     ],
   }),
-  define(STR_PTE, {
-    source,
-    body: ({ cpu, mm, va, descriptor }) => [call(store_desc, { cpu, mm, va, value: descriptor })],
+  define(UPDATE, {
+    source: { ...source_of, rules: ["A13", "A14"] },
+    body: ({ mm, va, slot }) => [
+      await_(and(owes(slot), eq(pte(mm, va), seen(slot)))),
+      set(pte(mm, va), captured(slot)),
+      set(owes(slot), FALSE),
+    ],
   }),
-  define(DSB, { source, body: ({ cpu, op }) => [call(dsb, { cpu, op })] }),
-  define(TLBI_VAE1IS, {
-    source: { file: "Arm ARM C5.5", rules: ["A21"] },
-    body: ({ cpu, mm, va }) => [
-      call(tlbi, {
-        ...{ cpu, asid: asid_of(mm), range: Range.one(va) },
-        op: member(tlbi_op, "VAE1IS"),
-      }),
+  define(SPECULATE, {
+    source: { ...source_of, rules: ["A12"] },
+    locals: { entry: desc },
+    body: ({ mm, va, entry }) => [
+      set(entry, pte(mm, va)),
+      await_(and(ruleHolds("A12"), valid(entry), not(AF(entry)))),
+      set(pte(mm, va), withAccessFlag(entry)),
     ],
   }),
 ];

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// All the ways in which runs end: every state that a test calls an end, by what it shows.
+
+import type { PackedMachine } from "../engine/packed.ts";
+import { VisitedSet } from "./visited.ts";
+
+export interface Ends<T> {
+  /** By key, in the order in which they were found. */
+  readonly found: ReadonlyMap<string, T>;
+  readonly states: number;
+  readonly transitions: number;
+  readonly exhaustive: boolean;
+}
+
+/**
+ * Visits every reachable state, depth first. `end` looks at the machine's scratch state: undefined,
+ * somebody has something left to do; else what it shows.
+ */
+export function ends<T>(
+  machine: PackedMachine,
+  end: (m: PackedMachine) => { readonly key: string; readonly shows: T } | undefined,
+  states_max: number,
+): Ends<T> {
+  const visited = new VisitedSet(machine.words);
+  const found = new Map<string, T>();
+  const stack: number[] = [];
+  let transitions = 0;
+  const meet = (): void => {
+    const before = visited.count;
+    const id = visited.add(machine.state);
+    if (visited.count === before) return;
+    // What hardware does by itself may go on behind an end, and make another of it.
+    stack.push(id);
+    const e = end(machine);
+    if (e !== undefined && !found.has(e.key)) found.set(e.key, e.shows);
+  };
+  machine.initial();
+  meet();
+  while (stack.length > 0 && visited.count <= states_max) {
+    const id = stack.pop()!;
+    for (const t of machine.transitions) {
+      machine.successors(t, visited.arena, id * machine.words, () => {
+        transitions++;
+        meet();
+      });
+    }
+  }
+  return { found, states: visited.count, transitions, exhaustive: stack.length === 0 };
+}

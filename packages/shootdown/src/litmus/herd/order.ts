@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a step of a thread waits for, as data: barriers, dependencies, acquire and release, ISB.
+//
+//   translate ──captured entry──► access (read, write, or the fault)
+//
+// An access is two steps, and any step may be taken as soon as what is said here has happened. An
+// access that faults is ordered as one that does not (Arm ARM B2.3, D8.17.8; rules A20, A25, A27).
+
+import type { Access, Barrier, Fence, Item, Tlbi } from "./program.ts";
+
+/** How instructions are executed. */
+export type Control =
+  /** One after another, walks included; what is stored is seen by every walker at once. */
+  | "strong"
+  /** Accesses one after another; TLBs hold what they like, and walks are made early. */
+  | "protocol"
+  /** Accesses as soon as the architecture's order allows. */
+  | "arm";
+
+type Step = Access | Tlbi;
+
+interface Rule {
+  readonly name: string;
+  readonly source: string;
+  /** Absent: in every control. */
+  readonly controls?: readonly Control[];
+  readonly from: (x: Step) => boolean;
+  /** What stands between the two; absent: nothing need. */
+  readonly barrier?: readonly Barrier[];
+  readonly to: (y: Step) => boolean;
+  /** Only a later access that faults, or only one that does not, is held back; absent: both. */
+  readonly faults?: boolean;
+}
+
+const any = (): boolean => true;
+const explicit = (s: Step): s is Access => s.k === "access";
+const reads = (s: Step): boolean => s.k === "access" && s.reads;
+const writes = (s: Step): boolean => s.k === "access" && s.writes;
+
+/** An access (or TLBI) is performed before a later one is. */
+export const PERFORMED_BEFORE: readonly Rule[] = [
+  {
+    name: "program order",
+    source: "the control",
+    controls: ["strong", "protocol"],
+    from: any,
+    to: any,
+  },
+  { name: "DMB", source: "Arm ARM B2.3.7", from: explicit, barrier: ["DMB"], to: explicit },
+  { name: "DMB LD", source: "Arm ARM B2.3.7", from: reads, barrier: ["DMB LD"], to: explicit },
+  { name: "DMB ST", source: "Arm ARM B2.3.7", from: writes, barrier: ["DMB ST"], to: writes },
+  { name: "DSB", source: "Arm ARM B2.3.9; A27", from: any, barrier: ["DSB"], to: any },
+  { name: "DSB LD", source: "Arm ARM B2.3.9", from: reads, barrier: ["DSB LD"], to: any },
+  { name: "DSB ST", source: "Arm ARM B2.3.9", from: writes, barrier: ["DSB ST"], to: any },
+  {
+    name: "acquire",
+    source: "Arm ARM B2.3.11",
+    from: (s) => s.k === "access" && s.acquire !== undefined,
+    to: explicit,
+  },
+  {
+    name: "release",
+    source: "Arm ARM B2.3.11",
+    from: explicit,
+    to: (s) => s.k === "access" && s.release,
+    faults: false,
+  },
+  {
+    name: "release, then acquire",
+    source: "Arm ARM B2.3.11",
+    from: (s) => s.k === "access" && s.release,
+    to: (s) => s.k === "access" && s.acquire === "A",
+    faults: false,
+  },
+  {
+    name: "DMB ST, then a fault",
+    source: "herd, R+shoot+dmb.st-mmufault_af",
+    from: writes,
+    barrier: ["DMB ST"],
+    to: explicit,
+    faults: true,
+  },
+];
+
+/** What must have happened before a step of a slot. */
+export interface Before {
+  /** These are performed. */
+  readonly performed: Set<number>;
+  /** These are translated, and do not fault. */
+  readonly translated: Set<number>;
+  /** Hardware owes them no update of an entry. */
+  readonly settled: Set<number>;
+  /** These are performed if they turn out to be at the same location. */
+  readonly sameLocation: Set<number>;
+}
+
+export interface SlotOrder {
+  readonly translate: Before;
+  readonly access: Before;
+  /** Before its fault is taken, if that is what becomes of it. */
+  readonly fault: Before;
+  /** It is known that the access is made: for what is not done by speculation. */
+  readonly certain: Before;
+  /** With FEAT_ETS2: performed before a translation that faults. */
+  readonly faultingWalk: ReadonlySet<number>;
+}
+
+const nothing = (): Before => ({
+  performed: new Set(),
+  translated: new Set(),
+  settled: new Set(),
+  sameLocation: new Set(),
+});
+
+/** The order of a thread's slots. */
+export function orderOf(items: readonly Item[], control: Control): Map<number, SlotOrder> {
+  const found = new Map<number, SlotOrder>();
+  const rules = PERFORMED_BEFORE.filter((r) => r.controls?.includes(control) ?? true);
+  for (const [at, y] of items.entries()) {
+    if (y.k === "fence") continue;
+    const certain = certainty(items, at);
+    const order = {
+      translate: synchronized(items, at),
+      access: nothing(),
+      fault: nothing(),
+      certain,
+    };
+    add(order.access.performed, dataOf(y));
+    add(order.translate.performed, y.address?.deps ?? []);
+    if (y.k === "tlbi") add(order.access.performed, y.address?.deps ?? []);
+    if (y.k === "tlbi" || y.writes) {
+      add(order.access.performed, certain.performed);
+      add(order.access.translated, certain.translated);
+    }
+    if (y.k === "access" && y.writes) {
+      add(
+        order.access.sameLocation,
+        earlier(items, at)
+          .filter(explicit)
+          .map((x) => x.slot),
+      );
+    }
+    for (const x of earlier(items, at)) {
+      const between = fences(items, x, at);
+      const ordering = rules.filter(
+        (r) => r.from(x) && r.to(y) && (!r.barrier || r.barrier.some((b) => between.has(b))),
+      );
+      if (ordering.some((r) => r.faults !== true)) order.access.performed.add(x.slot);
+      if (ordering.some((r) => r.faults !== false)) order.fault.performed.add(x.slot);
+      if (between.has("DSB")) {
+        order.access.settled.add(x.slot);
+        order.fault.settled.add(x.slot);
+      }
+      if (control === "strong") order.translate.performed.add(x.slot);
+    }
+    const ets = earlier(items, at).filter(explicit);
+    found.set(y.slot, { ...order, faultingWalk: new Set(ets.map((x) => x.slot)) });
+  }
+  return found;
+}
+
+/** Branches are decided and no earlier access faults; only then is anything written (A13). */
+function certainty(items: readonly Item[], at: number): Before {
+  const order = nothing();
+  add(order.performed, items[at]!.ctrl);
+  add(
+    order.translated,
+    earlier(items, at)
+      .filter(explicit)
+      .map((x) => x.slot),
+  );
+  return order;
+}
+
+const add = (to: Set<number>, slots: Iterable<number>): void => {
+  for (const s of slots) to.add(s);
+};
+
+function dataOf(y: Step): number[] {
+  if (y.k === "tlbi") return [];
+  return [y.update, ...y.operands].flatMap((o) => (o ? [...o.deps, ...o.picks] : []));
+}
+
+const earlier = (items: readonly Item[], at: number): Step[] =>
+  items.slice(0, at).filter((i): i is Step => i.k !== "fence");
+
+/** The barriers between a step and a place. */
+function fences(items: readonly Item[], x: Step, at: number): ReadonlySet<Barrier> {
+  const from = items.indexOf(x);
+  const between = items.slice(from, at).filter((i): i is Fence => i.k === "fence");
+  return new Set(between.map((f) => f.barrier));
+}
+
+/**
+ * What an ISB waits for, and so every step behind it: branches decided, earlier translations made
+ * without a fault, and what an earlier DSB waits for (context synchronization, A27).
+ */
+function synchronized(items: readonly Item[], at: number): Before {
+  const order = nothing();
+  const last = items.slice(0, at).findLastIndex((i) => i.k === "fence" && i.barrier === "ISB");
+  if (last < 0) return order;
+  const isb = items[last]!;
+  add(order.performed, isb.ctrl);
+  for (const x of earlier(items, last)) {
+    if (x.k === "access") order.translated.add(x.slot);
+    const between = fences(items, x, last);
+    const rules = PERFORMED_BEFORE.filter((r) => r.name.startsWith("DSB"));
+    if (rules.some((r) => r.from(x) && r.barrier?.some((b) => between.has(b)))) {
+      order.performed.add(x.slot);
+    }
+    if (between.has("DSB")) order.settled.add(x.slot);
+  }
+  return order;
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each location may hold and each access may read: the least sets closed under the program.
+
+import type { Descriptor, HerdTest } from "./ast.ts";
+import { DESCRIPTOR_DEFAULTS } from "./ast.ts";
+import { managing } from "./managing.ts";
+import type { Access, Decoded, Item } from "./program.ts";
+import type { Possible } from "./symbolic.ts";
+import { constantOf, lift, valuesOf } from "./symbolic.ts";
+import { descKey, keyOf, Unsupported, type Word, ZERO } from "./words.ts";
+
+/** A location that an access names: a page of data, or its page-table entry. */
+export interface Target {
+  readonly k: "va" | "pte";
+  readonly name: string;
+}
+
+export interface Facts {
+  /** Every data location, in the test's order. */
+  readonly names: readonly string[];
+  readonly targets: ReadonlyMap<number, Target>;
+  /** What a slot may read. */
+  readonly possible: Possible;
+  /** The entries that may stand for a location. */
+  readonly entries: (name: string) => readonly Descriptor[];
+  /** The words that a physical page may hold. */
+  readonly words: (page: string) => readonly Word[];
+  readonly initialEntry: (name: string) => Descriptor;
+}
+
+/** More values in one place are a computation, not a litmus test. */
+const VALUES_MAX = 64;
+
+/** A growing set of values by key. */
+class Values<T> {
+  private readonly sets = new Map<string, Map<string, T>>();
+  changed = false;
+
+  add(at: string, key: string, value: T): void {
+    let set = this.sets.get(at);
+    if (!set) this.sets.set(at, (set = new Map()));
+    if (set.has(key)) return;
+    set.set(key, value);
+    this.changed = true;
+    if (set.size > VALUES_MAX) throw new Unsupported("too many values");
+  }
+
+  of(at: string): readonly T[] {
+    return [...(this.sets.get(at)?.values() ?? [])];
+  }
+}
+
+/** Throws Unsupported. */
+export function factsOf(test: HerdTest, threads: readonly Decoded[]): Facts {
+  const names = locationNames(test);
+  const entries = new Values<Descriptor>();
+  const words = new Values<Word>();
+  const reads = new Values<Word>();
+  const targets = new Map<number, Target>();
+  const initialEntry = (name: string): Descriptor => {
+    const given = test.ptes.get(name);
+    return { ...DESCRIPTOR_DEFAULTS, ...given, oa: given?.oa ?? name };
+  };
+  for (const name of names) {
+    words.add(name, keyOf(test.data.get(name) ?? ZERO), test.data.get(name) ?? ZERO);
+    addEntry(entries, name, initialEntry(name));
+  }
+  const possible: Possible = (slot) => reads.of(`${slot}`);
+  const accesses = threads.flatMap((d) => d.items.filter(isAccess));
+  do {
+    entries.changed = words.changed = reads.changed = false;
+    if (test.threads.some((x) => managing(x).HA)) {
+      for (const name of names) {
+        for (const d of entries.of(name)) addEntry(entries, name, { ...d, af: d.valid ? 1 : d.af });
+      }
+    }
+    for (const a of accesses) {
+      // Until the results it hangs on are known, nothing can be said.
+      const address = a.address.slots.every((s) => possible(s).length > 0)
+        ? constantOf(a.address, possible)
+        : undefined;
+      if (address === undefined) continue;
+      if (address.k !== "va" && address.k !== "pte") {
+        throw new Unsupported(`an access at ${keyOf(address)}`);
+      }
+      targets.set(a.slot, address);
+      visit(a, address, { test, entries, words, reads, possible });
+    }
+  } while (entries.changed || words.changed || reads.changed);
+  for (const a of accesses) {
+    const address = constantOf(a.address, possible);
+    if (address === undefined) throw new Unsupported("a computed address");
+    if (!targets.has(a.slot)) throw new Unsupported("a computed address");
+  }
+  return {
+    names,
+    targets,
+    possible,
+    entries: (n) => entries.of(n),
+    words: (n) => words.of(n),
+    initialEntry,
+  };
+}
+
+export const isAccess = (i: Item): i is Access => i.k === "access";
+
+interface Sets {
+  readonly test: HerdTest;
+  readonly entries: Values<Descriptor>;
+  readonly words: Values<Word>;
+  readonly reads: Values<Word>;
+  readonly possible: Possible;
+}
+
+function visit(a: Access, at: Target, sets: Sets): void {
+  const { entries, words, reads, possible } = sets;
+  if (at.k === "va") manage(a, at.name, sets);
+  const pages = entries.of(at.name).flatMap((d) => (d.oa === undefined ? [] : [d.oa]));
+  if (a.reads) {
+    const found: readonly Word[] =
+      at.k === "pte"
+        ? entries.of(at.name).map((desc) => ({ k: "desc", desc }))
+        : pages.flatMap((p) => words.of(p));
+    for (const w of found) reads.add(`${a.slot}`, keyOf(w), w);
+  }
+  for (const w of written(a, possible)) {
+    if (at.k === "pte") {
+      if (w.k !== "desc") throw new Unsupported(`${keyOf(w)} stored to a page-table entry`);
+      addEntry(entries, at.name, w.desc);
+    } else for (const p of pages) words.add(p, keyOf(w), w);
+  }
+}
+
+/** What hardware may make of an entry (rules A12, A13). */
+function manage(a: Access, name: string, { test, entries }: Sets): void {
+  const { HA, HD } = managing(test.threads[a.thread]!);
+  for (const d of entries.of(name)) {
+    const young = HA && d.valid === 1 && d.af === 0 ? { ...d, af: 1 } : d;
+    const clean = young.valid === 1 && young.af === 1 && young.dbm === 1 && young.db === 0;
+    addEntry(entries, name, HD && a.writes && clean ? { ...young, db: 1 } : young);
+  }
+}
+
+function addEntry(entries: Values<Descriptor>, name: string, d: Descriptor): void {
+  if (d.oa === undefined) throw new Unsupported("a page-table entry without an output address");
+  if (d.el0 !== 1) throw new Unsupported("el0:0");
+  if (d.attrs.length > 0) throw new Unsupported("memory attributes");
+  entries.add(name, descKey(d), d);
+}
+
+/** What an access may write. */
+export function written(a: Access, possible: Possible): Word[] {
+  if (a.update)
+    return a.update.slots.every((s) => possible(s).length > 0) ? valuesOf(a.update, possible) : [];
+  if (!a.modify) return [];
+  const found: Word[] = [];
+  const operands = lift(
+    (...ws) => {
+      for (const old of possible(a.slot)) {
+        const w = a.modify!(old, ...ws);
+        if (w) found.push(w);
+      }
+      return ZERO;
+    },
+    ...a.operands,
+  );
+  if (operands.slots.every((s) => possible(s).length > 0)) valuesOf(operands, possible);
+  return found;
+}
+
+/** Every data location that the test names in any way. */
+function locationNames(test: HerdTest): string[] {
+  const names = new Set(test.data.keys());
+  for (const [name, d] of test.ptes) {
+    names.add(name);
+    if (d.oa !== undefined) names.add(d.oa);
+  }
+  for (const { value } of test.registers) {
+    if (value.k === "desc" && value.desc.oa !== undefined) names.add(value.desc.oa);
+    if (value.k === "va" || value.k === "pte" || value.k === "pa") names.add(value.name);
+  }
+  return [...names];
+}

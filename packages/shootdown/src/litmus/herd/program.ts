@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+// A thread of a herd test as memory accesses, TLB maintenance and barriers; registers are gone.
+//
+// Branches go forward; what stands behind one carries the condition under which it is executed.
+
+import type { HerdTest, Instruction, Operand, Thread } from "./ast.ts";
+import {
+  FALSE_SYM,
+  isTrue,
+  known,
+  lift,
+  resultOf,
+  type Sym,
+  select,
+  TRUE_SYM,
+  truth,
+  union,
+} from "./symbolic.ts";
+import { arithmetic, int, narrowed, same, Unsupported, type Word, ZERO } from "./words.ts";
+
+export type Barrier = "DMB" | "DMB LD" | "DMB ST" | "DSB" | "DSB LD" | "DSB ST" | "ISB";
+
+interface Common {
+  readonly thread: number;
+  readonly label: string | undefined;
+  readonly text: string;
+  /** Whether it is executed. */
+  readonly when: Sym;
+  /** Slots that branches before it look at. */
+  readonly ctrl: ReadonlySet<number>;
+  /** Registers before it, and flags, by number. */
+  readonly before: readonly Sym[];
+}
+
+export interface Access extends Common {
+  readonly k: "access";
+  readonly slot: number;
+  readonly address: Sym;
+  readonly reads: boolean;
+  readonly writes: boolean;
+  readonly acquire: "A" | "Q" | undefined;
+  readonly release: boolean;
+  /** What is written; `old` is what was read. Undefined: nothing is written after all. */
+  readonly update: Sym | undefined;
+  /** For read-modify-write: the new value from the old one and the operands. */
+  readonly modify: ((old: Word, ...operands: Word[]) => Word | undefined) | undefined;
+  readonly operands: readonly Sym[];
+}
+
+export interface Tlbi extends Common {
+  readonly k: "tlbi";
+  readonly slot: number;
+  readonly op: string;
+  /** Undefined: the operation has no register. */
+  readonly address: Sym | undefined;
+}
+
+export interface Fence extends Common {
+  readonly k: "fence";
+  readonly barrier: Barrier;
+}
+
+export type Item = Access | Tlbi | Fence;
+
+export interface Decoded {
+  readonly items: readonly Item[];
+  /** Registers at the end. */
+  readonly end: readonly Sym[];
+}
+
+const REGISTERS = 31;
+const FLAGS = 32;
+
+/** The programs of all threads; slots are numbered through. Throws Unsupported. */
+export function decode(test: HerdTest): { threads: Decoded[]; slots: number } {
+  let slots = 0;
+  const variant = test.variants.find((v) => /^(imprecise|handled|skip|faulttonext)$/i.test(v));
+  if (variant) throw new Unsupported(`variant ${variant}`);
+  const threads = test.threads.map((thread, n) => {
+    const initial: Sym[] = Array.from({ length: FLAGS + 1 }, () => known(ZERO));
+    for (const r of test.registers) if (r.thread === n) initial[r.number] = known(r.value);
+    const decoder = new Decoder(n, thread, initial, () => slots++);
+    return decoder.run();
+  });
+  return { threads, slots };
+}
+
+class Decoder {
+  private readonly n: number;
+  private readonly thread: Thread;
+  private readonly regs: Sym[];
+  private readonly newSlot: () => number;
+  private readonly items: Item[] = [];
+  private live: Sym = TRUE_SYM;
+  private ctrl: ReadonlySet<number> = new Set();
+  /** Conditions under which control comes to an index by a branch. */
+  private readonly joins = new Map<number, Sym[]>();
+  private label: string | undefined;
+  private instruction!: Instruction;
+
+  constructor(n: number, thread: Thread, regs: Sym[], newSlot: () => number) {
+    this.n = n;
+    this.thread = thread;
+    this.regs = regs;
+    this.newSlot = newSlot;
+  }
+
+  run(): Decoded {
+    if (this.thread.handler) throw new Unsupported("a fault handler");
+    const labels = new Map([...this.thread.labels].map(([name, at]) => [at, name]));
+    for (const [at, instruction] of this.thread.instructions.entries()) {
+      this.arrive(at);
+      this.label = labels.get(at);
+      this.instruction = instruction;
+      this.step(at);
+    }
+    this.arrive(this.thread.instructions.length);
+    return { items: this.items, end: [...this.regs] };
+  }
+
+  private arrive(at: number): void {
+    const joins = this.joins.get(at);
+    if (joins) this.live = lift((...ws) => truth(ws.some(isTrue)), this.live, ...joins);
+  }
+
+  private common(): Common {
+    return {
+      thread: this.n,
+      label: this.label,
+      text: this.instruction.text,
+      when: this.live,
+      ctrl: this.ctrl,
+      before: [...this.regs],
+    };
+  }
+
+  private step(at: number): void {
+    const { mnemonic, operands } = this.instruction;
+    const barrier = barrierOf(mnemonic, operands);
+    if (barrier) this.items.push({ k: "fence", barrier, ...this.common() });
+    else if (mnemonic === "NOP") return;
+    else if (mnemonic === "TLBI") this.tlbi(operands);
+    else if (BRANCH.test(mnemonic)) this.branch(at, mnemonic, operands);
+    else if (mnemonic in LOADS) this.load(LOADS[mnemonic], operands);
+    else if (mnemonic === "STR" || mnemonic === "STLR") this.store(mnemonic === "STLR", operands);
+    else if (!this.rmw(mnemonic, operands)) this.compute(mnemonic, operands);
+  }
+
+  private read(o: Operand | undefined): Sym {
+    if (o?.k === "imm") return known(int(o.value));
+    if (o?.k !== "reg") return this.fail();
+    if (o.number === REGISTERS) return known(ZERO);
+    const held = this.regs[o.number]!;
+    return o.bits === 32 ? lift((w) => narrowed(w, 32), held) : held;
+  }
+
+  private write(o: Operand | undefined, value: Sym): void {
+    if (o?.k !== "reg") this.fail();
+    else if (o.number !== REGISTERS)
+      this.assign(
+        o.number,
+        lift((w) => narrowed(w, o.bits), value),
+      );
+  }
+
+  /** Under the condition of this place. */
+  private assign(register: number, value: Sym): void {
+    const old = this.regs[register]!;
+    this.regs[register] =
+      this.live === TRUE_SYM
+        ? value
+        : lift((c, a, b) => (isTrue(c) ? a : b), this.live, value, old);
+  }
+
+  private address(o: Operand | undefined): Sym {
+    if (o?.k !== "mem") return this.fail();
+    const base = this.regs[o.base]!;
+    if (!o.offset) return base;
+    return lift((a, b) => arithmetic("ADD", a, b, 64), base, this.read(o.offset));
+  }
+
+  private fail(): never {
+    throw new Unsupported(`instruction ${this.instruction.text}`);
+  }
+
+  private access(over: Pick<Access, "address"> & Partial<Access>): number {
+    const slot = this.newSlot();
+    this.items.push({
+      ...this.common(),
+      k: "access",
+      slot,
+      reads: false,
+      writes: false,
+      acquire: undefined,
+      release: false,
+      update: undefined,
+      modify: undefined,
+      operands: [],
+      ...over,
+    });
+    return slot;
+  }
+
+  private load(acquire: "A" | "Q" | undefined, [rt, at]: readonly Operand[]): void {
+    const slot = this.access({ address: this.address(at), reads: true, acquire });
+    this.write(rt, resultOf(slot));
+  }
+
+  private store(release: boolean, [rt, at]: readonly Operand[]): void {
+    this.access({ address: this.address(at), writes: true, release, update: this.read(rt) });
+  }
+
+  /** `SWP`, `CAS`, `LDADD`, `LDCLR`, `LDSET`, `LDEOR`, `STADD` ... with A and L. */
+  private rmw(mnemonic: string, operands: readonly Operand[]): boolean {
+    const m = /^(SWP|CAS|(?:LD|ST)(?:ADD|CLR|SET|EOR))(A?)(L?)$/.exec(mnemonic);
+    if (!m) return false;
+    const [, op, a, l] = m;
+    const order = { acquire: a ? ("A" as const) : undefined, release: l === "L" };
+    const both = { reads: true, writes: true, ...order };
+    const address = this.address(operands.at(-1));
+    const [first, second] = operands;
+    if (op === "SWP") {
+      const operand = [this.read(first)];
+      const slot = this.access({ ...both, address, operands: operand, modify: (_, w) => w });
+      this.write(second, resultOf(slot));
+    } else if (op === "CAS") {
+      const operand = [this.read(first), this.read(second)];
+      const modify = (old: Word, expect?: Word, w?: Word) => (same(old, expect!) ? w : undefined);
+      const slot = this.access({ ...both, address, operands: operand, modify });
+      this.write(first, resultOf(slot));
+    } else {
+      const how = { ADD: "ADD", CLR: "BIC", SET: "ORR", EOR: "EOR" }[op!.slice(2)]!;
+      const modify = (old: Word, w?: Word) => arithmetic(how, old, w!, 64);
+      const slot = this.access({ ...both, address, operands: [this.read(first)], modify });
+      if (op!.startsWith("LD")) this.write(second, resultOf(slot));
+    }
+    return true;
+  }
+
+  private tlbi([op, register]: readonly Operand[]): void {
+    if (op?.k !== "word") this.fail();
+    const address = register ? this.read(register) : undefined;
+    this.items.push({ ...this.common(), k: "tlbi", slot: this.newSlot(), op: op.text, address });
+  }
+
+  private branch(at: number, mnemonic: string, operands: readonly Operand[]): void {
+    const to = operands.at(-1);
+    const target = to?.k === "word" ? this.thread.labels.get(to.text) : undefined;
+    if (target === undefined) this.fail();
+    if (target <= at) throw new Unsupported("a loop");
+    const taken = this.taken(mnemonic, operands[0]);
+    const goes = lift((l, c) => truth(isTrue(l) && isTrue(c)), this.live, taken);
+    this.joins.set(target, [...(this.joins.get(target) ?? []), goes]);
+    this.live =
+      mnemonic === "B"
+        ? FALSE_SYM
+        : lift((l, c) => truth(isTrue(l) && !isTrue(c)), this.live, taken);
+    this.ctrl = union(this.ctrl, taken.deps, taken.picks);
+  }
+
+  private taken(mnemonic: string, operand: Operand | undefined): Sym {
+    if (mnemonic === "B") return TRUE_SYM;
+    if (mnemonic === "CBZ") return lift((w) => truth(same(w, ZERO)), this.read(operand));
+    if (mnemonic === "CBNZ") return lift((w) => truth(!same(w, ZERO)), this.read(operand));
+    return this.condition(mnemonic.slice(2));
+  }
+
+  /** `EQ`, `NE` of the last comparison. */
+  private condition(text: string): Sym {
+    const flags = this.regs[FLAGS]!;
+    if (text === "EQ") return flags;
+    if (text === "NE") return lift((w) => truth(!isTrue(w)), flags);
+    return this.fail();
+  }
+
+  private compute(mnemonic: string, operands: readonly Operand[]): void {
+    const [rd, rn, rm, cond] = operands;
+    const bits = rd?.k === "reg" ? rd.bits : 64;
+    const text = (o: Operand | undefined) => (o?.k === "word" ? o.text : "");
+    if (mnemonic === "MOV") this.write(rd, this.read(rn));
+    else if (mnemonic === "CMP") {
+      this.assign(
+        FLAGS,
+        lift((a, b) => truth(same(a, b)), this.read(rd), this.read(rn)),
+      );
+    } else if (mnemonic === "CSET") {
+      this.write(rd, select(this.condition(text(rn)), known(int(1)), known(ZERO)));
+    } else if (mnemonic === "CSEL") {
+      const [a, b] = [this.read(rn), this.read(rm)];
+      this.write(rd, select(this.condition(text(cond)), a, b));
+    } else if (ARITHMETIC.has(mnemonic)) {
+      const [a, b] = [this.read(rn), this.read(rm)];
+      this.write(
+        rd,
+        lift((x, y) => arithmetic(mnemonic, x, y, bits), a, b),
+      );
+    } else throw new Unsupported(`instruction ${mnemonic}`);
+  }
+}
+
+const BRANCH = /^(B|CBZ|CBNZ|B\.\w\w)$/;
+const ARITHMETIC: ReadonlySet<string> = new Set([
+  ...["ADD", "SUB", "AND", "ORR", "EOR", "BIC", "LSL", "LSR"],
+]);
+const LOADS: Readonly<Record<string, "A" | "Q" | undefined>> = {
+  LDR: undefined,
+  LDAR: "A",
+  LDAPR: "Q",
+};
+
+/** The barrier that an instruction is; domains are those of one shareability domain here. */
+function barrierOf(mnemonic: string, [option]: readonly Operand[]): Barrier | undefined {
+  if (mnemonic === "ISB") return "ISB";
+  if (mnemonic !== "DMB" && mnemonic !== "DSB") return undefined;
+  const text = option?.k === "word" ? option.text : "SY";
+  const kind = /^(?:ISH|OSH|NSH)?(LD|ST|SY)?$/.exec(text)?.[1] ?? "SY";
+  return kind === "SY" ? mnemonic : (`${mnemonic} ${kind}` as Barrier);
+}

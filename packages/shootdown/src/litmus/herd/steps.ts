@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a herd test as agents of a system: waiting, translation, update, access.
+
+import type { ThreadSpec } from "../../engine/program.ts";
+import {
+  captured,
+  owes,
+  SPECULATE,
+  TRANSLATE,
+  translated,
+  UPDATE,
+  WALK,
+} from "../../hardware/arm64/instructions.ts";
+import { constant, FALSE, not, TRUE } from "../../ir/expr.ts";
+import type { Stmt } from "../../ir/stmt.ts";
+import { atomic, await_, call, loop, set, when, whenElse } from "../../ir/stmt.ts";
+import { permits } from "../../vocabulary/descriptor.ts";
+import { t } from "../../vocabulary/sorts.ts";
+import {
+  all,
+  bool,
+  Conditions,
+  done,
+  MM,
+  negation,
+  type Step,
+  slotOf,
+  some,
+} from "./conditions.ts";
+import type { Setting } from "./elaborate.ts";
+import { Maintenance } from "./maintenance.ts";
+import { managing } from "./managing.ts";
+import type { Access } from "./program.ts";
+import { Transfers } from "./transfer.ts";
+
+export class Steps {
+  private readonly c: Conditions;
+  private readonly transfers: Transfers;
+  private readonly maintenance: Maintenance;
+
+  constructor(setting: Setting) {
+    this.c = new Conditions(setting);
+    this.transfers = new Transfers(this.c);
+    this.maintenance = new Maintenance(this.c);
+  }
+
+  agents(): ThreadSpec[] {
+    return [...this.c.steps.flatMap((y) => this.agentsOf(y)), ...this.speculation()];
+  }
+
+  private agentsOf(y: Step): ThreadSpec[] {
+    const name = `P${y.thread}:${y.slot} ${y.text}`;
+    const agent = (suffix: string, locals: ThreadSpec["locals"], body: Stmt[]): ThreadSpec => ({
+      name: name + suffix,
+      locals,
+      body: [atomic(...body)],
+    });
+    const own = this.own(y);
+    if (y.k === "tlbi") return [agent("", {}, [...own, ...this.maintenance.effect(y)])];
+    const locals = {};
+    if (this.c.s.control === "strong") {
+      return [agent("", locals, [...own, ...this.walk(y), ...this.access(y)])];
+    }
+    if (!this.c.dynamic(y)) {
+      const address = await_(this.c.waits(this.c.order(y).translate));
+      return [agent("", locals, [address, ...own, ...this.access(y)])];
+    }
+    const inOrder = this.c.s.control === "protocol";
+    const settled = inOrder ? negation(this.c.owing(y)) : TRUE;
+    const ready = await_(all(translated(slotOf(y.slot)), settled));
+    return [
+      agent(" walk", locals, this.walk(y)),
+      ...(this.c.manages(y) ? [agent(" update", locals, this.update(y))] : []),
+      agent("", locals, [ready, ...own, ...this.access(y)]),
+    ];
+  }
+
+  /** What every access or TLBI waits for. */
+  private own(y: Step): Stmt[] {
+    const made = y.k === "tlbi" ? all(this.c.waits(this.c.order(y).access), this.c.live(y)) : TRUE;
+    return [
+      await_(all(not(done(y.slot)), made, negation(this.c.skipped(y)), negation(this.c.killed(y)))),
+    ];
+  }
+
+  private walk(y: Access): Stmt[] {
+    if (!this.c.dynamic(y)) return [];
+    const { ets2, test } = this.c.s;
+    const { translate, faultingWalk } = this.c.order(y);
+    const slot = slotOf(y.slot);
+    const { HA, HD } = managing(test.threads[y.thread]!);
+    const va = this.c.pageAddress(y);
+    const args = { mm: MM, va, slot, write: bool(y.writes), HA: bool(HA), HD: bool(HD) };
+    if (this.c.s.control === "strong") return [call(WALK, args), ...this.update(y)];
+    const early = [...faultingWalk].map((n) => this.c.performedOrSkipped(n));
+    return [
+      await_(
+        all(
+          not(translated(slot)),
+          this.c.waits(translate),
+          negation(this.c.killed(y)),
+          negation(this.c.skipped(y)),
+        ),
+      ),
+      call(TRANSLATE, { cpu: constant(t.cpu, y.thread), ...args }),
+      ...(ets2 ? [await_(some(permits(captured(slot), FALSE), all(...early)))] : []),
+    ];
+  }
+
+  private update(y: Access): Stmt[] {
+    if (!this.c.manages(y)) return [];
+    const { name } = this.c.target(y);
+    const readers = this.c.readersOf(name);
+    const change = [
+      call(UPDATE, { mm: MM, va: this.c.pageAddress(y), slot: slotOf(y.slot) }),
+      ...this.transfers.marks(readers, undefined),
+    ];
+    if (this.c.s.control === "strong") return [when(owes(slotOf(y.slot)), ...change)];
+    const certain = all(this.c.waits(this.c.order(y).certain), this.c.live(y));
+    return [
+      await_(owes(slotOf(y.slot))),
+      await_(some(negation(this.c.dirties(y)), certain)),
+      ...change,
+    ];
+  }
+
+  /** Access flags that hardware sets by speculation, of any page, whenever it likes (rule A12). */
+  private speculation(): ThreadSpec[] {
+    const { test, facts, control } = this.c.s;
+    if (control === "strong" || !test.threads.some((x) => managing(x).HA)) return [];
+    return facts.names
+      .filter((name) => facts.entries(name).some((d) => d.valid === 1 && d.af === 0))
+      .map((name) => {
+        const va = constant(t.va, this.c.s.page(name));
+        const readers = this.c.readersOf(name);
+        const body = atomic(
+          call(SPECULATE, { mm: MM, va }),
+          ...this.transfers.marks(readers, undefined),
+        );
+        return { name: `speculation ${name}`, locals: {}, body: [loop(body)] };
+      });
+  }
+
+  /** The access with what was captured, or its fault. */
+  private access(y: Access): Stmt[] {
+    const passes = this.c.passes(y);
+    const { access, fault } = this.c.order(y);
+    const made = [
+      await_(all(this.c.waits(access, y), y.writes ? this.c.live(y) : TRUE)),
+      ...this.transfers.coherent(y),
+      ...this.transfers.transfer(y),
+    ];
+    const refused = [await_(this.c.waits(fault))];
+    const body =
+      passes === TRUE ? made : passes === FALSE ? refused : [whenElse(passes, made, refused)];
+    return [...body, set(done(y.slot), TRUE)];
+  }
+}
