@@ -27,6 +27,8 @@ import { asid_of, life, page_life } from "../vocabulary/state.ts";
 import type { Arg, VerbStatement } from "./ast.ts";
 import { leafValue, tableOf } from "./leaf.ts";
 import { pagesOf } from "./ranges.ts";
+import { configures } from "./smmu-instructions.ts";
+import { CMD_BY_VA } from "./smmu-words.ts";
 import type { World } from "./world.ts";
 
 /** The agent that runs an instruction. */
@@ -96,7 +98,7 @@ export function instruction(s: VerbStatement, by: Runs): readonly Stmt[] | undef
       return [atomic(emit(events.revoked, { ...at, reads: TRUE }))];
     }
     default:
-      return verb.startsWith("CMD_") ? queued(s, by) : undefined;
+      return verb.startsWith("CMD_") ? queued(s, by) : configures(s, world);
   }
 }
 
@@ -127,7 +129,7 @@ function queued(s: VerbStatement, by: Runs): readonly Stmt[] {
   const first = s.args[0];
   const device = world.devices.find((d) => d.name === wordOf(first));
   const named = world.mms.indexOf(wordOf(first) ?? "");
-  const byVa = name === "CMD_TLBI_NH_VA";
+  const byVa = CMD_BY_VA.includes(name);
   const mm = device?.mm ?? (named >= 0 ? named : byVa ? spot(first, by).mm : by.mm);
   const pages = byVa ? first : name === "CMD_ATC_INV" ? s.args[1] : undefined;
   const sync = name === "CMD_SYNC";

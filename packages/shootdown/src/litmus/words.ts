@@ -4,6 +4,8 @@
 // Of each group of attributes at most one word may stand. A new attribute is a new word here and a
 // line in docs/LITMUS.md; lexer, parser and printer do not change.
 
+import { SMMU_VERBS } from "./smmu-words.ts";
+
 export const OBSERVATIONS = ["Never", "Sometimes", "Always"] as const;
 export type Observation = (typeof OBSERVATIONS)[number];
 
@@ -146,6 +148,7 @@ export const STANDARD_VERBS: ReadonlyMap<string, Signature> = new Map<string, Si
   ["signal", { params: ["signal"] }],
   ["await", { params: ["awaited"] }],
   ...INSTRUCTIONS,
+  ...SMMU_VERBS,
 ]);
 
 export const STANDARD_DICTIONARY: Dictionary = { verbs: STANDARD_VERBS };
