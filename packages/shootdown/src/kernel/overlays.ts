@@ -56,14 +56,18 @@ const notifyPage: Stmt[] = [
   ),
 ];
 
-/** CR2.PTM=0, and the CD uses the CPU's pinned ASID with ASET=0; commands are still sent. */
-const btmOn = all(
-  editing("arm_smmu_device_reset", "cr2", () => [set(cr2_ptm(), FALSE)]),
+/** CR2.PTM=0: the SMMU listens to broadcasts. */
+const listening = editing("arm_smmu_device_reset", "cr2", () => [set(cr2_ptm(), FALSE)]);
+
+/** The CD uses the CPU's pinned ASID, shared (ASET=0) or private. */
+const cpuAsid = (aset: typeof TRUE): Overlay =>
   editing("arm_smmu_sva_bind", "asid", () => [
     set(cd_asid(mm_pasid(bind.mm)), asid_of(bind.mm)),
-    set(cd_aset(mm_pasid(bind.mm)), FALSE),
-  ]),
-);
+    set(cd_aset(mm_pasid(bind.mm)), aset),
+  ]);
+
+/** Commands are still sent. */
+const btmOn = all(listening, cpuAsid(FALSE));
 
 /** The range callback trusts broadcasts for the SMMU's TLB: 6.1's branch for FEAT_BTM. */
 const btmSkip = all(
@@ -120,15 +124,6 @@ const atcBeforeTlbi: Overlay = (base) => {
   return { ...base, routines: new Map([...base.routines, [name, { ...old, body }]]) };
 };
 
-/** CR2.PTM=0, the CPU's ASID, but ASET=1: private. */
-const btmPrivate = all(
-  btmOn,
-  editing("arm_smmu_sva_bind", "asid", () => [
-    set(cd_asid(mm_pasid(bind.mm)), asid_of(bind.mm)),
-    set(cd_aset(mm_pasid(bind.mm)), TRUE),
-  ]),
-);
-
 const here = local("cpu", arm_smmu_atc_inv_domain.params.cpu);
 
 /** After an ATC invalidation has timed out, those that may be meant are issued again (H3). */
@@ -153,7 +148,12 @@ export const OVERLAYS: readonly NamedOverlay[] = [
   {
     name: "btm-private",
     describes: "CR2.PTM=0, SVA contexts use the CPU's ASID with ASET=1; commands still sent",
-    overlay: btmPrivate,
+    overlay: all(listening, cpuAsid(TRUE)),
+  },
+  {
+    name: "ptm-on",
+    describes: "CR2.PTM=1, SVA contexts use the CPU's ASID with ASET=0; commands still sent",
+    overlay: cpuAsid(FALSE),
   },
   {
     name: "atc-retry",

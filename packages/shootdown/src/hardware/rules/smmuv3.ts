@@ -23,7 +23,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "StreamWorld, VMID, and ASID with ASET unless global: neither StreamID nor " +
       "SubstreamID. Two streams with one ASID share entries.",
     source: "SMMU 3.17",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S3",
@@ -50,7 +50,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "With IDR0.BTM=1 and CR2.PTM=0 the SMMU takes part in broadcast TLB maintenance; " +
       "with PTM=1 it may ignore it.",
     source: "SMMU 3.17",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S6",
@@ -59,7 +59,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "With CD.ASET=1 a broadcast that matches by ASID need not apply; all other " +
       "broadcasts, and every command, do.",
     source: "SMMU 3.17, 16.7.7",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S7",
@@ -68,7 +68,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "The SMMU answers in its own shareability domain; with narrower ASIDs, other " +
       "exception levels or VMID wildcards it may match more or less.",
     source: "SMMU 3.17.4-6",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S8",
@@ -77,7 +77,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "A broadcast TLBI never makes an ATC invalidation, because the SMMU does not map an " +
       "ASID back to devices.",
     source: "SMMU 3.9.1",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S9",
@@ -86,7 +86,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "Walks, caching, invalidation and completion are those of the PE: valid " +
       "translations alone, at any time, and a stale read-only one may go on denying.",
     source: "SMMU 3.21.1",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S10",
@@ -104,7 +104,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "CMD_SYNC does not wait for broadcasts that were received; a DSB does not wait for " +
       "commands.",
     source: "SMMU 4.7.3",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S12",
@@ -113,7 +113,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "A broadcast after the TLBI was executed, a command after it was consumed from the " +
       "queue. Consumed is not completed.",
     source: "SMMU 3.21.1, 4.7.3",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S13",
@@ -122,7 +122,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "Commands are consumed in order and take effect in any order; CMD_SYNC waits for " +
       "all before it, and later ones do not begin until it is done.",
     source: "SMMU 4.7.3",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S14",
@@ -131,14 +131,14 @@ export const SMMUV3: readonly HardwareRule[] = [
       "By VA and ASID, by ASID, or all; Leaf=1 leaves entries above the last level; with " +
       "RIL, ranges with granule and level, which narrow the scope if given.",
     source: "SMMU 4.1.1, 4.4",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S15",
     title: "scopes of configuration commands",
     text: "CMD_CFGI_STE, _STE_RANGE, _CD, _CD_ALL and _ALL remove what S3 lets the SMMU hold.",
     source: "SMMU 4.3",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S16",
@@ -157,7 +157,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "A span of a power of two, aligned down; without a SubstreamID it hits entries with " +
       "and without PASID; the Global flag is passed on.",
     source: "SMMU 4.5.1",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S18",

@@ -31,7 +31,9 @@ const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[numb
   or(...names.map((n) => eq(op, member(tlbi_op, n))));
 
 /** Operations that match an ASID: contexts with ASET=1 need not listen (S6). */
-const byAsid = (op: Expr<"tlbi_op">) => is(op, "VAE1IS", "VALE1IS", "ASIDE1IS");
+const byAsid = (op: Expr<"tlbi_op">) => or(byVa(op), is(op, "ASIDE1IS"));
+/** By VA; local ones come here without rule S7 alone. */
+const byVa = (op: Expr<"tlbi_op">) => is(op, "VAE1IS", "VALE1IS", "VAE1", "VALE1");
 
 /**
  * Whether the SMMU performs an operation of a PE: a broadcast (S7), if CR2.PTM does not have it
@@ -70,8 +72,8 @@ function removes({ op, asid, range, isPrivate }: Operation): Stmt[] {
     when(
       byAsid(op),
       ...unlessPrivate(asid, isPrivate, [
-        when(is(op, "VALE1IS", "VAE1IS"), clear(smmu_tlb({ asid, va: inRange(range) }))),
-        when(is(op, "VAE1IS"), clear(smmu_walk_cache({ asid, region }))),
+        when(byVa(op), clear(smmu_tlb({ asid, va: inRange(range) }))),
+        when(is(op, "VAE1IS", "VAE1"), clear(smmu_walk_cache({ asid, region }))),
         when(
           is(op, "ASIDE1IS"),
           clear(smmu_tlb({ asid, va: ANY })),
