@@ -5,7 +5,7 @@
 //   ATS device        ATC ──denied──► (asks again?) ──► its driver's handler ──► again
 
 import type { Expr, Place } from "../ir/expr.ts";
-import { and, FALSE, knobIs, not, or, TRUE } from "../ir/expr.ts";
+import { and, FALSE, knobIs, not, or, ruleHolds, TRUE } from "../ir/expr.ts";
 import { define } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import {
@@ -35,11 +35,21 @@ import {
   writableClean,
 } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
-import { cd_asid, cd_epd0, cd_v, dev_ats, dev_pasid, dev_stalled } from "../vocabulary/iommu.ts";
+import {
+  ats_off,
+  cd_asid,
+  cd_epd0,
+  cd_v,
+  dev_ats,
+  dev_pasid,
+  dev_stalled,
+} from "../vocabulary/iommu.ts";
 import { device_access, device_try, handle_device_fault } from "../vocabulary/primitives.ts";
 import { regionOf, t } from "../vocabulary/sorts.ts";
 import { pmd, pte } from "../vocabulary/state.ts";
-import { atc } from "./pcie/ats.ts";
+import { translateByAtc } from "./pcie/function.ts";
+import { pageRequest } from "./pcie/pri.ts";
+import { request } from "./pcie/requests.ts";
 import { smmu_tlb } from "./smmuv3/tlb.ts";
 import type { Updated } from "./update.ts";
 import { hardwareUpdate, recorded } from "./update.ts";
@@ -60,24 +70,20 @@ const memoryPermits = ({ dev, mm, va, write }: Access): Expr<"bool"> =>
     or(permits(pte(mm, va), write), and(knobIs("httu", "yes"), write, writableClean(pte(mm, va)))),
   );
 
-/** Translates: an ATS device through its ATC, asking again or not; another through the SMMU. */
-function translate({ dev, va, write }: Access, entry: Place<"desc">): Stmt[] {
-  const pasid = dev_pasid(dev);
-  const ask = lookup(entry, smmu_tlb({ asid: cd_asid(pasid), va }));
+/** Translates: an ATS device through its ATC; another, or with ATS disabled, through the SMMU. */
+function translate(x: Attempt): Stmt[] {
+  const { dev, va, entry } = x;
   return [
-    whenElse(
-      dev_ats(dev),
-      [
-        lookup(entry, atc({ dev, pasid, va })),
-        // P3: a function is permitted, not obliged, to ask again when it needs more.
-        when(knobIs("atcReRequest", "yes"), when(not(permits(entry, write)), ask)),
-      ],
-      [ask],
-    ),
+    whenElse(and(dev_ats(dev), not(ats_off(dev))), translateByAtc(x), [
+      lookup(entry, smmu_tlb({ asid: cd_asid(dev_pasid(dev)), va })),
+    ]),
   ];
 }
 
-interface Attempt extends Access, Updated {}
+interface Attempt extends Access, Updated {
+  /** A frame that a device which lies makes up. */
+  readonly forged: Place<"pfn">;
+}
 
 /**
  * One try, inside a loop: HTTU of a translation request, translation, the access if the entry
@@ -88,7 +94,7 @@ function attempt(x: Attempt): Stmt[] {
   const asid = cd_asid(dev_pasid(dev));
   return [
     when(
-      knobIs("httu", "yes"),
+      and(knobIs("httu", "yes"), ruleHolds("S23"), ruleHolds("P1")),
       // S23: a translation request with NW=0 dirties a writable-clean page, written or not.
       when(
         dev_ats(dev),
@@ -110,12 +116,8 @@ function attempt(x: Attempt): Stmt[] {
       set(entry, PTE_NONE),
       set(done, FALSE),
       // EPD0 disables walks, not what is cached; an invalid CD aborts.
-      when(
-        cd_v(dev_pasid(dev)),
-        ...translate({ dev, mm, va, write }, entry),
-        set(done, permits(entry, write)),
-      ),
-      when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
+      when(cd_v(dev_pasid(dev)), ...translate(x), set(done, permits(entry, write))),
+      when(done, request({ dev, agent, mm, va, frame: pfnOf(entry), write })),
       ...record,
     ),
     when(done, leave()),
@@ -139,30 +141,42 @@ const source = {
 };
 const inOneStep =
   "one access at a time; translation and access are one step, since a completed invalidation " +
-  "has drained what was in flight (S10, P7)";
+  "has drained what was in flight (S10, P7); with the part inflight they are two";
+const locals = { entry: desc, done: t.bool, forged: t.pfn } as const;
 
 export const device_access_definition = define(device_access, {
   source,
-  abstracts: [inOneStep, "PRI: an ATS device's driver handles the fault and tries again"],
-  locals: { entry: desc, done: t.bool, resolved: t.bool },
-  body: ({ dev, agent, mm, worker, va, write, entry, done, resolved }) => [
-    loop(
-      retry(memoryPermits({ dev, mm, va, write })),
-      ...attempt({ dev, agent, mm, va, write, entry, done }),
-      when(not(dev_ats(dev)), set(dev_stalled(dev), TRUE)),
-      callInto(resolved, handle_device_fault, { cpu: worker, dev, mm, va, write }),
-      when(not(dev_ats(dev)), await_(not(dev_stalled(dev)))),
-      when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
-    ),
-  ],
+  abstracts: [inOneStep, "a page request is handled where it is made"],
+  locals: { ...locals, resolved: t.bool, asked: t.bool, overflowed: t.bool },
+  body: ({ dev, agent, mm, worker, va, write, ...own }) => {
+    const { entry, done, forged, resolved, asked, overflowed } = own;
+    return [
+      set(overflowed, FALSE),
+      loop(
+        retry(memoryPermits({ dev, mm, va, write })),
+        ...attempt({ dev, agent, mm, va, write, entry, done, forged }),
+        whenElse(
+          dev_ats(dev),
+          pageRequest({ dev, mm, worker, va, write, resolved, asked, overflowed }),
+          [
+            set(dev_stalled(dev), TRUE),
+            callInto(resolved, handle_device_fault, { cpu: worker, dev, mm, va, write }),
+            await_(not(dev_stalled(dev))),
+          ],
+        ),
+        when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
+      ),
+    ];
+  },
 });
 
 export const device_try_definition = define(device_try, {
   source,
   abstracts: [inOneStep, "the transaction that faults is terminated"],
-  locals: { entry: desc, done: t.bool },
-  body: ({ dev, agent, mm, va, write, into, entry, done }) => {
+  locals,
+  body: ({ dev, agent, mm, va, write, into, entry, done, forged }) => {
     const record = recorded(agent, into, { entry, done });
-    return [loop(...attempt({ dev, agent, mm, va, write, entry, done, record }), leave())];
+    const x = { dev, agent, mm, va, write, entry, done, forged, record };
+    return [loop(...attempt(x), leave())];
   },
 });

@@ -20,6 +20,11 @@ import {
 } from "./arm64/tlbi.ts";
 import { device_access_definition, device_try_definition } from "./device.ts";
 import { atc, atc_global, atc_wide, translation_completion } from "./pcie/ats.ts";
+import {
+  function_level_reset_definition,
+  stop_pasid_definition,
+  write_ats_enable_definition,
+} from "./pcie/control.ts";
 import { invalidate_completion, invalidate_request, late_invalidation } from "./pcie/invalidate.ts";
 import { PCIE_PARTS } from "./pcie/parts.ts";
 import { posted_write, read_request } from "./pcie/requests.ts";
@@ -142,6 +147,9 @@ export const MACHINE: Machine = {
     cmdq_insert_definition,
     cmdq_wait_definition,
     device_access_definition,
+    write_ats_enable_definition,
+    function_level_reset_definition,
+    stop_pasid_definition,
     device_try_definition,
   ],
 };
@@ -152,9 +160,6 @@ export function machineWith(knobs: Readonly<Record<string, string>>): Machine {
   const lacking = new Set([
     ...(knobs["smmuv3"] === "yes" ? [] : [smmu_walk_cache.decl, smmu_tlb.decl, ...functions]),
     ...(knobs["ats"] === "yes" ? [] : functions),
-    ...(knobs["inflight"] === "yes" ? [] : [translation_completion.decl]),
-    ...(knobs["atcglobal"] === "yes" ? [] : [atc_global.decl]),
-    ...(knobs["atcwide"] === "yes" ? [] : [atc_wide.decl]),
   ]);
   return { ...MACHINE, cells: MACHINE.cells.filter((c) => !lacking.has(c)) };
 }

@@ -19,6 +19,7 @@ import { mprotect } from "./mm/mprotect.ts";
 import { page_alloc } from "./mm/page_alloc.ts";
 import { pgtable_generic } from "./mm/pgtable-generic.ts";
 import { OVERLAYS } from "./overlays.ts";
+import { ats } from "./pci/ats.ts";
 
 /** Every definition of every version. */
 export const DEFINITIONS: readonly Definition[] = [
@@ -36,6 +37,7 @@ export const DEFINITIONS: readonly Definition[] = [
   ...fork,
   ...arm_smmu_v3_sva,
   ...io_pgfault,
+  ...ats,
 ];
 
 /** Versions that were read from their source. */

@@ -122,6 +122,9 @@ function setPte(s: VerbStatement, by: Runs): Stmt {
   });
 }
 
+/** By the third argument of CMD_ATC_INV: the end of the command's name here. */
+const ATC_FORMS: Readonly<Record<string, string>> = { "no-pasid": "_SSV0", global: "_G" };
+
 /** A command; `CMD_SYNC` is queued and waited for. */
 function queued(s: VerbStatement, by: Runs): readonly Stmt[] {
   const { cpu, world } = by;
@@ -137,7 +140,7 @@ function queued(s: VerbStatement, by: Runs): readonly Stmt[] {
     call(dma_wmb, { cpu }),
     call(cmdq_insert, {
       cpu,
-      op: wordAs(command, name),
+      op: wordAs(command, `${name}${ATC_FORMS[wordOf(s.args[2]) ?? ""] ?? ""}`),
       asid: sync ? constant(t.asid, 0) : cd_asid(constant(t.pasid, mm)),
       dev: constant(t.dev, device?.dev ?? 0),
       range: pages === undefined ? WHOLE_MM : pagesOf(pages, world),

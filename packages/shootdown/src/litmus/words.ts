@@ -113,6 +113,9 @@ const LEAF_WORDS = LEAF_GROUPS.flat();
 export const TLBI_BY_VA = ["VAE1", "VALE1", "VAE1IS", "VALE1IS"] as const;
 export const TLBI_WHOLE = ["ASIDE1IS", "VMALLE1IS"] as const;
 
+/** What a CMD_ATC_INV is about: SSV=0, or G=1; default the PASID of the device alone. */
+export const ATC_SCOPES = ["no-pasid", "global"] as const;
+
 /** Single instructions and commands, as the kernel and the specifications name them. */
 const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   [
@@ -130,7 +133,7 @@ const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   ["isb", { params: [], by: "cpu" }],
   ["CMD_TLBI_NH_VA", { params: ["spots"], by: "cpu" }],
   ["CMD_TLBI_NH_ASID", { params: ["mm"], optional: 1, by: "cpu" }],
-  ["CMD_ATC_INV", { params: ["device", "pages"], by: "cpu" }],
+  ["CMD_ATC_INV", { params: ["device", "pages", ATC_SCOPES], optional: 1, by: "cpu" }],
   ["CMD_CFGI_CD", { params: ["device"], by: "cpu" }],
   ["CMD_SYNC", { params: [], by: "cpu" }],
   ["free", { params: ["page"], by: "cpu" }],

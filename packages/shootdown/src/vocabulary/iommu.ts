@@ -51,3 +51,7 @@ export const itags_awaited = field("itags_awaited", [], t.int);
 export const inv_half = field("inv_half", [t.dev], t.bool);
 /** A page request of the device waits for its response (rule P15). */
 export const page_request_due = field("page_request_due", [t.dev], t.bool);
+/** A function-level reset of the device goes on (rule P11). */
+export const in_flr = field("in_flr", [t.dev], t.bool);
+/** An Invalidate Request was dropped: no Completion will come (rule P11). */
+export const inv_dropped = field("inv_dropped", [], t.bool);

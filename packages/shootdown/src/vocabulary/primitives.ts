@@ -112,3 +112,10 @@ export const handle_device_fault = declare(
 );
 /** The CPU stops using the mm's tables (it switches to another). */
 export const leave_mm = declare("leave_mm", { cpu: t.cpu });
+
+/** Writes ATS Enable of a function (ATS Control Register, E). */
+export const write_ats_enable = declare("write_ats_enable", { dev: t.dev, enable: t.bool });
+/** A function-level reset, from its start to its end. */
+export const function_level_reset = declare("function_level_reset", { dev: t.dev });
+/** A function stops using its PASID. */
+export const stop_pasid = declare("stop_pasid", { dev: t.dev });

@@ -52,7 +52,11 @@ export const translation_completion = cell("translation_completion", {
   value: desc,
   locals: { answer: desc },
   fill: ({ pasid, va, answer }) => [
-    when(cd_v(pasid), lookup(answer, smmu_tlb({ asid: cd_asid(pasid), va })), yields(answer)),
+    when(
+      and(INFLIGHT, cd_v(pasid)),
+      lookup(answer, smmu_tlb({ asid: cd_asid(pasid), va })),
+      yields(answer),
+    ),
   ],
   admits: kept,
   source: { file: "PCIe Base 10.2.3, 10.3.6", rules: ["P1", "P8", "S22"] },

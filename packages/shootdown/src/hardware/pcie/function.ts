@@ -5,8 +5,21 @@
 //                                                         └─ fault ──► a forged address (P17)
 
 import type { Expr, Place } from "../../ir/expr.ts";
-import { after, and, constant, ite, knobIs, lt, member, not, num } from "../../ir/expr.ts";
-import { outstanding, ruleHolds, TRUE, withFields } from "../../ir/expr.ts";
+import {
+  after,
+  and,
+  constant,
+  ite,
+  knobIs,
+  lt,
+  member,
+  not,
+  num,
+  outstanding,
+  ruleHolds,
+  TRUE,
+  withFields,
+} from "../../ir/expr.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { await_, choose, either, lookup, set, when, whenElse } from "../../ir/stmt.ts";
 import { leaf, permits } from "../../vocabulary/descriptor.ts";
@@ -77,7 +90,7 @@ export function translateByAtc(x: Translation): Stmt[] {
     // P4: the entry says what is permitted, and the SMMU where the page is now.
     when(and(knobIs("atcuntranslated", "yes"), ruleHolds("P4")), when(permits(entry, write), ask)),
     when(
-      knobIs("atcforges", "yes"),
+      and(knobIs("atcforges", "yes"), ruleHolds("P17")),
       either([], [choose(forged, pfn), set(entry, madeUp)]),
     ),
   ];

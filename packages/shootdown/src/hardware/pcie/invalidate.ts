@@ -36,6 +36,8 @@ import { command, events } from "../../vocabulary/events.ts";
 import {
   ats_off,
   dev_pasid,
+  in_flr,
+  inv_dropped,
   inv_half,
   itags_awaited,
   page_request_due,
@@ -95,11 +97,11 @@ function removes(x: Invalidation): Stmt[] {
   const { dev } = x;
   return [
     whenElse(
-      knobIs("atcignores", "yes"),
+      and(knobIs("atcignores", "yes"), ruleHolds("P17")),
       [],
       [
         whenElse(
-          and(knobIs("atctwice", "yes"), not(inv_half(dev))),
+          and(knobIs("atctwice", "yes"), ruleHolds("P18"), not(inv_half(dev))),
           [either([], matching(x)), set(inv_half(dev), TRUE)],
           [...matching(x), set(inv_half(dev), FALSE)],
         ),
@@ -123,7 +125,7 @@ export const late_invalidation = pending("late_invalidation", {
  */
 const answers = (dev: Expr<"dev">): Expr<"bool"> =>
   and(
-    knobIs("atcsilent", "no"),
+    or(knobIs("atcsilent", "no"), not(ruleHolds("P17"))),
     or(ruleHolds("P11"), not(ats_off(dev))),
     or(and(knobIs("atcholds", "no"), ruleHolds("P13")), not(page_request_due(dev))),
   );
@@ -133,7 +135,7 @@ function confirmed(x: Invalidation): Stmt[] {
   const { dev, op, range } = x;
   return [
     whenElse(
-      knobIs("atcearly", "yes"),
+      and(knobIs("atcearly", "yes"), ruleHolds("P17")),
       [post(late_invalidation({ dev }), { op, range })],
       removes(x),
     ),
@@ -195,7 +197,10 @@ export const invalidationsAllow = (op: Expr<"command">, dev: Expr<"dev">): Expr<
     INFLIGHT,
     // All that stand before a CMD_SYNC were sent, and nothing behind it was (S13).
     or(not(eq(op, member(command, "CMD_SYNC"))), eq(itags_awaited(), num(0))),
-    or(not(isAtcInv(op)), answers(dev)),
+    and(
+      or(not(isAtcInv(op)), answers(dev)),
+      or(not(eq(op, member(command, "CMD_SYNC"))), not(inv_dropped())),
+    ),
   );
 
 /** The effect of CMD_ATC_INV: an Invalidate Request. */
@@ -208,7 +213,14 @@ export function invalidateRequest(x: Invalidation): Stmt[] {
         set(itags_awaited(), ite(ruleHolds("P12"), add(itags_awaited(), num(1)), num(1))),
         post(invalidate_request({ dev }), { op, range }),
       ],
-      confirmed(x),
+      [
+        // P11: a function that is being reset may drop the request.
+        whenElse(
+          and(ruleHolds("P11"), in_flr(dev)),
+          [either(confirmed(x), [set(inv_dropped(), TRUE)])],
+          confirmed(x),
+        ),
+      ],
     ),
   ];
 }

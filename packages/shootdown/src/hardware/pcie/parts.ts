@@ -16,6 +16,7 @@ const part = (name: string, describes: string): Part => ({
 
 export const PCIE_PARTS: readonly Part[] = [
   part("inflight", "requests of functions, answers and completions are in flight for a while (P7)"),
+  part("pri", "page requests may ask for too much, come twice, and meet a full queue (P15)"),
   part("integrated", "functions on a fabric where completions push no writes ahead (P18)"),
   part("atcwide", "translation requests are answered for two pages at once (P5)"),
   part("atcglobal", "imagined: translation requests are answered with Global=1 (P4, S25)"),

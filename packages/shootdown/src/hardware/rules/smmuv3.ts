@@ -211,7 +211,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "The access flag is set for each request that succeeds; a request that means to " +
       "write (NW=0) makes a clean page dirty before any write.",
     source: "SMMU 3.13.7",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S24",
@@ -227,7 +227,7 @@ export const SMMUV3: readonly HardwareRule[] = [
     title: "no global completions",
     text: "The Global bit of an answer to a request with a PASID is 0.",
     source: "SMMU 3.9.1",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S26",

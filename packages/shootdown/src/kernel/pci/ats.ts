@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// ATS of a PCIe function, and its reset: drivers/pci/ats.c, pci.c, 6.1 and 6.12.
+
+import { FALSE, TRUE } from "../../ir/expr.ts";
+import { declare, define } from "../../ir/machine.ts";
+import { call } from "../../ir/stmt.ts";
+import { function_level_reset, stop_pasid, write_ats_enable } from "../../vocabulary/primitives.ts";
+import { t } from "../../vocabulary/sorts.ts";
+
+const file = "drivers/pci/ats.c";
+
+export const pci_enable_ats = declare("pci_enable_ats", { dev: t.dev });
+export const pci_disable_ats = declare("pci_disable_ats", { dev: t.dev });
+export const pcie_flr = declare("pcie_flr", { dev: t.dev });
+/** What a driver does before `iommu_sva_unbind_device`: its device uses the PASID no more. */
+export const stop_dma = declare("stop_dma", { dev: t.dev });
+
+export const ats = [
+  define(pci_enable_ats, {
+    source: { file },
+    abstracts: ["the smallest translation unit"],
+    body: ({ dev }) => [call(write_ats_enable, { dev, enable: TRUE })],
+  }),
+  define(pci_disable_ats, {
+    source: { file },
+    body: ({ dev }) => [call(write_ats_enable, { dev, enable: FALSE })],
+  }),
+  define(pcie_flr, {
+    source: { file: "drivers/pci/pci.c" },
+    abstracts: ["waiting for transactions before it", "the state that is saved and restored"],
+    body: ({ dev }) => [call(function_level_reset, { dev })],
+  }),
+  define(stop_dma, {
+    source: { file: "a driver" },
+    body: ({ dev }) => [call(stop_pasid, { dev })],
+  }),
+];
