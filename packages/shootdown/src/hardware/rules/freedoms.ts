@@ -211,7 +211,7 @@ export const SMMU_FREEDOMS: readonly Freedom[] = [
 
 /** Of an ATC in a conforming device. */
 export const ATC_FREEDOMS: readonly Freedom[] = [
-  { id: "C1", says: "fills by speculative translation requests", columns: { atc: ALLOWED("P15") } },
+  { id: "C1", says: "fills by speculative translation requests", columns: { atc: ALLOWED("P1") } },
   {
     id: "C2",
     says: "caches any part of the range that was answered",
