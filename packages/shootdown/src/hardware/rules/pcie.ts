@@ -128,7 +128,8 @@ export const PCIE: readonly HardwareRule[] = [
     text: "The two are not ordered with each other.",
     source: "PCIe Base 10.2.3.5",
     status: notModelled(
-      "memory holds no data in this model, so that the order of two accesses of a device cannot be seen",
+      "memory holds no data in this model, so that the order of two accesses of a device " +
+        "cannot be seen",
     ),
   },
   {
