@@ -46,6 +46,12 @@ export const RUN_STEPS_MAX = 2_000;
 /** Of four moments, one in which a cache takes or loses an entry. */
 const FREE_ONE_IN = 4;
 
+/** Caches of translations: which of their keys says whose. Others are not compared with memory. */
+const TAGS: Readonly<Record<string, number>> = {
+  ...{ tlb: 1, walk_cache: 1, smmu_tlb: 0, smmu_walk_cache: 0 },
+  ...{ atc: 1, atc_wide: 1, translation_completion: 1 },
+};
+
 /** Runs a program once. The same seed gives the same run. */
 export function runOnce(program: Program, seed: number): RunResult {
   const runner = new Runner(program, seed);
@@ -160,11 +166,11 @@ class Runner {
     const { machine } = this;
     const { domain } = machine.program;
     const last = key.at(-1)!;
-    if (cache === "unordered_store") return false;
+    const tag = TAGS[cache];
+    if (tag === undefined) return false;
     const walk = cache.endsWith("walk_cache");
     // PASIDs and ASIDs are numbered like mms; the SMMU's private ASIDs come behind those.
-    const tag = cache === "atc" ? key[1]! : key[cache.startsWith("smmu") ? 0 : 1]!;
-    const mm = tag % domain.sizes["mm"]!;
+    const mm = key[tag]! % domain.sizes["mm"]!;
     const region = walk ? last : Math.floor(last / domain.limits["PTRS_PER_PTE"]!);
     const initial = (name: string, index: readonly number[]) =>
       machine.program.initial.find(
