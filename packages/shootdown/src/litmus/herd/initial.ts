@@ -3,7 +3,7 @@
 
 import { quote } from "../../base/diagnostic.ts";
 import type { Descriptor, HerdTest, Location, Value } from "./ast.ts";
-import { attempt, Scan, type Source, unsupported } from "./scan.ts";
+import { attempt, Mistake, Scan, type Source, unsupported } from "./scan.ts";
 import { type Mention, readDescriptor, readLocation, readValue } from "./values.ts";
 
 type Register = HerdTest["registers"][number];
@@ -26,7 +26,7 @@ const TYPE =
 
 export function readInitial(source: Source, from: number, end: number): Initial {
   const initial = new Initial();
-  const said = new Set<string>();
+  const said = new Map<string, string>();
   for (const [start, stop] of pieces(source.text, from, end)) {
     const scan = new Scan(source, start, stop);
     if (!scan.atEnd()) attempt(source, () => readItem(scan, initial, said));
@@ -46,7 +46,7 @@ function pieces(text: string, from: number, end: number): [number, number][] {
   return result;
 }
 
-function readItem(scan: Scan, initial: Initial, said: Set<string>): void {
+function readItem(scan: Scan, initial: Initial, said: Map<string, string>): void {
   const start = scan.at;
   scan.take(TYPE);
   const location = readLocation(scan, initial.mention);
@@ -54,13 +54,15 @@ function readItem(scan: Scan, initial: Initial, said: Set<string>): void {
   const text = scan.source.text.slice(start, scan.at).trim();
   if (scan.atEnd()) return;
   scan.expect("=");
+  const value = scan.source.text.slice(scan.at, scan.end).replace(/\s+/g, "");
   assign(scan, location, initial);
   if (!scan.atEnd()) throw scan.expected("';'");
-  if (said.has(key)) {
-    const match = Object.assign([text] as unknown as RegExpExecArray, { index: start });
-    throw scan.mistake("H007", match, `${quote(text)} has two initial values`);
+  const before = said.get(key);
+  if (before !== undefined && before !== value) {
+    const span = scan.span(start, start + text.length);
+    throw new Mistake("H007", span, `${quote(text)} has two initial values`);
   }
-  said.add(key);
+  said.set(key, value);
 }
 
 function assign(scan: Scan, location: Location, initial: Initial): void {
