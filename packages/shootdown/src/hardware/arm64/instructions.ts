@@ -43,6 +43,8 @@ export const owes = field("owes", [slot], t.bool);
 /** Somebody else has written what the slot read. */
 export const overwritten = field("overwritten", [slot], t.bool);
 export const forwarded = field("forwarded", [slot], source);
+/** TLB maintenance has taken effect for a page. */
+export const maintained = field("maintained", [slot, t.va], t.bool);
 /** One location a frame. */
 export const memory_at = field("memory_at", [t.pfn], value);
 

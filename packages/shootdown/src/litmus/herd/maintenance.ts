@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLB maintenance among the steps of a test: what it removes and what it waits for (A21, A25).
 
-import { translated } from "../../hardware/arm64/instructions.ts";
+import { maintained, translated } from "../../hardware/arm64/instructions.ts";
 import { tlb } from "../../hardware/arm64/tlb.ts";
-import { ANY, constant, not, TRUE } from "../../ir/expr.ts";
+import { ANY, constant, FALSE, not, TRUE } from "../../ir/expr.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { await_, clear, set } from "../../ir/stmt.ts";
+import { await_, clear, set, when } from "../../ir/stmt.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { asid_of } from "../../vocabulary/state.ts";
 import { all, type Bool, type Conditions, done, MM, negation, slotOf, some } from "./conditions.ts";
 import type { Access, Tlbi } from "./program.ts";
-import { constantOf } from "./symbolic.ts";
-import { keyOf, Unsupported } from "./words.ts";
+import { constantOf, valuesOf } from "./symbolic.ts";
+import { Unsupported, type Word } from "./words.ts";
 
 export class Maintenance {
   private readonly c: Conditions;
@@ -20,25 +20,64 @@ export class Maintenance {
     this.c = conditions;
   }
 
-  /** TLB maintenance takes effect when nothing that it concerns is in flight (rule A25). */
-  effect(y: Tlbi): Stmt[] {
+  /**
+   * What the operation does to each page, a step a page: an operation on everything is done for one
+   * page and not yet for another. A step waits until nothing that it concerns is in flight (A25).
+   */
+  effects(y: Tlbi): { readonly page: string; readonly body: Stmt[] }[] {
     const { all: whole, broadcast } = scopeOf(y.op);
-    const only = y.address && constantOf(y.address, this.c.s.facts.possible);
-    if (!whole && only?.k !== "page") throw new Unsupported(`TLBI of ${only ? keyOf(only) : "?"}`);
-    const name = only?.k === "page" ? only.name : "";
-    const inScope = (x: Access): boolean =>
-      this.c.dynamic(x) &&
-      (whole || this.c.target(x).name === name) &&
-      (x.thread === y.thread ? x.slot < y.slot : broadcast);
-    const flights = this.c.accesses.filter(inScope);
-    const va = whole ? ANY : constant(t.va, this.c.s.page(name));
     const cpu = broadcast ? ANY : constant(t.cpu, y.thread);
-    return [
-      await_(all(...flights.map((x) => negation(this.inFlight(x))))),
-      await_(all(...flights.map((x) => this.afterEarlierWalks(x)))),
-      clear(tlb({ cpu, asid: asid_of(MM), va })),
-      set(done(y.slot), TRUE),
-    ];
+    const pages = this.pages(y, whole);
+    if (pages.length === 0) return [{ page: "", body: [set(done(y.slot), TRUE)] }];
+    return pages.map((page) => {
+      const va = constant(t.va, this.c.s.page(page));
+      const flights = this.c.accesses.filter((x) => this.concerns(y, x, page, broadcast));
+      const meant = whole ? TRUE : this.means(y, page);
+      const removal = [
+        await_(all(...flights.map((x) => negation(this.inFlight(x))))),
+        await_(all(...flights.map((x) => this.afterEarlierWalks(x)))),
+        clear(tlb({ cpu, asid: asid_of(MM), va })),
+      ];
+      const own = maintained(slotOf(y.slot), va);
+      const others = pages
+        .filter((p) => p !== page)
+        .map((p) => maintained(slotOf(y.slot), constant(t.va, this.c.s.page(p))));
+      const body = [
+        await_(not(own)),
+        when(meant, ...removal),
+        set(own, TRUE),
+        when(all(...others), set(done(y.slot), TRUE)),
+      ];
+      return { page, body };
+    });
+  }
+
+  /** The pages that the operation may be about and that have more than one entry. */
+  private pages(y: Tlbi, whole: boolean): string[] {
+    const { facts } = this.c.s;
+    const dynamic = facts.names.filter((n) => facts.entries(n).length > 1);
+    if (whole) return dynamic;
+    if (!y.address) throw new Unsupported(`TLBI ${y.op} without a register`);
+    const meant = valuesOf(y.address, facts.possible).map((w) => (w.k === "page" ? w.name : ""));
+    return dynamic.filter((n) => meant.includes(n));
+  }
+
+  /** Whether the register holds this page. */
+  private means(y: Tlbi, page: string): Bool {
+    const is = (w: Word) => (w.k === "page" && w.name === page ? TRUE : FALSE);
+    const only = constantOf(y.address!, this.c.s.facts.possible);
+    return only ? is(only) : this.c.emit(y.address!, is);
+  }
+
+  private concerns(y: Tlbi, x: Access, page: string, broadcast: boolean): boolean {
+    if (!this.c.reaches(x, "va", page)) return false;
+    if (x.thread !== y.thread) return broadcast;
+    return x.slot < y.slot || this.synchronizes(y, x);
+  }
+
+  /** With FEAT_ETS2 a DSB alone completes maintenance for the PE's own later accesses (A27). */
+  private synchronizes(y: Tlbi, x: Access): boolean {
+    return this.c.s.ets2 && this.c.order(x).access.performed.has(y.slot);
   }
 
   /**

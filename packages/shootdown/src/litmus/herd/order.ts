@@ -153,7 +153,7 @@ export function orderOf(items: readonly Item[], control: Control): Map<number, S
       }
       if (control === "strong") order.translate.performed.add(x.slot);
     }
-    const ets = earlier(items, at).filter(explicit);
+    const ets = earlier(items, at).filter((x) => explicit(x) || fences(items, x, at).has("DSB"));
     found.set(y.slot, { ...order, faultingWalk: new Set(ets.map((x) => x.slot)) });
   }
   return found;

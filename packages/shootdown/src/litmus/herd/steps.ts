@@ -56,7 +56,11 @@ export class Steps {
       body: [atomic(...body)],
     });
     const own = this.own(y);
-    if (y.k === "tlbi") return [agent("", {}, [...own, ...this.maintenance.effect(y)])];
+    if (y.k === "tlbi") {
+      return this.maintenance
+        .effects(y)
+        .map(({ page, body }) => agent(page === "" ? "" : ` of ${page}`, {}, [...own, ...body]));
+    }
     const locals = {};
     if (this.c.s.control === "strong") {
       return [agent("", locals, [...own, ...this.walk(y), ...this.access(y)])];
