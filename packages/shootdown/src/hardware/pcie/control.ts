@@ -3,20 +3,14 @@
 //
 // All of it empties the ATC without an Invalidate Request, and so without a Completion.
 
-import type { Expr } from "../../ir/expr.ts";
-import { ANY, and, FALSE, not, outstanding, ruleHolds, TRUE } from "../../ir/expr.ts";
+import { FALSE, not, ruleHolds, TRUE } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import { atomic, await_, set, when } from "../../ir/stmt.ts";
 import { ats_off, dev_pasid, in_flr } from "../../vocabulary/iommu.ts";
 import { function_level_reset, stop_pasid, write_ats_enable } from "../../vocabulary/primitives.ts";
-import { dropAll, dropPasid } from "./invalidate.ts";
-import { posted_write, read_request } from "./requests.ts";
+import { dropAll, dropPasid, sent } from "./invalidate.ts";
 
 const source = { file: "PCIe Base 10.3.7, 10.5.1", rules: ["P11"] };
-
-/** What the function sent has arrived; ATS can be disabled without that. */
-const nothingSent = (dev: Expr<"dev">): Expr<"bool"> =>
-  and(not(outstanding(posted_write({ dev, tc: ANY }))), not(outstanding(read_request({ dev }))));
 
 export const write_ats_enable_definition = define(write_ats_enable, {
   source,
@@ -35,11 +29,7 @@ export const function_level_reset_definition = define(function_level_reset, {
     "reads of configuration space that follow push ahead what was sent before",
   ],
   body: ({ dev }) => [
-    atomic(
-      await_(nothingSent(dev)),
-      set(in_flr(dev), TRUE),
-      when(ruleHolds("P11"), ...dropAll(dev)),
-    ),
+    atomic(await_(not(sent(dev))), set(in_flr(dev), TRUE), when(ruleHolds("P11"), ...dropAll(dev))),
     set(in_flr(dev), FALSE),
   ],
 });
@@ -47,6 +37,6 @@ export const function_level_reset_definition = define(function_level_reset, {
 export const stop_pasid_definition = define(stop_pasid, {
   source,
   body: ({ dev }) => [
-    atomic(await_(nothingSent(dev)), when(ruleHolds("P11"), ...dropPasid(dev, dev_pasid(dev)))),
+    atomic(await_(not(sent(dev))), when(ruleHolds("P11"), ...dropPasid(dev, dev_pasid(dev)))),
   ],
 });

@@ -31,7 +31,7 @@ import {
 } from "../../ir/expr.ts";
 import { pending } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { clear, either, emit, post, set, when, whenElse } from "../../ir/stmt.ts";
+import { await_, clear, either, emit, post, set, when, whenElse } from "../../ir/stmt.ts";
 import { command, events } from "../../vocabulary/events.ts";
 import {
   ats_off,
@@ -69,8 +69,12 @@ function firstsOf(range: Expr<"range">): Expr<"range"> {
   return ite(ruleHolds("P5"), Range.make(before, hi), Range.make(lo, after(vaSort, hi, num(-1))));
 }
 
-/** All entries of the function with a PASID, or of any, that the range touches. */
-function drop(dev: Expr<"dev">, pasid: Expr<"pasid"> | typeof ANY, range: Expr<"range">): Stmt[] {
+/** All entries of a function with a PASID, or of any, that the range touches. */
+function drop(
+  dev: Expr<"dev"> | typeof ANY,
+  pasid: Expr<"pasid"> | typeof ANY,
+  range: Expr<"range">,
+): Stmt[] {
   return [
     clear(atc({ dev, pasid, va: inRange(range) })),
     clear(atc_wide({ dev, pasid, va: inRange(firstsOf(range)) })),
@@ -91,6 +95,16 @@ function matching({ dev, op, range }: Invalidation): Stmt[] {
     ),
   ];
 }
+
+/** What a function has sent and what has not arrived. */
+export const sent = (dev: Expr<"dev"> | typeof ANY): Expr<"bool"> =>
+  or(outstanding(posted_write({ dev, tc: ANY })), outstanding(read_request({ dev })));
+
+/** The effect of an invalidation on all functions, for hardware that none of them answers. */
+export const drainedAndDropped = (pasid: Expr<"pasid">, range: Expr<"range">): Stmt[] => [
+  when(INFLIGHT, await_(not(sent(ANY)))),
+  ...drop(ANY, pasid, range),
+];
 
 /** Removal by a function that conforms, or not (rule P17); H9: only the second one is sure. */
 function removes(x: Invalidation): Stmt[] {
@@ -172,6 +186,13 @@ const drained = (dev: Expr<"dev">): Expr<"bool"> =>
     ),
   );
 
+/** P11: a function that is being reset may drop a request. */
+const unlessDropped = (
+  dev: Expr<"dev">,
+  taken: readonly Stmt[],
+  dropped: readonly Stmt[],
+): Stmt[] => [whenElse(and(ruleHolds("P11"), in_flr(dev)), [either(taken, dropped)], taken)];
+
 /** Requests that the function has not answered; each has an ITag, and there are few (P12). */
 export const invalidate_request = pending("invalidate_request", {
   keys: { dev: t.dev },
@@ -179,13 +200,20 @@ export const invalidate_request = pending("invalidate_request", {
   capacity: "ATC_INVALIDATIONS",
   ready: ({ dev }) => and(answers(dev), drained(dev)),
   effect: ({ dev, op, range }) => [
-    ...confirmed({ dev, op, range }),
-    post(invalidate_completion({ dev, tc: TC0 }), { range }),
-    // P9: a copy for each traffic class that carried posted writes, and all are waited for.
-    when(
-      and(ruleHolds("P9"), outstanding(posted_write({ dev, tc: TC1 }))),
-      set(itags_awaited(), add(itags_awaited(), num(1))),
-      post(invalidate_completion({ dev, tc: TC1 }), { range }),
+    ...unlessDropped(
+      dev,
+      [
+        ...confirmed({ dev, op, range }),
+        post(invalidate_completion({ dev, tc: TC0 }), { range }),
+        // P9: a copy for each traffic class that carried posted writes, and all are waited for.
+        when(
+          and(ruleHolds("P9"), outstanding(posted_write({ dev, tc: TC1 }))),
+          set(itags_awaited(), add(itags_awaited(), num(1))),
+          post(invalidate_completion({ dev, tc: TC1 }), { range }),
+        ),
+      ],
+      // Its tag stays taken.
+      [],
     ),
   ],
   source: { file: "PCIe Base 10.3", rules: ["P5", "P6", "P7", "P9", "P10", "P11", "P12", "P13"] },
@@ -213,14 +241,7 @@ export function invalidateRequest(x: Invalidation): Stmt[] {
         set(itags_awaited(), ite(ruleHolds("P12"), add(itags_awaited(), num(1)), num(1))),
         post(invalidate_request({ dev }), { op, range }),
       ],
-      [
-        // P11: a function that is being reset may drop the request.
-        whenElse(
-          and(ruleHolds("P11"), in_flr(dev)),
-          [either(confirmed(x), [set(inv_dropped(), TRUE)])],
-          confirmed(x),
-        ),
-      ],
+      unlessDropped(dev, confirmed(x), [set(inv_dropped(), TRUE)]),
     ),
   ];
 }

@@ -23,8 +23,8 @@ import type { Stmt } from "../../ir/stmt.ts";
 import { clear, emit, forall, post, set, when } from "../../ir/stmt.ts";
 import { events, tlbi_op } from "../../vocabulary/events.ts";
 import { cd_aset, cd_asid, cd_v, cr2_ptm } from "../../vocabulary/iommu.ts";
-import { regionsOf, t } from "../../vocabulary/sorts.ts";
-import { atc } from "../pcie/ats.ts";
+import { regionsOf, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
+import { drainedAndDropped } from "../pcie/invalidate.ts";
 import { smmu_tlb, smmu_walk_cache } from "./tlb.ts";
 
 const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[number][]) =>
@@ -96,8 +96,8 @@ function removesFromAtc(op: Expr<"tlbi_op">, asid: Expr<"asid">, range: Expr<"ra
     forall(t.pasid, (pasid) => [
       when(
         and(cd_v(pasid), eq(cd_asid(pasid), asid), not(cd_aset(pasid))),
-        when(whole, clear(atc({ dev: ANY, pasid, va: ANY }))),
-        when(not(whole), clear(atc({ dev: ANY, pasid, va: inRange(range) }))),
+        when(whole, ...drainedAndDropped(pasid, WHOLE_MM)),
+        when(not(whole), ...drainedAndDropped(pasid, range)),
       ),
     ]),
   ];
