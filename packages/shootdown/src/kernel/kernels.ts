@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels by name: a version and overlays, `linux-6.12+btm-skip+local-upgrade`.
 
-import type { Kernel } from "../ir/kernel.ts";
+import type { Kernel, Overlay } from "../ir/kernel.ts";
 import { kernelAt, MisplacedEdit } from "../ir/kernel.ts";
 import type { Definition } from "../ir/machine.ts";
+import type { Architecture } from "../vocabulary/architecture.ts";
 import { pgtable } from "./arch/arm64/asm/pgtable.ts";
+import { tlb } from "./arch/arm64/asm/tlb.ts";
 import { tlbflush } from "./arch/arm64/asm/tlbflush.ts";
 import { fault } from "./arch/arm64/mm/fault.ts";
+import { pgtable as x86_pgtable } from "./arch/x86/asm/pgtable.ts";
+import { tlb as x86_tlb_gather } from "./arch/x86/asm/tlb.ts";
+import { tlbflush as x86_tlbflush } from "./arch/x86/asm/tlbflush.ts";
+import { fault as x86_fault } from "./arch/x86/mm/fault.ts";
+import { x86_tlb } from "./arch/x86/mm/tlb.ts";
+import { smp } from "./arch/x86/smp.ts";
 import { fork } from "./fork.ts";
 import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
 import { io_pgfault } from "./iommu/io-pgfault.ts";
@@ -21,11 +29,8 @@ import { pgtable_generic } from "./mm/pgtable-generic.ts";
 import { OVERLAYS } from "./overlays.ts";
 import { ats } from "./pci/ats.ts";
 
-/** Every definition of every version. */
-export const DEFINITIONS: readonly Definition[] = [
-  ...pgtable,
-  ...tlbflush,
-  ...fault,
+/** What every architecture has. */
+const GENERIC: readonly Definition[] = [
   ...mmap_lock,
   ...mmu_notifier,
   ...mmu_gather,
@@ -35,9 +40,18 @@ export const DEFINITIONS: readonly Definition[] = [
   ...page_alloc,
   ...pgtable_generic,
   ...fork,
-  ...arm_smmu_v3_sva,
-  ...io_pgfault,
-  ...ats,
+];
+
+/** What an architecture adds: at a version, generic and own names are defined once. */
+const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
+  x86: [...x86_pgtable, ...x86_tlbflush, ...x86_tlb_gather, ...x86_fault, ...x86_tlb, ...smp],
+  arm64: [...pgtable, ...tlbflush, ...tlb, ...fault, ...arm_smmu_v3_sva, ...io_pgfault, ...ats],
+};
+
+/** Every definition of every version and architecture. */
+export const DEFINITIONS: readonly Definition[] = [
+  ...GENERIC,
+  ...Object.values(ARCHITECTURES).flat(),
 ];
 
 /** Versions that were read from their source. */
@@ -55,40 +69,48 @@ export type KernelName =
 
 const cache = new Map<string, Kernel>();
 
-/** Whether the statements that an overlay edits are there; bodies are made late. */
-function fits(kernel: Kernel, before: Kernel): boolean {
+/** The kernel with an overlay; undefined if a statement that it edits is not there. */
+function overlaid(before: Kernel, overlay: Overlay, name: string): Kernel | undefined {
   try {
-    for (const [name, routine] of kernel.routines) {
-      if (routine !== before.routines.get(name)) routine.body();
+    const kernel: Kernel = { ...overlay(before), name };
+    // Bodies are made late.
+    for (const [routine, definition] of kernel.routines) {
+      if (definition !== before.routines.get(routine)) definition.body();
     }
-    return true;
+    return kernel;
   } catch (error) {
-    if (error instanceof MisplacedEdit) return false;
+    if (error instanceof MisplacedEdit) return undefined;
     throw error;
   }
 }
 
 /** The kernel of a name; the part that is not known, if it has one. */
-export function kernelNamed(name: string): KernelName {
-  const known = cache.get(name);
+export function kernelNamed(name: string, architecture: Architecture = "arm64"): KernelName {
+  const key = `${architecture} ${name}`;
+  const known = cache.get(key);
   if (known) return { ok: true, kernel: known };
   const [base, ...overlays] = name.split("+");
   const version = VERSIONS.find((v) => base === `linux-${v}`);
   if (version === undefined) {
     return { ok: false, unknown: base ?? "", known: VERSIONS.map((v) => `linux-${v}`) };
   }
-  let kernel = kernelAt(name, version, DEFINITIONS);
+  let kernel = kernelAt(name, version, [...GENERIC, ...ARCHITECTURES[architecture]]);
   for (const [at, o] of overlays.entries()) {
     const found = OVERLAYS.find((x) => x.name === o);
     const wrong = { ok: false, unknown: o, known: OVERLAYS.map((x) => x.name) } as const;
     if (!found) return wrong;
     if (overlays.indexOf(o) < at) return { ...wrong, why: "is named twice" };
     const before = kernel;
-    kernel = { ...found.overlay(before), name };
-    if (!fits(kernel, before)) {
-      return { ...wrong, why: `changes what ${overlays.slice(0, at).join("+")} has replaced` };
+    const after = overlaid(before, found.overlay, name);
+    if (!after) {
+      const why =
+        at > 0
+          ? `changes what ${overlays.slice(0, at).join("+")} has replaced`
+          : `changes what linux-${version} does not have on ${architecture}`;
+      return { ...wrong, why };
     }
+    kernel = after;
   }
-  cache.set(name, kernel);
+  cache.set(key, kernel);
   return { ok: true, kernel };
 }

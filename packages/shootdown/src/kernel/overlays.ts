@@ -11,8 +11,8 @@ import { cd_aset, cd_asid, cr0_atschk, cr2_ptm, gerror_cmdq } from "../vocabular
 import { dsb, tlbi } from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { asid_of } from "../vocabulary/state.ts";
-import { ptep_set_access_flags } from "./arch/arm64/asm/pgtable.ts";
-import { flush_tlb_fix_spurious_fault } from "./arch/arm64/asm/tlbflush.ts";
+import { ptep_set_access_flags } from "./asm/pgtable.ts";
+import { flush_tlb_fix_spurious_fault } from "./asm/tlbflush.ts";
 import { arm_smmu_atc_inv_domain, arm_smmu_sva_bind } from "./iommu/arm-smmu-v3-sva.ts";
 import {
   mmu_notifier_arch_invalidate_secondary_tlbs,

@@ -21,8 +21,8 @@ import {
   ptep_set_access_flags,
   ptep_set_wrprotect,
   set_pte_at,
-} from "../arch/arm64/asm/pgtable.ts";
-import { flush_tlb_fix_spurious_fault } from "../arch/arm64/asm/tlbflush.ts";
+} from "../asm/pgtable.ts";
+import { flush_tlb_fix_spurious_fault } from "../asm/tlbflush.ts";
 import {
   gather_page,
   is_zero_page,

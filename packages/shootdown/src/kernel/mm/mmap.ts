@@ -20,7 +20,7 @@ import {
   WHOLE_MM,
 } from "../../vocabulary/sorts.ts";
 import { pmd } from "../../vocabulary/state.ts";
-import { flush_tlb_mm } from "../arch/arm64/asm/tlbflush.ts";
+import { flush_tlb_mm } from "../asm/tlbflush.ts";
 import { gather_table, mm_alive, vma } from "../state.ts";
 import { zap_pte_range } from "./memory.ts";
 import {
@@ -30,7 +30,7 @@ import {
   mmap_write_lock,
   mmap_write_unlock,
 } from "./mmap_lock.ts";
-import { tlb_end_vma, tlb_flush_mmu_free, tlb_flush_tables } from "./mmu_gather.ts";
+import { tlb_end_vma, tlb_finish_mmu, tlb_flush_mmu_free } from "./mmu_gather.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
@@ -52,20 +52,23 @@ export const mmap = [
       sha: { "6.12": "81a3163e1047" },
     },
     abstracts: ["splitting vmas: the range is whole vmas"],
-    locals: { gathered: t.range, tables: t.range },
-    body: ({ cpu, mm, range, gathered, tables }) => [
+    locals: { gathered: t.range, owed: t.range, tables: t.range },
+    body: ({ cpu, mm, range, gathered, owed, tables }) => [
       call(mmap_write_lock, { mm }),
       each(vaSort, range, (va) => [set(vma(mm, va), FALSE)]),
       call(mmap_write_downgrade, { mm }),
       // unmap_vmas()
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       callInto(gathered, zap_pte_range, { cpu, mm, range }),
-      call(tlb_end_vma, { cpu, mm, range: gathered }),
-      each(vaSort, gathered, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
+      callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
+      when(
+        Range.empty(owed),
+        each(vaSort, gathered, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
+      ),
       call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
       callInto(tables, free_pgtables, { cpu, mm, range }),
-      // tlb_finish_mmu()
-      call(tlb_flush_tables, { cpu, mm, range: tables }),
+      call(tlb_finish_mmu, { cpu, mm, range: owed, tables }),
+      each(vaSort, owed, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
       call(tlb_flush_mmu_free, { cpu }),
       call(mmap_read_unlock, { mm }),
     ],

@@ -27,10 +27,10 @@ import {
   pte_wrprotect,
   ptep_get_and_clear,
   set_pte_at,
-} from "../arch/arm64/asm/pgtable.ts";
+} from "../asm/pgtable.ts";
 import { PageAnonExclusive, VM_WRITE } from "../state.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
-import { tlb_end_vma } from "./mmu_gather.ts";
+import { tlb_end_vma, tlb_finish_mmu } from "./mmu_gather.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
@@ -54,8 +54,8 @@ export const mprotect = [
   define(do_mprotect_pkey, {
     source: { file, sha: { "6.1": "24fbb023da1b", "6.12": "832f0c586798" } },
     abstracts: ["PROT_NONE", "splitting and merging vmas: the range lies in one"],
-    locals: { gathered: t.range, entry: desc },
-    body: ({ cpu, mm, range, writable, gathered, entry }) => [
+    locals: { gathered: t.range, owed: t.range, entry: desc },
+    body: ({ cpu, mm, range, writable, gathered, owed, entry }) => [
       call(mmap_write_lock, { mm }),
       // mprotect_fixup(): the flags are those that the vma has.
       when(eq(VM_WRITE(mm, Range.lo(range)), writable), call(mmap_write_unlock, { mm }), ret()),
@@ -63,7 +63,8 @@ export const mprotect = [
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       callInto(gathered, change_pte_range, { cpu, mm, range, writable }),
       call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
-      call(tlb_end_vma, { cpu, mm, range: gathered }),
+      callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
+      call(tlb_finish_mmu, { cpu, mm, range: owed, tables: EMPTY }),
       when(
         not(writable),
         each(vaSort, gathered, (va) => [

@@ -5,8 +5,8 @@ import { declare, define } from "../../ir/machine.ts";
 import { call, callInto, ret, when } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
 import { Range, t } from "../../vocabulary/sorts.ts";
-import { pte_present, ptep_get_and_clear } from "../arch/arm64/asm/pgtable.ts";
-import { flush_tlb_page } from "../arch/arm64/asm/tlbflush.ts";
+import { pte_present, ptep_get_and_clear } from "../asm/pgtable.ts";
+import { flush_tlb_page } from "../asm/tlbflush.ts";
 import { mmu_notifier_invalidate_range } from "./mmu_notifier.ts";
 
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };

@@ -8,14 +8,17 @@ import { dsb_op, tlbi_op } from "../../../../vocabulary/events.ts";
 import { dsb, tlbi } from "../../../../vocabulary/primitives.ts";
 import { Range, t, WHOLE_MM } from "../../../../vocabulary/sorts.ts";
 import { asid_of } from "../../../../vocabulary/state.ts";
+import {
+  flush_tlb_fix_spurious_fault,
+  flush_tlb_mm,
+  flush_tlb_page,
+} from "../../../asm/tlbflush.ts";
 import { mmu_notifier_arch_invalidate_secondary_tlbs } from "../../../mm/mmu_notifier.ts";
 
 const file = "arch/arm64/include/asm/tlbflush.h";
 const ISHST = member(dsb_op, "ISHST");
 const ISH = member(dsb_op, "ISH");
 
-export const flush_tlb_mm = declare("flush_tlb_mm", { cpu: t.cpu, mm: t.mm });
-export const flush_tlb_page = declare("flush_tlb_page", { cpu: t.cpu, mm: t.mm, va: t.va });
 export const flush_tlb_page_nosync = declare("flush_tlb_page_nosync", {
   cpu: t.cpu,
   mm: t.mm,
@@ -29,13 +32,6 @@ export const __flush_tlb_range = declare("__flush_tlb_range", {
   /** The stride is what a table maps, not a page. */
   by_table: t.bool,
 });
-/** Nothing on arm64 until 6.19. */
-export const flush_tlb_fix_spurious_fault = declare("flush_tlb_fix_spurious_fault", {
-  cpu: t.cpu,
-  mm: t.mm,
-  va: t.va,
-});
-
 export const tlbflush = [
   define(flush_tlb_mm, {
     source: { file },

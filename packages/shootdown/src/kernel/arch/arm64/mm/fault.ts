@@ -8,11 +8,11 @@ import { AF, DBM, DIRTY, desc, RDONLY } from "../../../../vocabulary/descriptor.
 import { cmpxchg_desc, do_page_fault } from "../../../../vocabulary/primitives.ts";
 import { t } from "../../../../vocabulary/sorts.ts";
 import { pte } from "../../../../vocabulary/state.ts";
+import { ptep_set_access_flags } from "../../../asm/pgtable.ts";
+import { flush_tlb_page } from "../../../asm/tlbflush.ts";
 import { handle_mm_fault } from "../../../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
 import { VM_WRITE, vma } from "../../../state.ts";
-import { ptep_set_access_flags } from "../asm/pgtable.ts";
-import { flush_tlb_page } from "../asm/tlbflush.ts";
 
 const file = "arch/arm64/mm/fault.c";
 

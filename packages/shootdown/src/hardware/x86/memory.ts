@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stores of an x86 CPU: to page tables seen by walkers at once, to per-CPU variables later (TSO).
+
+import { not, outstanding, ruleHolds } from "../../ir/expr.ts";
+import { define, pending } from "../../ir/machine.ts";
+import { atomic, await_, call, cas, emit, post, ret, set, when, xchg } from "../../ir/stmt.ts";
+import { desc } from "../../vocabulary/descriptor.ts";
+import { events } from "../../vocabulary/events.ts";
+import { cmpxchg_desc, store_desc, xchg_desc } from "../../vocabulary/primitives.ts";
+import { t } from "../../vocabulary/sorts.ts";
+import { pte } from "../../vocabulary/state.ts";
+import { per_cpu, percpu, smp_mb, this_cpu, this_cpu_write } from "../../vocabulary/x86.ts";
+
+/** Stores that a CPU has made and that the others do not see yet. */
+export const store_buffer = pending("store_buffer", {
+  keys: { cpu: t.cpu },
+  entry: { variable: percpu },
+  capacity: "STORE_BUFFER",
+  effect: ({ cpu, variable }) => [set(per_cpu(cpu, variable), this_cpu(cpu, variable))],
+  source: { file: "Intel SDM 8.2", rules: ["X5"] },
+});
+
+export const this_cpu_write_definition = define(this_cpu_write, {
+  source: { file: "Intel SDM 8.2", rules: ["X5"] },
+  abstracts: ["of two stores to one variable in the buffer only the later one is seen"],
+  body: ({ cpu, variable, value }) => [
+    atomic(
+      set(this_cpu(cpu, variable), value),
+      when(
+        not(outstanding(store_buffer({ cpu }), { variable })),
+        post(store_buffer({ cpu }), { variable }),
+      ),
+    ),
+  ],
+});
+
+export const smp_mb_definition = define(smp_mb, {
+  source: { file: "Intel SDM 8.2.2", rules: ["X5"] },
+  body: ({ cpu }) => [when(ruleHolds("X5"), await_(not(outstanding(store_buffer({ cpu })))))],
+});
+
+const source = { file: "Intel SDM 4.10.2.3, 8.2" };
+const abstracts = [
+  "a store to a page table is seen at once: what software does about it begins with a lock prefix",
+];
+
+export const store_definition = define(store_desc, {
+  source,
+  abstracts,
+  locals: { old: desc },
+  body: ({ cpu, mm, va, value, old }) => [
+    atomic(xchg(old, pte(mm, va), value), emit(events.pte_store, { cpu, mm, va, old, value })),
+  ],
+});
+
+export const xchg_definition = define(xchg_desc, {
+  source,
+  locals: { old: desc },
+  body: ({ cpu, mm, va, value, old }) => [
+    call(smp_mb, { cpu }),
+    atomic(xchg(old, pte(mm, va), value), emit(events.pte_store, { cpu, mm, va, old, value })),
+    ret(old),
+  ],
+});
+
+export const cmpxchg_definition = define(cmpxchg_desc, {
+  source,
+  locals: { ok: t.bool },
+  body: ({ cpu, mm, va, expect, value, ok }) => [
+    call(smp_mb, { cpu }),
+    atomic(
+      cas(ok, pte(mm, va), expect, value),
+      when(ok, emit(events.pte_store, { cpu, mm, va, old: expect, value })),
+    ),
+    ret(ok),
+  ],
+});

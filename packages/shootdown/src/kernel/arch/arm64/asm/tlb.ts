@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flushes of a gather: arch/arm64/include/asm/tlb.h, include/asm-generic/tlb.h, 6.1 and 6.12.
+
+import { after, FALSE, limit, not, TRUE } from "../../../../ir/expr.ts";
+import { define } from "../../../../ir/machine.ts";
+import { call, ret, since, when } from "../../../../ir/stmt.ts";
+import { EMPTY, Range, va } from "../../../../vocabulary/sorts.ts";
+import { tlb_end_vma, tlb_finish_mmu } from "../../../mm/mmu_gather.ts";
+import { mmu_notifier_invalidate_range } from "../../../mm/mmu_notifier.ts";
+import { __flush_tlb_range } from "./tlbflush.ts";
+
+export const tlb = [
+  define(tlb_end_vma, {
+    source: {
+      file: "include/asm-generic/tlb.h",
+      function: "tlb_end_vma, tlb_flush_mmu_tlbonly",
+      sha: { "6.1": "fe0c3bbac75d", "6.12": "fe0c3bbac75d" },
+    },
+    body: ({ cpu, mm, range }) => [
+      when(
+        not(Range.empty(range)),
+        call(__flush_tlb_range, { cpu, mm, range, last_level: TRUE, by_table: FALSE }),
+        since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range })]),
+      ),
+      ret(EMPTY),
+    ],
+  }),
+  define(tlb_finish_mmu, {
+    source: { file: "mm/mmu_gather.c", function: "tlb_finish_mmu, tlb_flush_mmu_tlbonly" },
+    abstracts: ["another gather in flight"],
+    body: ({ cpu, mm, tables }) => [
+      when(
+        not(Range.empty(tables)),
+        // The gather's range ends one page into the last table; the CPU's flush rounds it up.
+        call(__flush_tlb_range, {
+          cpu,
+          mm,
+          range: Range.make(
+            Range.lo(tables),
+            after(va, Range.hi(tables), limit("PTRS_PER_PTE_MINUS_1")),
+          ),
+          last_level: FALSE,
+          by_table: TRUE,
+        }),
+        since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range: tables })]),
+      ),
+    ],
+  }),
+];

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stores to page-table entries: arch/x86/include/asm/pgtable.h, arch/x86/mm/pgtable.c, 6.1, 6.12.
+
+import { and, ne } from "../../../../ir/expr.ts";
+import { define } from "../../../../ir/machine.ts";
+import { call, callInto, label, leave, loop, ret, set, when } from "../../../../ir/stmt.ts";
+import { desc, PTE_NONE } from "../../../../vocabulary/descriptor.ts";
+import { cmpxchg_desc, store_desc, xchg_desc } from "../../../../vocabulary/primitives.ts";
+import { t } from "../../../../vocabulary/sorts.ts";
+import { pte } from "../../../../vocabulary/state.ts";
+import {
+  pte_wrprotect,
+  ptep_get_and_clear,
+  ptep_set_access_flags,
+  ptep_set_wrprotect,
+  set_pte_at,
+} from "../../../asm/pgtable.ts";
+
+const file = "arch/x86/include/asm/pgtable.h";
+
+export const pgtable = [
+  define(set_pte_at, {
+    source: { file, function: "set_pte_at (6.1), set_ptes (6.12), native_set_pte" },
+    body: ({ cpu, mm, va, entry }) => [call(store_desc, { cpu, mm, va, value: entry })],
+  }),
+  define(ptep_get_and_clear, {
+    source: { file, function: "ptep_get_and_clear, native_ptep_get_and_clear" },
+    locals: { old: desc },
+    body: ({ cpu, mm, va, old }) => [
+      callInto(old, xchg_desc, { cpu, mm, va, value: PTE_NONE }),
+      ret(old),
+    ],
+  }),
+  define(ptep_set_wrprotect, {
+    source: { file, function: "ptep_set_wrprotect" },
+    abstracts: ["6.1 clears the bit with one atomic instruction, 6.12 with a cmpxchg loop"],
+    locals: { old: desc, ok: t.bool },
+    body: ({ cpu, mm, va, old, ok }) => [
+      loop(
+        set(old, pte(mm, va)),
+        callInto(ok, cmpxchg_desc, { cpu, mm, va, expect: old, value: pte_wrprotect(old) }),
+        when(ok, leave()),
+      ),
+    ],
+  }),
+  define(ptep_set_access_flags, {
+    source: { file: "arch/x86/mm/pgtable.c", function: "ptep_set_access_flags" },
+    locals: { changed: t.bool },
+    body: ({ cpu, mm, va, entry, dirty, changed }) => [
+      set(changed, ne(pte(mm, va), entry)),
+      when(and(changed, dirty), call(set_pte_at, { cpu, mm, va, entry })),
+      // No flush: a stale entry that permits less costs one fault (X3).
+      label("flush"),
+      label("notify"),
+      ret(changed),
+    ],
+  }),
+];

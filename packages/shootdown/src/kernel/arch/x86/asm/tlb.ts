@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flush of a gather: arch/x86/include/asm/tlb.h, with MMU_GATHER_MERGE_VMAS, 6.1 and 6.12.
+
+import type { Expr } from "../../../../ir/expr.ts";
+import { FALSE, ite, lt, not, or } from "../../../../ir/expr.ts";
+import { define } from "../../../../ir/machine.ts";
+import { call, label, ret, set, since, when } from "../../../../ir/stmt.ts";
+import { Range, t } from "../../../../vocabulary/sorts.ts";
+import { tlb_end_vma, tlb_finish_mmu } from "../../../mm/mmu_gather.ts";
+import { mmu_notifier_invalidate_range } from "../../../mm/mmu_notifier.ts";
+import { flush_tlb_mm_range } from "../mm/tlb.ts";
+
+/** The smallest range that holds both, neither of them empty. */
+const hull = (a: Expr<"range">, b: Expr<"range">): Expr<"range"> =>
+  Range.make(
+    ite(lt(Range.lo(a), Range.lo(b)), Range.lo(a), Range.lo(b)),
+    ite(lt(Range.hi(a), Range.hi(b)), Range.hi(b), Range.hi(a)),
+  );
+
+export const tlb = [
+  define(tlb_end_vma, {
+    source: { file: "include/asm-generic/tlb.h" },
+    abstracts: ["PFN mappings, which flush here"],
+    body: ({ range }) => [ret(range)],
+  }),
+  define(tlb_finish_mmu, {
+    source: {
+      file: "mm/mmu_gather.c",
+      function: "tlb_finish_mmu, tlb_flush_mmu_tlbonly, tlb_flush",
+    },
+    abstracts: ["another gather in flight"],
+    locals: { whole: t.range },
+    body: ({ cpu, mm, range, tables, whole }) => [
+      when(
+        or(not(Range.empty(range)), not(Range.empty(tables))),
+        set(
+          whole,
+          ite(Range.empty(tables), range, ite(Range.empty(range), tables, hull(range, tables))),
+        ),
+        label(
+          "flush",
+          call(flush_tlb_mm_range, {
+            ...{ cpu, mm, range: whole, all: FALSE },
+            freed_tables: not(Range.empty(tables)),
+          }),
+        ),
+        since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range: whole })]),
+      ),
+    ],
+  }),
+];

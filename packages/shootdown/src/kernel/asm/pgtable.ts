@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Page-table entries as generic code handles them: what <asm/pgtable.h> of any architecture gives.
+//
+//   clean read-only   RDONLY=1 DBM=0 DIRTY=0        dirty read-only   RDONLY=1 DBM=0 DIRTY=1
+//   clean writable    RDONLY=1 DBM=1 DIRTY=0        dirty writable    RDONLY=0 DBM=1
+//
+// vocabulary/descriptor.ts says which bits of an architecture these are.
+
+import { and, applied, FALSE, ite, not, or, TRUE, withFields } from "../../ir/expr.ts";
+import { declare } from "../../ir/machine.ts";
+import type { Desc } from "../../vocabulary/descriptor.ts";
+import { DBM, DIRTY, desc, leaf, RDONLY, valid } from "../../vocabulary/descriptor.ts";
+import { t } from "../../vocabulary/sorts.ts";
+
+export const pte_present = (e: Desc) => applied("pte_present", [e], valid(e));
+export const pte_write = (e: Desc) => applied("pte_write", [e], DBM(e));
+export const pte_hw_dirty = (e: Desc) => applied("pte_hw_dirty", [e], and(DBM(e), not(RDONLY(e))));
+export const pte_dirty = (e: Desc) => applied("pte_dirty", [e], or(DIRTY(e), pte_hw_dirty(e)));
+export const pte_mkyoung = (e: Desc): Desc =>
+  applied("pte_mkyoung", [e], withFields(e, { AF: TRUE }));
+export const pte_mkold = (e: Desc): Desc => applied("pte_mkold", [e], withFields(e, { AF: FALSE }));
+/** Sets DIRTY; a writable entry loses RDONLY. */
+export const pte_mkdirty = (e: Desc): Desc =>
+  applied(
+    "pte_mkdirty",
+    [e],
+    withFields(e, { DIRTY: TRUE, RDONLY: ite(DBM(e), FALSE, RDONLY(e)) }),
+  );
+/** Sets DBM; a dirty entry loses RDONLY. `pte_mkwrite_novma` since 6.6. */
+export const pte_mkwrite = (e: Desc): Desc =>
+  applied(
+    "pte_mkwrite",
+    [e],
+    withFields(e, { DBM: TRUE, RDONLY: ite(DIRTY(e), FALSE, RDONLY(e)) }),
+  );
+/** Keeps what hardware dirtied in DIRTY; clears DBM, sets RDONLY. */
+export const pte_wrprotect = (e: Desc): Desc =>
+  applied("pte_wrprotect", [e], withFields(e, { DIRTY: pte_dirty(e), DBM: FALSE, RDONLY: TRUE }));
+/** A new entry for a private anonymous page: protection without write, young. */
+export const mk_pte = (frame: Parameters<typeof leaf>[0]): Desc =>
+  applied("mk_pte", [frame], leaf(frame, { RDONLY: TRUE, DBM: FALSE, DIRTY: FALSE, AF: TRUE }));
+
+const here = { cpu: t.cpu, mm: t.mm, va: t.va };
+
+export const set_pte_at = declare("set_pte_at", { ...here, entry: desc });
+export const ptep_get_and_clear = declare("ptep_get_and_clear", here, desc);
+export const ptep_set_wrprotect = declare("ptep_set_wrprotect", here);
+
+/** Makes an entry more permissive; whether it changed. */
+export const ptep_set_access_flags = declare(
+  "ptep_set_access_flags",
+  { cpu: t.cpu, mm: t.mm, va: t.va, entry: desc, dirty: t.bool },
+  t.bool,
+);
