@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Machines, named by their parts: `arm64+smmuv3+btm+ats`.
+// Machines, named by their architecture and parts: `arm64+smmuv3+btm+ats`, `x86`.
 
 import type { Machine } from "../ir/machine.ts";
+import type { Architecture } from "../vocabulary/architecture.ts";
+import { ARCHITECTURES, architectureOf } from "../vocabulary/architecture.ts";
 import { cpu_access_definition, cpu_try_definition, leave_mm_definition } from "./arm64/access.ts";
 import {
   cmpxchg_definition,
@@ -38,6 +40,7 @@ import { cd_cache, cd_ttb0_cache, ste_cache } from "./smmuv3/config.ts";
 import { dvm_smmu, snoop } from "./smmuv3/dvm.ts";
 import { SMMU_PARTS } from "./smmuv3/parts.ts";
 import { smmu_tlb, smmu_walk_cache } from "./smmuv3/tlb.ts";
+import { X86_MACHINE } from "./x86/machine.ts";
 
 /** A two-valued choice of a machine: what the architecture leaves open, or a part. */
 export interface Knob {
@@ -107,9 +110,14 @@ export const KNOBS: readonly Knob[] = [
     values: ["after-tlb", "before-tlb"],
     describes: "imagined: the ATC is invalidated after the SMMU's own TLB, or before it",
   },
+  {
+    name: "pcid",
+    values: ["no", "yes"],
+    describes: "x86: TLB entries are tagged with a PCID and may outlive a switch (CR4.PCIDE)",
+  },
 ];
 
-/** Every rule of every part; what a knob excludes folds away. Cells: sources before users. */
+/** arm64: every rule of every part; what a knob excludes folds away. Cells: sources before users. */
 export const MACHINE: Machine = {
   cells: [
     unordered_store.decl,
@@ -154,6 +162,12 @@ export const MACHINE: Machine = {
   ],
 };
 
+const MACHINES: Readonly<Record<Architecture, Machine>> = { arm64: MACHINE, x86: X86_MACHINE };
+
+/** Every rule of every part of the architecture that the knobs name. */
+export const machineOf = (knobs: Readonly<Record<string, string>>): Machine =>
+  MACHINES[architectureOf(knobs)];
+
 /** The machine with these parts: caches that it does not have hold nothing. */
 export function machineWith(knobs: Readonly<Record<string, string>>): Machine {
   const functions = [translation_completion, atc, atc_global, atc_wide].map((c) => c.decl);
@@ -161,7 +175,8 @@ export function machineWith(knobs: Readonly<Record<string, string>>): Machine {
     ...(knobs["smmuv3"] === "yes" ? [] : [smmu_walk_cache.decl, smmu_tlb.decl, ...functions]),
     ...(knobs["ats"] === "yes" ? [] : functions),
   ]);
-  return { ...MACHINE, cells: MACHINE.cells.filter((c) => !lacking.has(c)) };
+  const machine = machineOf(knobs);
+  return { ...machine, cells: machine.cells.filter((c) => !lacking.has(c)) };
 }
 
 export type MachineName =
@@ -176,11 +191,19 @@ export type MachineName =
 /** The parts of a machine's name as knob values. */
 export function machineKnobs(name: string): MachineName {
   const [base, ...parts] = name.split("+");
-  if (base !== "arm64") return { ok: false, unknown: base ?? "" };
-  const knobs: Record<string, string> = {};
+  const architecture = ARCHITECTURES.find((a) => a === base);
+  if (!architecture) return { ok: false, unknown: base ?? "" };
+  const knobs: Record<string, string> = architecture === "arm64" ? {} : { arch: architecture };
   for (const p of PARTS) knobs[p.name] = p.value ?? "no";
   for (const part of parts) {
     if (!PARTS.some((p) => p.name === part)) return { ok: false, unknown: part };
+    if (architecture !== "arm64") {
+      return {
+        ok: false,
+        unknown: part,
+        why: `is no part of ${architecture}: it has no IOMMU yet`,
+      };
+    }
     if (knobs[part] === "yes") return { ok: false, unknown: part, why: "is named twice" };
     knobs[part] = "yes";
   }

@@ -11,6 +11,7 @@ import { cd_aset, cd_asid, cr0_atschk, cr2_ptm, gerror_cmdq } from "../vocabular
 import { dsb, tlbi } from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { asid_of } from "../vocabulary/state.ts";
+import { X86_OVERLAYS } from "./arch/x86/overlays.ts";
 import { ptep_set_access_flags } from "./asm/pgtable.ts";
 import { flush_tlb_fix_spurious_fault } from "./asm/tlbflush.ts";
 import { arm_smmu_atc_inv_domain, arm_smmu_sva_bind } from "./iommu/arm-smmu-v3-sva.ts";
@@ -195,4 +196,5 @@ export const OVERLAYS: readonly NamedOverlay[] = [
     describes: "the range callback invalidates the ATCs before the SMMU's TLB",
     overlay: atcBeforeTlbi,
   },
+  ...X86_OVERLAYS,
 ];

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Boot: runs the kernel's own set-up (SMMU reset, SVA bind) once, and keeps what it wrote.
+// Boot: runs the kernel's own set-up once (SMMU reset, SVA bind; on x86 a switch to each mm), and
+// keeps what it wrote.
 
 import { lower } from "../engine/lower.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { Initial, System } from "../engine/program.ts";
 import { sizeOf } from "../engine/program.ts";
-import { MACHINE } from "../hardware/machines.ts";
+import { machineOf } from "../hardware/machines.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import { constant } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import { bool } from "../ir/sort.ts";
+import type { Stmt } from "../ir/stmt.ts";
 import { call, set } from "../ir/stmt.ts";
+import { switch_mm } from "../kernel/arch/x86/mm/tlb.ts";
+import {
+  ctx_id,
+  ctx_tlb_gen,
+  loaded_kind,
+  loaded_mm,
+  mm_cpumask,
+} from "../kernel/arch/x86/state.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
 import { dev_attached, dev_mm, mm_subscribed } from "../kernel/state.ts";
+import { architectureOf } from "../vocabulary/architecture.ts";
 import {
   cd_aset,
   cd_asid,
@@ -26,6 +37,7 @@ import {
   ste_eats,
 } from "../vocabulary/iommu.ts";
 import { t } from "../vocabulary/sorts.ts";
+import { cr3, cr3_user } from "../vocabulary/x86.ts";
 import type { World } from "./world.ts";
 
 /** What set-up leaves behind. */
@@ -34,27 +46,20 @@ const WRITTEN: readonly FieldDecl[] = [
   ...[dev_pasid, dev_ats, dev_attached, dev_mm, mm_subscribed].map((f) => f.decl),
 ];
 
-/** The initial state after the kernel has set up the SMMU and bound the devices. */
+const WRITTEN_X86: readonly FieldDecl[] = [
+  ...[cr3, cr3_user, mm_cpumask, loaded_kind, loaded_mm, ctx_id, ctx_tlb_gen].map((f) => f.decl),
+];
+
+/** The initial state after the kernel has set up the SMMU and bound the devices, or switched. */
 export function boot(
   world: World,
   kernel: Kernel,
   knobs: Readonly<Record<string, string>>,
 ): readonly Initial[] {
-  const flag = (b: boolean) => constant(bool, b ? 1 : 0);
-  const body = [
-    call(arm_smmu_device_reset, {}),
-    ...world.devices.flatMap((d) => {
-      const dev = constant(t.dev, d.dev);
-      const mm = constant(t.mm, d.mm);
-      return [
-        call(arm_smmu_sva_bind, { dev, mm, subscribe: flag(d.registered) }),
-        set(dev_ats(dev), flag(d.ats ?? knobs["ats"] === "yes")),
-        set(ste_eats(dev), dev_ats(dev)),
-      ];
-    }),
-  ];
+  const x86 = architectureOf(knobs) === "x86";
+  const body = x86 ? switches(world) : bindings(world, knobs);
   const system: System = {
-    machine: { ...MACHINE, cells: [], pending: [], rules: [] },
+    machine: { ...machineOf(knobs), cells: [], pending: [], rules: [] },
     kernel,
     domain: world.domain,
     knobs,
@@ -73,8 +78,32 @@ export function boot(
     });
   }
   machine.load(state, 0);
-  return [...world.initial, ...WRITTEN.flatMap((field) => read(machine, field, world))];
+  const written = x86 ? WRITTEN_X86 : WRITTEN;
+  return [...world.initial, ...written.flatMap((field) => read(machine, field, world))];
 }
+
+/** The SMMU is reset, and each device bound to its mm. */
+function bindings(world: World, knobs: Readonly<Record<string, string>>): Stmt[] {
+  const flag = (b: boolean) => constant(bool, b ? 1 : 0);
+  return [
+    call(arm_smmu_device_reset, {}),
+    ...world.devices.flatMap((d) => {
+      const dev = constant(t.dev, d.dev);
+      const mm = constant(t.mm, d.mm);
+      return [
+        call(arm_smmu_sva_bind, { dev, mm, subscribe: flag(d.registered) }),
+        set(dev_ats(dev), flag(d.ats ?? knobs["ats"] === "yes")),
+        set(ste_eats(dev), dev_ats(dev)),
+      ];
+    }),
+  ];
+}
+
+/** Each CPU switches to the mm that its program runs. */
+const switches = (world: World): Stmt[] =>
+  world.cpus.flatMap(({ mm }, n) =>
+    mm === undefined ? [] : [call(switch_mm, { cpu: constant(t.cpu, n), mm: constant(t.mm, mm) })],
+  );
 
 function read(machine: PackedMachine, field: FieldDecl, world: World): Initial[] {
   const sizes = field.index.map((s) => sizeOf(s, world.domain));

@@ -4,7 +4,7 @@
 import type { PackedMachine } from "../engine/packed.ts";
 import type { Initial, System } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
-import { MACHINE } from "../hardware/machines.ts";
+import { machineOf } from "../hardware/machines.ts";
 import { smmu_tlb } from "../hardware/smmuv3/tlb.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
@@ -14,7 +14,7 @@ import { OBSERVERS } from "../vocabulary/properties.ts";
 import { pmd, pte_table, reg } from "../vocabulary/state.ts";
 import type { EqualExpr, Expr, Place, Scenario } from "./ast.ts";
 import { boot } from "./boot.ts";
-import { threadsOf } from "./threads.ts";
+import { interruptsOf, threadsOf } from "./threads.ts";
 import type { World } from "./world.ts";
 
 /** What the condition asks of runs, in terms of a packed machine. */
@@ -48,11 +48,11 @@ export function elaborate(
   );
   const names = atoms(scenario.condition.expr);
   return {
-    machine: MACHINE,
+    machine: machineOf(knobs),
     kernel,
     domain: world.domain,
     knobs,
-    threads: threadsOf(scenario, world),
+    threads: [...threadsOf(scenario, world), ...interruptsOf(world, knobs)],
     observers: [...OBSERVERS.values()].filter((o) => names.has(o.name)),
     initial: dedupe(initial),
     entries,

@@ -7,13 +7,16 @@ import { constant, TRUE } from "../ir/expr.ts";
 import { bool } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { await_, call, loop, set } from "../ir/stmt.ts";
+import { enter_lazy_tlb, switch_mm } from "../kernel/arch/x86/mm/tlb.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { DEFINITIONS } from "../kernel/kernels.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
+import { architectureOf } from "../vocabulary/architecture.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { signal } from "../vocabulary/state.ts";
+import { invlpg, take_interrupt } from "../vocabulary/x86.ts";
 import type { Body, CallStatement, Scenario, Statement, VerbStatement } from "./ast.ts";
 import { written } from "./dictionary.ts";
 import type { Runs } from "./instructions.ts";
@@ -37,6 +40,19 @@ export function threadsOf(scenario: Scenario, world: World): ThreadSpec[] {
     const run: Runner = { verb, call: (s) => routineCall(s, b, world) };
     return { name: b.agent.text, locals: {}, body: block(b.statements, run) };
   });
+}
+
+/** Beside the programs: what each CPU does when an interrupt comes, on machines that have some. */
+export function interruptsOf(
+  world: World,
+  knobs: Readonly<Record<string, string>>,
+): readonly ThreadSpec[] {
+  if (architectureOf(knobs) !== "x86" || world.cpus.length < 2) return [];
+  return world.cpus.map(({ name }, n) => ({
+    name: `${name}.irq`,
+    locals: {},
+    body: [loop(call(take_interrupt, { cpu: constant(t.cpu, n) }))],
+  }));
 }
 
 function agentNumber(name: string, world: World): number {
@@ -104,8 +120,7 @@ function routineCall(s: CallStatement, body: Body, world: World): Stmt {
 function runner(body: Body, world: World): (s: VerbStatement) => readonly Stmt[] {
   const device = world.devices.find((d) => d.name === body.agent.text);
   const agent = constant(t.agent, agentNumber(body.agent.text, world));
-  const number = device?.mm ?? (body.mm ? world.mms.indexOf(body.mm.text) : 0);
-  const mm = constant(t.mm, number);
+  let number = device?.mm ?? (body.mm ? world.mms.indexOf(body.mm.text) : 0);
   const cpu = constant(
     t.cpu,
     Math.max(
@@ -113,20 +128,31 @@ function runner(body: Body, world: World): (s: VerbStatement) => readonly Stmt[]
       world.cpus.findIndex((c) => c.name === body.agent.text),
     ),
   );
-  const by: Runs = { cpu, agent, mm: number, world, registers: world.registers };
   const va = (s: VerbStatement) => Range.lo(pagesOf(s.args[0]!, world));
   const write = (s: VerbStatement) => constant(bool, s.verb.text === "store" ? 1 : 0);
+  const runs = (): Runs => ({ cpu, agent, mm: number, world, registers: world.registers });
   if (device) {
+    const mm = constant(t.mm, number);
     const dev = constant(t.dev, device.dev);
     const worker = constant(t.cpu, device.worker);
     return (s) => {
-      if (s.into) return [tryOf(s, by, device.dev)];
+      if (s.into) return [tryOf(s, runs(), device.dev)];
       return [call(device_access, { dev, agent, mm, worker, va: va(s), write: write(s) })];
     };
   }
   return (s) => {
-    if (s.into) return [tryOf(s, by, undefined)];
+    if (s.into) return [tryOf(s, runs(), undefined)];
+    const word = s.args[0]?.kind === "name" ? s.args[0].name.text : "";
+    // What follows runs in another mm.
+    if (s.verb.text === "switch") number = world.mms.indexOf(word);
+    const mm = constant(t.mm, number);
     switch (s.verb.text) {
+      case "switch":
+        return [call(switch_mm, { cpu, mm })];
+      case "lazy":
+        return [call(enter_lazy_tlb, { cpu, mm })];
+      case "invlpg":
+        return [call(invlpg, { cpu, va: va(s) })];
       case "load":
       case "store":
         return [call(cpu_access, { cpu, agent, mm, va: va(s), write: write(s) })];
@@ -142,7 +168,7 @@ function runner(body: Body, world: World): (s: VerbStatement) => readonly Stmt[]
       case "exit":
         return [call(exit_mmap, { cpu, mm })];
       default: {
-        const known = instruction(s, by);
+        const known = instruction(s, runs());
         if (!known) throw new Error(`no meaning of ${s.verb.text}`);
         return known;
       }

@@ -136,6 +136,9 @@ const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   ["CMD_ATC_INV", { params: ["device", "pages", ATC_SCOPES], optional: 1, by: "cpu" }],
   ["CMD_CFGI_CD", { params: ["device"], by: "cpu" }],
   ["CMD_SYNC", { params: [], by: "cpu" }],
+  ["invlpg", { params: ["va"], by: "user" }],
+  ["lazy", { params: [], by: "user" }],
+  ["switch", { params: ["mm"], by: "user" }],
   ["free", { params: ["page"], by: "cpu" }],
   ["rely", { params: ["spot"], by: "cpu" }],
 ];

@@ -171,6 +171,10 @@ function limitsOf(scenario: Scenario, { regions, perTable }: Addresses, mms: num
     TLBI_OUTSTANDING: Math.max(TLBI_OUTSTANDING, tlbis),
     CMDQ_ENTRIES: Math.max(CMDQ_ENTRIES, commands),
     ATC_INVALIDATIONS,
+    // x86: page by page below, all at once above.
+    TLB_SINGLE_PAGE_FLUSH_CEILING: perTable - 1,
+    IPIS: 2,
+    STORE_BUFFER: 1,
     DEVICE_REQUESTS,
   };
 }

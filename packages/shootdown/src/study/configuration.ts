@@ -5,6 +5,7 @@ import type { Knob } from "../hardware/machines.ts";
 import { KNOBS, machineKnobs, PARTS } from "../hardware/machines.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import { kernelNamed } from "../kernel/kernels.ts";
+import { ARCHITECTURES, architectureOf } from "../vocabulary/architecture.ts";
 
 export interface Configuration {
   readonly machine: string;
@@ -48,11 +49,11 @@ export function configure(
   const fail = (problem: ConfigurationProblem) => ({ ok: false, problem }) as const;
   const parts = machineKnobs(machine);
   if (!parts.ok) {
-    const known = ["arm64", ...PARTS.map((p) => p.name)];
+    const known = [...ARCHITECTURES, ...PARTS.map((p) => p.name)];
     const { unknown: name, why } = parts;
     return fail({ what: "machine", name, known, ...(why === undefined ? {} : { why }) });
   }
-  const named = kernelNamed(kernelName);
+  const named = kernelNamed(kernelName, architectureOf(parts.knobs));
   if (!named.ok) {
     const { unknown: name, known, why } = named;
     return fail({ what: "kernel", name, known, ...(why === undefined ? {} : { why }) });

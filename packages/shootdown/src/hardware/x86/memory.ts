@@ -4,11 +4,17 @@
 import { not, outstanding, ruleHolds } from "../../ir/expr.ts";
 import { define, pending } from "../../ir/machine.ts";
 import { atomic, await_, call, cas, emit, post, ret, set, when, xchg } from "../../ir/stmt.ts";
-import { desc } from "../../vocabulary/descriptor.ts";
+import { desc, isTable, nextOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { cmpxchg_desc, store_desc, xchg_desc } from "../../vocabulary/primitives.ts";
+import {
+  cmpxchg_desc,
+  store_desc,
+  store_pmd,
+  store_pte,
+  xchg_desc,
+} from "../../vocabulary/primitives.ts";
 import { t } from "../../vocabulary/sorts.ts";
-import { pte } from "../../vocabulary/state.ts";
+import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
 import { per_cpu, percpu, smp_mb, this_cpu, this_cpu_write } from "../../vocabulary/x86.ts";
 
 /** Stores that a CPU has made and that the others do not see yet. */
@@ -73,5 +79,30 @@ export const cmpxchg_definition = define(cmpxchg_desc, {
       when(ok, emit(events.pte_store, { cpu, mm, va, old: expect, value })),
     ),
     ret(ok),
+  ],
+});
+
+export const store_pte_definition = define(store_pte, {
+  source,
+  abstracts,
+  locals: { old: desc },
+  body: ({ cpu, mm, va, table, value, old }) => [
+    atomic(
+      xchg(old, pte_table(table, va), value),
+      emit(events.pte_store, { cpu, mm, va, old, value }),
+    ),
+  ],
+});
+
+export const store_pmd_definition = define(store_pmd, {
+  source,
+  abstracts,
+  locals: { old: desc },
+  body: ({ cpu, mm, region, value, old }) => [
+    atomic(
+      xchg(old, pmd(mm, region), value),
+      when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
+      when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),
+    ),
   ],
 });

@@ -127,9 +127,12 @@ const flushers = [
         set(info_all(cpu), whole),
         set(info_new_tlb_gen(cpu), gen),
       ),
-      atomic(
-        set(others, FALSE),
-        forall(t.cpu, (c) => [when(ne(c, cpu), when(mm_cpumask(mm, c), set(others, TRUE)))]),
+      label(
+        "cpumask",
+        atomic(
+          set(others, FALSE),
+          forall(t.cpu, (c) => [when(ne(c, cpu), when(mm_cpumask(mm, c), set(others, TRUE)))]),
+        ),
       ),
       whenElse(
         others,
