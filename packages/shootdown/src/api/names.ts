@@ -2,16 +2,18 @@
 // What has a name: routines, hardware, properties, machines, kernels, knobs; and their text.
 
 import { nearestName } from "../base/suggest.ts";
-import { KNOBS, MACHINE, PARTS } from "../hardware/machines.ts";
+import { KNOBS, MACHINES as MACHINES_OF, PARTS } from "../hardware/machines.ts";
 import { filesOf } from "../hardware/rules/files.ts";
 import { carriers, RULES } from "../hardware/rules/registry.ts";
 import type { HardwareRule, RuleStatus } from "../hardware/rules/rule.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { Source } from "../ir/machine.ts";
 import { printCell, printDefinition, printObserver, printPending, printRule } from "../ir/print.ts";
+import type { KernelName } from "../kernel/kernels.ts";
 import { DEFINITIONS, kernelNamed, VERSIONS } from "../kernel/kernels.ts";
 import { OVERLAYS } from "../kernel/overlays.ts";
 import { HERD_KNOBS } from "../study/configuration.ts";
+import { ARCHITECTURES } from "../vocabulary/architecture.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 
 /** Kinds of names that the model knows; scenarios are files, which the shell lists. */
@@ -41,6 +43,7 @@ const MACHINES: readonly (readonly [string, string])[] = [
   ["arm64+smmuv3+btm", "the SMMU can take part in broadcast TLB maintenance"],
   ["arm64+smmuv3+btm+ats", "both"],
   ["arm64+smmuv3+btm+ats+atcsnoop", "imagined: broadcasts reach the ATC too"],
+  ["x86", "CPUs that shoot down by interrupts, with lazy TLBs; no IOMMU yet"],
 ];
 
 const LISTS: Readonly<Record<NameKind, () => (readonly [string, string])[]>> = {
@@ -123,7 +126,7 @@ export function showName(name: string, kernelName?: string): ShowResult {
   const kernels = kernelName === undefined ? newestFirst() : [kernelName];
   const missing: string[] = [];
   for (const k of kernels) {
-    const found = kernelNamed(k);
+    const found = builds(k);
     if (!found.ok && found.why !== undefined) {
       return {
         ok: false,
@@ -136,18 +139,24 @@ export function showName(name: string, kernelName?: string): ShowResult {
       const note = near === undefined ? "shootdown list kernels" : `did you mean '${near}'?`;
       return { ok: false, message: `unknown kernel '${found.unknown}'`, note };
     }
-    const routine = found.kernel.routines.get(name);
-    if (routine) {
-      const text = printDefinition(routine, found.kernel.version);
-      return { ok: true, shown: [{ type: "definition", kind: "routine", name, kernel: k, text }] };
+    const texts = found.kernels.flatMap(({ routines, version }) => {
+      const routine = routines.get(name);
+      return routine ? [printDefinition(routine, version)] : [];
+    });
+    if (texts.length > 0) {
+      const shown = [...new Set(texts)].map((text): ShownName => {
+        return { type: "definition", kind: "routine", name, kernel: k, text };
+      });
+      return { ok: true, shown };
     }
     missing.push(k);
   }
-  const first = kernelNamed(kernels[0]!);
+  const first = builds(kernels[0]!);
   if (!first.ok) throw new Error("a kernel was known and is not");
+  const kernel = first.kernels[0]!;
   const rule = RULES.get(name);
-  if (rule) return { ok: true, shown: [shownRule(rule), ...shownCarriers(name, first.kernel)] };
-  const shown = shownHardware(name, first.kernel);
+  if (rule) return { ok: true, shown: [shownRule(rule), ...shownCarriers(name, kernel)] };
+  const shown = shownHardware(name, kernel);
   if (shown.length > 0) return { ok: true, shown };
   const others = newestFirst().filter((k) => !missing.includes(k) && hasRoutine(k, name));
   if (others.length > 0) {
@@ -168,9 +177,19 @@ const byName = (a: readonly [string, string], b: readonly [string, string]): num
 const newestFirst = (): string[] => [...VERSIONS].reverse().map((v) => `linux-${v}`);
 
 const hasRoutine = (kernel: string, name: string): boolean => {
-  const found = kernelNamed(kernel);
-  return found.ok && found.kernel.routines.has(name);
+  const found = builds(kernel);
+  return found.ok && found.kernels.some((k) => k.routines.has(name));
 };
+
+/** A kernel for each architecture that it can be built for; if none, what the first says. */
+function builds(
+  name: string,
+): { readonly ok: true; readonly kernels: readonly Kernel[] } | (KernelName & { ok: false }) {
+  const found = ARCHITECTURES.map((a) => kernelNamed(name, a));
+  const kernels = found.flatMap((k) => (k.ok ? [k.kernel] : []));
+  const wrong = found.find((k) => !k.ok);
+  return kernels.length === 0 && wrong && !wrong.ok ? wrong : { ok: true, kernels };
+}
 
 interface Hardware {
   readonly name: string;
@@ -180,23 +199,23 @@ interface Hardware {
 
 /** All that the machines are made of. */
 function hardware(): Hardware[] {
-  const { cells, pending, rules, definitions } = MACHINE;
   const of = (x: { readonly name: string; readonly source: Source }, print: Hardware["print"]) => ({
     name: x.name,
     source: x.source,
     print,
   });
-  return [
+  return Object.values(MACHINES_OF).flatMap(({ cells, pending, rules, definitions }) => [
     ...cells.map((c) => of(c, (v) => printCell(c, v))),
     ...pending.map((p) => of(p, (v) => printPending(p, v))),
     ...rules.map((r) => of(r, (v) => printRule(r, v))),
     ...definitions.map((d) => of(d, (v) => printDefinition(d, v))),
-  ];
+  ]);
 }
 
 /** Names of the parts that name a rule or ask whether it holds. */
 const carryingNames = (id: string): string[] =>
-  carriers(MACHINE)
+  Object.values(MACHINES_OF)
+    .flatMap((machine) => carriers(machine))
     .filter((c) => c.named.includes(id) || c.asked.includes(id))
     .map((c) => c.name);
 

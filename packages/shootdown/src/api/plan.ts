@@ -11,11 +11,13 @@ import type { Span } from "../base/span.ts";
 import { suggestion } from "../base/suggest.ts";
 import { RULES } from "../hardware/rules/registry.ts";
 import { ruleKnob } from "../ir/expr.ts";
-import type { Expectation, Name, Scenario } from "../litmus/ast.ts";
+import type { Expectation, Name, Scenario, Statement } from "../litmus/ast.ts";
 import type { Expected, Problem } from "../report/result.ts";
 import type { Configuration, ConfigurationProblem } from "../study/configuration.ts";
 import { configure, HERD_KNOBS } from "../study/configuration.ts";
 import { type Drop, dropNamed } from "../study/drop.ts";
+import type { Architecture } from "../vocabulary/architecture.ts";
+import { ARCHITECTURES, architectureOf } from "../vocabulary/architecture.ts";
 import { problem, problemAt, wordsFor } from "./problem.ts";
 
 /** What runs when neither the file nor the caller says. */
@@ -66,7 +68,10 @@ export function selectionProblems(selection: Selection): Problem[] {
     wrong.push(problem(message, { note }));
   };
   for (const m of selection.machines ?? []) look(m, DEFAULT_KERNEL, {});
-  for (const k of selection.kernels ?? []) look(DEFAULT_MACHINE, k, {});
+  for (const k of selection.kernels ?? []) {
+    // An overlay may fit one architecture alone.
+    if (!ARCHITECTURES.some((a) => configure(a, k, {}).ok)) look(DEFAULT_MACHINE, k, {});
+  }
   for (const [n, v] of Object.entries(selection.set ?? {})) {
     const herds = HERD_KNOBS.find((k) => k.name === n);
     if (herds) {
@@ -96,7 +101,9 @@ export function planRuns(scenario: Scenario, text: string, selection: Selection)
       problems.push(configurationProblem(found.problem, from, text));
       continue;
     }
-    const homeless = deviceProblem(scenario, found.configuration, from, text);
+    const homeless =
+      deviceProblem(scenario, found.configuration, from, text) ??
+      foreignProblem(scenario, found.configuration, from, text);
     if (homeless) {
       problems.push(homeless);
       continue;
@@ -228,11 +235,45 @@ function deviceProblem(
   const device = scenario.items.find((i) => i.kind === "device");
   if (!device || knobs["smmuv3"] !== "no") return undefined;
   const message = `the machine ${quote(machine)} has no IOMMU for the device ${device.name.text}`;
-  const note = `${machine}+smmuv3 has one`;
+  const arm64 = architectureOf(knobs) === "arm64";
+  const note = `${arm64 ? machine : "arm64"}+smmuv3 has one`;
   const span = from?.machine?.span;
   if (!span) return problem(message, { note });
   return problemAt({ code: "C006", span, message, notes: [{ message: note }] }, text);
 }
+
+/** An instruction of another architecture, or a routine that this kernel does not have. */
+function foreignProblem(
+  scenario: Scenario,
+  { machine, kernelName, kernel, knobs }: Configuration,
+  from: Expectation | undefined,
+  text: string,
+): Problem | undefined {
+  const foreign = VERBS_ELSEWHERE[architectureOf(knobs)];
+  const visit = (statements: readonly Statement[]): string | undefined => {
+    for (const s of statements) {
+      const inner = s.kind === "loop" ? visit(s.body) : undefined;
+      if (inner !== undefined) return inner;
+      if (s.kind === "verb" && foreign.test(s.verb.text)) {
+        return `the machine ${quote(machine)} has no ${quote(s.verb.text)}`;
+      }
+      if (s.kind === "call" && !kernel.routines.has(s.routine.text)) {
+        return `${kernelName} on ${quote(machine)} has no ${quote(s.routine.text)}`;
+      }
+    }
+    return undefined;
+  };
+  const message = visit(scenario.bodies.flatMap((b) => b.statements));
+  if (message === undefined) return undefined;
+  const span = from?.machine?.span;
+  return span ? problemAt({ code: "C007", span, message, notes: [] }, text) : problem(message, {});
+}
+
+/** Statements that are instructions of other architectures. */
+const VERBS_ELSEWHERE: Readonly<Record<Architecture, RegExp>> = {
+  arm64: /^(invlpg|lazy|switch)$/,
+  x86: /^(tlbi|dsb|isb|CMD_.*)$/,
+};
 
 /** At the name in the Result line, if it came from one. */
 function configurationProblem(

@@ -162,7 +162,11 @@ export const MACHINE: Machine = {
   ],
 };
 
-const MACHINES: Readonly<Record<Architecture, Machine>> = { arm64: MACHINE, x86: X86_MACHINE };
+/** By architecture. */
+export const MACHINES: Readonly<Record<Architecture, Machine>> = {
+  arm64: MACHINE,
+  x86: X86_MACHINE,
+};
 
 /** Every rule of every part of the architecture that the knobs name. */
 export const machineOf = (knobs: Readonly<Record<string, string>>): Machine =>

@@ -34,6 +34,7 @@ import {
   VM_WRITE,
   vma,
 } from "../kernel/state.ts";
+import { architectureOf } from "../vocabulary/architecture.ts";
 import { cd_asid, dev_ats, ste_eats } from "../vocabulary/iommu.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
@@ -112,6 +113,7 @@ export class LiveMachine {
       throw new Error(`unknown ${what} ${name}; known: ${known.join(", ")}`);
     }
     const { kernel, knobs } = configured.configuration;
+    if (architectureOf(knobs) !== "arm64") throw new Error(`no live machine of ${options.machine}`);
     this.cpus = options.cpus ?? 2;
     this.ats = knobs["ats"] === "yes";
     this.system = {
