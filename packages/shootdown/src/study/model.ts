@@ -2,7 +2,7 @@
 // The page about the model (docs/MODEL.md): each rule with its files and scenarios, what is left
 // out, the freedom matrix, what stays silent, and the failures that are reproduced.
 
-import { MACHINE } from "../hardware/machines.ts";
+import { MACHINES } from "../hardware/machines.ts";
 import { filesOf } from "../hardware/rules/files.ts";
 import { ATC_FREEDOMS, CPU_FREEDOMS, SMMU_FREEDOMS } from "../hardware/rules/freedoms.ts";
 import { FAILURES, PERMITTED } from "../hardware/rules/known.ts";
@@ -94,8 +94,10 @@ const leftOut = (): string[][] =>
 
 /** What definitions say of themselves. */
 const abstractions = (): string[][] =>
-  MACHINE.definitions.flatMap(({ name, abstracts }) =>
-    abstracts.length > 0 ? [[`\`${name}\``, abstracts.join("; ")]] : [],
+  Object.values(MACHINES).flatMap(({ definitions }) =>
+    definitions.flatMap(({ name, abstracts }) =>
+      abstracts.length > 0 ? [[`\`${name}\``, abstracts.join("; ")]] : [],
+    ),
   );
 
 function matrix(
