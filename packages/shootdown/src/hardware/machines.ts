@@ -117,7 +117,7 @@ export const KNOBS: readonly Knob[] = [
   },
 ];
 
-/** arm64: every rule of every part; what a knob excludes folds away. Cells: sources before users. */
+/** arm64: all rules of all parts; what a knob excludes folds away. Cells: sources before users. */
 export const MACHINE: Machine = {
   cells: [
     unordered_store.decl,
