@@ -21,7 +21,7 @@ import type { Setting } from "./elaborate.ts";
 import { managing } from "./managing.ts";
 import type { Before, SlotOrder } from "./order.ts";
 import { isAccess, type Target } from "./possible.ts";
-import type { Access, Item, Tlbi } from "./program.ts";
+import type { Access, Path, Tlbi } from "./program.ts";
 import { constantOf, isTrue, type Sym, type Tree, treeOf } from "./symbolic.ts";
 import { same, type Word } from "./words.ts";
 
@@ -48,24 +48,42 @@ export const negation = (x: Bool): Bool => (x === TRUE ? FALSE : x === FALSE ? T
 export const lets = (d: Descriptor, write: boolean): boolean =>
   d.valid === 1 && d.af === 1 && (!write || d.db === 1);
 
+/** Rule A1. */
+const cacheable = (d: Descriptor): boolean => d.valid === 1 && d.af === 1;
+
 export class Conditions {
   readonly s: Setting;
   readonly steps: readonly Step[];
   readonly accesses: readonly Access[];
-  private readonly byThread: readonly (readonly Step[])[];
+  private readonly bySlot = new Map<number, Step>();
+  private readonly pathOf = new Map<number, Path>();
 
   constructor(setting: Setting) {
     this.s = setting;
-    this.byThread = setting.threads.map((d) =>
-      d.items.filter((i: Item): i is Step => i.k !== "fence"),
-    );
-    this.steps = this.byThread.flat();
+    for (const path of setting.paths.flat()) {
+      for (const item of path.items) {
+        if (item.k === "fence" || !path.own.has(item.slot)) continue;
+        this.bySlot.set(item.slot, item);
+        this.pathOf.set(item.slot, path);
+      }
+    }
+    this.steps = [...this.bySlot.values()].sort((a, b) => a.slot - b.slot);
     this.accesses = this.steps.filter(isAccess);
   }
 
-  /** The accesses of a thread, in program order. */
-  of(thread: number): readonly Access[] {
-    return this.byThread[thread]!.filter(isAccess);
+  step(slot: number): Step {
+    return this.bySlot.get(slot)!;
+  }
+
+  /** The accesses before a step on its way through the thread, faults included. */
+  earlier(y: Step): Access[] {
+    const { items } = this.pathOf.get(y.slot)!;
+    return items.slice(0, items.indexOf(y)).filter(isAccess);
+  }
+
+  /** The accesses behind one, on every way through the thread. */
+  later(x: Access): Access[] {
+    return this.accesses.filter((y) => y.thread === x.thread && this.earlier(y).includes(x));
   }
 
   order(y: Step): SlotOrder {
@@ -123,7 +141,7 @@ export class Conditions {
   }
 
   performedOrSkipped(n: number): Bool {
-    const x = this.steps.find((s) => s.slot === n)!;
+    const x = this.step(n);
     return some(done(n), this.skipped(x));
   }
 
@@ -135,20 +153,37 @@ export class Conditions {
   }
 
   translatedWell(n: number): Bool {
-    const x = this.steps.find((s) => s.slot === n)!;
+    const x = this.step(n);
     if (x.k === "tlbi") return TRUE;
     const addressed = all(...[...x.address.deps].map((d) => this.performedOrSkipped(d)));
     const made = this.dynamic(x) ? translated(slotOf(n)) : addressed;
     return some(all(made, this.passes(x)), this.skipped(x));
   }
 
+  /** It is known that it faults. */
+  private faults(n: number): Bool {
+    const x = this.step(n) as Access;
+    const passes = this.passes(x);
+    if (passes === TRUE) return FALSE;
+    const addressed = all(...[...x.address.deps].map((d) => this.performedOrSkipped(d)));
+    const made = this.dynamic(x) ? translated(slotOf(n)) : all(addressed, this.walkedLate(x));
+    return all(made, negation(passes), negation(this.skipped(x)));
+  }
+
+  /** With FEAT_ETS2, the walk of what is not cached is made behind what is before it. */
+  walkedLate(x: Access): Bool {
+    if (!this.s.ets2 || this.dynamic(x) || cacheable(this.fixed(x))) return TRUE;
+    return all(...[...this.order(x).faultingWalk].map((n) => this.performedOrSkipped(n)));
+  }
+
   waits(b: Before, y?: Access): Bool {
     return all(
+      ...[...b.faulting].map((n) => this.faults(n)),
       ...[...b.performed].map((n) => this.performedOrSkipped(n)),
       ...[...b.translated].map((n) => this.translatedWell(n)),
-      ...[...b.settled].map((n) => negation(this.owing(this.steps.find((s) => s.slot === n)!))),
+      ...[...b.settled].map((n) => negation(this.owing(this.step(n)))),
       ...[...b.sameLocation].map((n) => {
-        const x = this.steps.find((s) => s.slot === n)! as Access;
+        const x = this.step(n) as Access;
         const same = this.sameLocation(x, y!);
         return same === FALSE ? TRUE : some(this.performedOrSkipped(n), negation(same));
       }),
@@ -157,9 +192,10 @@ export class Conditions {
 
   /** An earlier access of the thread has taken its fault. */
   killed(y: Step): Bool {
-    const before = this.byThread[y.thread]!.filter((x) => x.slot < y.slot);
+    const { faults } = this.pathOf.get(y.slot)!;
     return some(
-      ...before.filter(isAccess).map((x) => {
+      ...this.earlier(y).map((x) => {
+        if (faults.includes(x.slot)) return FALSE;
         const passes = this.passes(x);
         return passes === TRUE ? FALSE : all(done(x.slot), negation(passes));
       }),

@@ -26,7 +26,7 @@ import { pmd, pte_table } from "../../vocabulary/state.ts";
 import type { Descriptor, HerdTest } from "./ast.ts";
 import { type Control, orderOf, type SlotOrder } from "./order.ts";
 import { type Facts, factsOf } from "./possible.ts";
-import { type Decoded, decode } from "./program.ts";
+import { type Decoded, decode, type Path, pathsOf } from "./program.ts";
 import { Steps } from "./steps.ts";
 import { keyOf, type Word, ZERO } from "./words.ts";
 
@@ -62,7 +62,8 @@ export class Interned {
 /** What the steps of a test are made from. */
 export interface Setting {
   readonly test: HerdTest;
-  readonly threads: readonly Decoded[];
+  /** By thread. */
+  readonly paths: readonly (readonly Path[])[];
   readonly facts: Facts;
   readonly orders: ReadonlyMap<number, SlotOrder>;
   readonly control: Control;
@@ -75,8 +76,9 @@ export interface Setting {
 /** Throws Unsupported. */
 export function elaborateHerd(test: HerdTest, control: Control, ets2: boolean): HerdSystem {
   const { threads, slots } = decode(test);
-  const facts = factsOf(test, threads);
-  const orders = new Map(threads.flatMap((t) => [...orderOf(t.items, control)]));
+  const paths = threads.map((d) => pathsOf(d));
+  const facts = factsOf(test, paths.flat());
+  const orders = new Map(paths.flat().flatMap((p) => [...orderOf(p, control)]));
   const words = new Interned();
   const { names } = facts;
   const sizes = {
@@ -104,7 +106,7 @@ export function elaborateHerd(test: HerdTest, control: Control, ets2: boolean): 
     el0: 1,
     attrs: [],
   });
-  const steps = new Steps({ test, threads, facts, orders, control, ets2, words, packed, page });
+  const steps = new Steps({ test, paths, facts, orders, control, ets2, words, packed, page });
   const agents = steps.agents();
   const initial = initialState(
     test,

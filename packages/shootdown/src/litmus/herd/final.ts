@@ -22,6 +22,11 @@ export function finalStates(
   return (m) => new Reader(test, system, m).end();
 }
 
+interface Stop {
+  readonly faults: readonly Fault[];
+  readonly registers: readonly Sym[];
+}
+
 class Reader {
   private readonly test: HerdTest;
   private readonly system: HerdSystem;
@@ -40,7 +45,7 @@ class Reader {
       const stop = this.stopOf(d);
       if (stop === undefined) return undefined;
       registers.push(stop.registers);
-      if (stop.fault) faults.push(stop.fault);
+      faults.push(...stop.faults);
     }
     return this.state(registers, faults);
   }
@@ -60,22 +65,23 @@ class Reader {
     return isTrue(sym.at(this.word));
   }
 
-  /** Where a thread has ended: behind its last access, or at a fault. Undefined: it goes on. */
-  private stopOf(d: Decoded) {
-    let fault: Fault | undefined;
-    let registers = d.end;
+  /** Where a program of a thread has ended. Undefined: it goes on, or is not how runs go. */
+  private stopOf(d: Decoded): Stop | undefined {
     for (const item of d.items) {
       if (item.k === "fence") continue;
+      if (!this.ready(item.when)) return undefined;
+      if (!this.holds(item.when)) continue;
       const done = this.field("performed", [item.slot]) === 1;
-      if (fault || !this.ready(item.when) || !this.holds(item.when)) {
-        if (!fault && !this.ready(item.when)) return undefined;
-        continue;
-      }
       if (!done || this.field("owes", [item.slot]) === 1) return undefined;
-      fault = item.k === "access" ? this.faultOf(item) : undefined;
-      if (fault) registers = item.before;
+      const fault = item.k === "access" ? this.faultOf(item) : undefined;
+      if (!fault) continue;
+      if (d.mustPass) return undefined;
+      const handler = d.handlers.get(item.slot);
+      if (!handler) return { faults: [fault], registers: item.before };
+      const behind = this.stopOf(handler);
+      return behind && { ...behind, faults: [fault, ...behind.faults] };
     }
-    return { fault, registers };
+    return { faults: [], registers: d.end };
   }
 
   private ready(sym: Sym): boolean {

@@ -72,7 +72,7 @@ export class Maintenance {
   private concerns(y: Tlbi, x: Access, page: string, broadcast: boolean): boolean {
     if (!this.c.reaches(x, "va", page)) return false;
     if (x.thread !== y.thread) return broadcast;
-    return x.slot < y.slot || this.synchronizes(y, x);
+    return this.c.earlier(y).includes(x) || this.synchronizes(y, x);
   }
 
   /** With FEAT_ETS2 a DSB alone completes maintenance for the PE's own later accesses (A27). */
@@ -86,9 +86,7 @@ export class Maintenance {
    */
   private afterEarlierWalks(y: Access): Bool {
     const { name } = this.c.target(y);
-    const before = this.c
-      .of(y.thread)
-      .filter((x) => x.slot < y.slot && this.c.reaches(x, "va", name));
+    const before = this.c.earlier(y).filter((x) => this.c.reaches(x, "va", name));
     if (before.length === 0) return TRUE;
     const used = all(done(y.slot), this.c.passes(y), this.c.stale(y));
     const made = before.map((x) => some(translated(slotOf(x.slot)), this.c.skipped(x)));

@@ -6,7 +6,7 @@
 // An access is two steps, and any step may be taken as soon as what is said here has happened. An
 // access that faults is ordered as one that does not (Arm ARM B2.3, D8.17.8; rules A20, A25, A27).
 
-import type { Access, Barrier, Fence, Item, Tlbi } from "./program.ts";
+import type { Access, Barrier, Fence, Item, Path, Tlbi } from "./program.ts";
 
 /** How instructions are executed. */
 export type Control =
@@ -88,6 +88,8 @@ export interface Before {
   readonly performed: Set<number>;
   /** These are translated, and do not fault. */
   readonly translated: Set<number>;
+  /** These are translated, and do fault: control has gone on behind their faults. */
+  readonly faulting: Set<number>;
   /** Hardware owes them no update of an entry. */
   readonly settled: Set<number>;
   /** These are performed if they turn out to be at the same location. */
@@ -108,35 +110,38 @@ export interface SlotOrder {
 const nothing = (): Before => ({
   performed: new Set(),
   translated: new Set(),
+  faulting: new Set(),
   settled: new Set(),
   sameLocation: new Set(),
 });
 
-/** The order of a thread's slots. */
-export function orderOf(items: readonly Item[], control: Control): Map<number, SlotOrder> {
+/** The order of the slots of a path's last program. */
+export function orderOf(path: Path, control: Control): Map<number, SlotOrder> {
   const found = new Map<number, SlotOrder>();
+  const { items } = path;
   const rules = PERFORMED_BEFORE.filter((r) => r.controls?.includes(control) ?? true);
   for (const [at, y] of items.entries()) {
-    if (y.k === "fence") continue;
-    const certain = certainty(items, at);
+    if (y.k === "fence" || !path.own.has(y.slot)) continue;
+    const certain = certainty(path, at);
     const order = {
-      translate: synchronized(items, at),
+      translate: synchronized(path, at),
       access: nothing(),
       fault: nothing(),
       certain,
     };
     add(order.access.performed, dataOf(y));
     add(order.translate.performed, y.address?.deps ?? []);
-    if (y.k === "tlbi") add(order.access.performed, y.address?.deps ?? []);
+    if (y.k === "tlbi") merge(order.access, order.translate);
     if (y.k === "tlbi" || y.writes) {
       add(order.access.performed, certain.performed);
       add(order.access.translated, certain.translated);
+      add(order.access.faulting, certain.faulting);
     }
     if (y.k === "access" && y.writes) {
       add(
         order.access.sameLocation,
         earlier(items, at)
-          .filter(explicit)
+          .filter((x) => explicit(x) && !path.faults.includes(x.slot))
           .map((x) => x.slot),
       );
     }
@@ -160,16 +165,28 @@ export function orderOf(items: readonly Item[], control: Control): Map<number, S
 }
 
 /** Branches are decided and no earlier access faults; only then is anything written (A13). */
-function certainty(items: readonly Item[], at: number): Before {
+function certainty(path: Path, at: number): Before {
+  const { items } = path;
   const order = nothing();
   add(order.performed, items[at]!.ctrl);
-  add(
-    order.translated,
-    earlier(items, at)
-      .filter(explicit)
-      .map((x) => x.slot),
-  );
+  for (const x of [...earlier(items, at), items[at]!]) {
+    if (x.k !== "fence") add(order.performed, x.address?.picks ?? []);
+  }
+  for (const x of earlier(items, at).filter(explicit)) outcome(order, path, x.slot);
   return order;
+}
+
+/** An earlier access has been translated: without a fault, or with the one that the path takes. */
+function outcome(order: Before, path: Path, slot: number): void {
+  if (path.faults.includes(slot)) order.faulting.add(slot);
+  else order.translated.add(slot);
+}
+
+function merge(to: Before, from: Before): void {
+  add(to.performed, from.performed);
+  add(to.translated, from.translated);
+  add(to.faulting, from.faulting);
+  add(to.settled, from.settled);
 }
 
 const add = (to: Set<number>, slots: Iterable<number>): void => {
@@ -195,14 +212,16 @@ function fences(items: readonly Item[], x: Step, at: number): ReadonlySet<Barrie
  * What an ISB waits for, and so every step behind it: branches decided, earlier translations made
  * without a fault, and what an earlier DSB waits for (context synchronization, A27).
  */
-function synchronized(items: readonly Item[], at: number): Before {
+function synchronized(path: Path, at: number): Before {
   const order = nothing();
+  const { items } = path;
   const last = items.slice(0, at).findLastIndex((i) => i.k === "fence" && i.barrier === "ISB");
   if (last < 0) return order;
   const isb = items[last]!;
   add(order.performed, isb.ctrl);
   for (const x of earlier(items, last)) {
-    if (x.k === "access") order.translated.add(x.slot);
+    if (x.k === "access") outcome(order, path, x.slot);
+    add(order.performed, x.address?.picks ?? []);
     const between = fences(items, x, last);
     const rules = PERFORMED_BEFORE.filter((r) => r.name.startsWith("DSB"));
     if (rules.some((r) => r.from(x) && r.barrier?.some((b) => between.has(b)))) {

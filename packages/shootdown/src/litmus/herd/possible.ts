@@ -4,7 +4,7 @@
 import type { Descriptor, HerdTest } from "./ast.ts";
 import { DESCRIPTOR_DEFAULTS } from "./ast.ts";
 import { managing } from "./managing.ts";
-import type { Access, Decoded, Item } from "./program.ts";
+import type { Access, Item, Path } from "./program.ts";
 import type { Possible } from "./symbolic.ts";
 import { constantOf, lift, valuesOf } from "./symbolic.ts";
 import { descKey, keyOf, Unsupported, type Word, ZERO } from "./words.ts";
@@ -51,7 +51,7 @@ class Values<T> {
 }
 
 /** Throws Unsupported. */
-export function factsOf(test: HerdTest, threads: readonly Decoded[]): Facts {
+export function factsOf(test: HerdTest, paths: readonly Path[]): Facts {
   const names = locationNames(test);
   const entries = new Values<Descriptor>();
   const words = new Values<Word>();
@@ -66,7 +66,7 @@ export function factsOf(test: HerdTest, threads: readonly Decoded[]): Facts {
     addEntry(entries, name, initialEntry(name));
   }
   const possible: Possible = (slot) => reads.of(`${slot}`);
-  const accesses = threads.flatMap((d) => d.items.filter(isAccess));
+  const accesses = [...new Set(paths.flatMap((p) => p.items.filter(isAccess)))];
   do {
     entries.changed = words.changed = reads.changed = false;
     if (test.threads.some((x) => managing(x).HA)) {

@@ -62,60 +62,157 @@ export interface Fence extends Common {
 
 export type Item = Access | Tlbi | Fence;
 
+/** A program, and what comes behind its faults. */
 export interface Decoded {
   readonly items: readonly Item[];
   /** Registers at the end. */
   readonly end: readonly Sym[];
+  /** By slot: what is executed if that access faults; no entry: the thread ends there. */
+  readonly handlers: ReadonlyMap<number, Decoded>;
+  /** The run ends well only if nothing of this faults (an access that is made again). */
+  readonly mustPass: boolean;
+}
+
+/** A way through a thread: its programs in order, and the faults that lead from one to the next. */
+export interface Path {
+  readonly items: readonly Item[];
+  readonly faults: readonly number[];
+  /** Slots of its last program. */
+  readonly own: ReadonlySet<number>;
+}
+
+/** Every way through a thread, the one without a fault first. */
+export function pathsOf(
+  d: Decoded,
+  before: readonly Item[] = [],
+  faults: readonly number[] = [],
+): Path[] {
+  const own = new Set(d.items.flatMap((i) => (i.k === "fence" ? [] : [i.slot])));
+  const path: Path = { items: [...before, ...d.items], faults, own };
+  const behind = [...d.handlers].flatMap(([slot, handler]) => {
+    const at = path.items.findIndex((i) => i.k !== "fence" && i.slot === slot);
+    return pathsOf(handler, path.items.slice(0, at + 1), [...faults, slot]);
+  });
+  return [path, ...behind];
 }
 
 const REGISTERS = 31;
 const FLAGS = 32;
+const ELR = 33;
+
+function nothing(): never {
+  throw new Error("a known word depends on no result");
+}
+
+/** Faults inside the handling of faults are followed so far. */
+const NESTED_FAULTS_MAX = 2;
 
 /** The programs of all threads; slots are numbered through. Throws Unsupported. */
 export function decode(test: HerdTest): { threads: Decoded[]; slots: number } {
   let slots = 0;
-  const variant = test.variants.find((v) => /^(imprecise|handled|skip|faulttonext)$/i.test(v));
-  if (variant) throw new Unsupported(`variant ${variant}`);
+  const has = (pattern: RegExp) => test.variants.some((v) => pattern.test(v));
+  if (has(/^(skip|faulttonext)$/i)) throw new Unsupported("variant skip");
+  const again = has(/^(imprecise|handled)$/i);
+  const suspects = suspectsOf(test);
   const threads = test.threads.map((thread, n) => {
-    const initial: Sym[] = Array.from({ length: FLAGS + 1 }, () => known(ZERO));
+    const initial: Sym[] = Array.from({ length: ELR + 1 }, () => known(ZERO));
     for (const r of test.registers) if (r.thread === n) initial[r.number] = known(r.value);
-    const decoder = new Decoder(n, thread, initial, () => slots++);
-    return decoder.run();
+    const context = { n, main: thread, newSlot: () => slots++, suspects, again, depth: 0 };
+    return new Decoder(context, thread, { regs: initial, live: TRUE_SYM, ctrl: new Set() }).run(0);
   });
   return { threads, slots };
 }
 
+/** The pages whose accesses may fault: their entry is said, or can be stored to. */
+function suspectsOf(test: HerdTest): ReadonlySet<string> {
+  const named = test.registers.flatMap((r) => (r.value.k === "pte" ? [r.value.name] : []));
+  return new Set([...test.ptes.keys(), ...named]);
+}
+
+interface Context {
+  readonly n: number;
+  readonly main: Thread;
+  readonly newSlot: () => number;
+  readonly suspects: ReadonlySet<string>;
+  /** An access that faults is made again, with success. */
+  readonly again: boolean;
+  readonly depth: number;
+}
+
+/** Where a program begins. */
+interface Start {
+  readonly regs: readonly Sym[];
+  readonly live: Sym;
+  readonly ctrl: ReadonlySet<number>;
+}
+
 class Decoder {
-  private readonly n: number;
+  private readonly context: Context;
   private readonly thread: Thread;
   private readonly regs: Sym[];
-  private readonly newSlot: () => number;
   private readonly items: Item[] = [];
-  private live: Sym = TRUE_SYM;
-  private ctrl: ReadonlySet<number> = new Set();
+  private live: Sym;
+  private ctrl: ReadonlySet<number>;
   /** Conditions under which control comes to an index by a branch. */
   private readonly joins = new Map<number, Sym[]>();
+  private readonly indexOf = new Map<number, number>();
   private label: string | undefined;
   private instruction!: Instruction;
+  private at = 0;
+  /** Behind an ERET. */
+  private rest: Decoded | undefined;
 
-  constructor(n: number, thread: Thread, regs: Sym[], newSlot: () => number) {
-    this.n = n;
+  constructor(context: Context, thread: Thread, start: Start) {
+    this.context = context;
     this.thread = thread;
-    this.regs = regs;
-    this.newSlot = newSlot;
+    this.regs = [...start.regs];
+    this.live = start.live;
+    this.ctrl = start.ctrl;
   }
 
-  run(): Decoded {
-    if (this.thread.handler) throw new Unsupported("a fault handler");
+  run(from: number): Decoded {
     const labels = new Map([...this.thread.labels].map(([name, at]) => [at, name]));
-    for (const [at, instruction] of this.thread.instructions.entries()) {
-      this.arrive(at);
-      this.label = labels.get(at);
-      this.instruction = instruction;
-      this.step(at);
+    const { instructions } = this.thread;
+    for (this.at = from; this.at < instructions.length && !this.rest; this.at++) {
+      this.arrive(this.at);
+      this.label = labels.get(this.at);
+      this.instruction = instructions[this.at]!;
+      this.step(this.at);
     }
-    this.arrive(this.thread.instructions.length);
-    return { items: this.items, end: [...this.regs] };
+    if (!this.rest) this.arrive(instructions.length);
+    const handlers = new Map(
+      this.items.filter((i) => i.k === "access").flatMap((i) => this.handled(i)),
+    );
+    const { rest } = this;
+    return {
+      items: [...this.items, ...(rest?.items ?? [])],
+      end: rest?.end ?? [...this.regs],
+      handlers: new Map([...handlers, ...(rest?.handlers ?? [])]),
+      mustPass: this.context.again && this.context.depth > 0,
+    };
+  }
+
+  /** What is executed if an access faults. */
+  private handled(i: Access): [number, Decoded][] {
+    const { context } = this;
+    const handler = context.main.handler;
+    const page = i.address.slots.length === 0 ? i.address.at(nothing) : undefined;
+    if (page?.k === "pte" || (page?.k === "va" && !context.suspects.has(page.name))) return [];
+    if (!handler && !context.again) return [];
+    // What is made again and faults again is a longer way to the same end.
+    if (context.again && context.depth > 0) return [];
+    if (context.depth >= NESTED_FAULTS_MAX) throw new Unsupported("faults of faults of faults");
+    const start = { regs: i.before, live: i.when, ctrl: i.ctrl };
+    const inner = { ...context, depth: context.depth + 1 };
+    const next = context.again
+      ? new Decoder(inner, this.thread, start).run(this.indexOf.get(i.slot)!)
+      : new Decoder(inner, handler!, start).run(0);
+    return [[i.slot, { ...next, items: [this.synchronization(i), ...next.items] }]];
+  }
+
+  /** Taking an exception and returning from one are context synchronization events. */
+  private synchronization(at: Common): Fence {
+    return { ...at, k: "fence", barrier: "ISB", text: "exception" };
   }
 
   private arrive(at: number): void {
@@ -125,7 +222,7 @@ class Decoder {
 
   private common(): Common {
     return {
-      thread: this.n,
+      thread: this.context.n,
       label: this.label,
       text: this.instruction.text,
       when: this.live,
@@ -140,6 +237,7 @@ class Decoder {
     if (barrier) this.items.push({ k: "fence", barrier, ...this.common() });
     else if (mnemonic === "NOP") return;
     else if (mnemonic === "TLBI") this.tlbi(operands);
+    else if (mnemonic === "ERET") this.eret();
     else if (BRANCH.test(mnemonic)) this.branch(at, mnemonic, operands);
     else if (mnemonic in LOADS) this.load(LOADS[mnemonic], operands);
     else if (mnemonic === "STR" || mnemonic === "STLR") this.store(mnemonic === "STLR", operands);
@@ -184,7 +282,8 @@ class Decoder {
   }
 
   private access(over: Pick<Access, "address"> & Partial<Access>): number {
-    const slot = this.newSlot();
+    const slot = this.context.newSlot();
+    this.indexOf.set(slot, this.at);
     this.items.push({
       ...this.common(),
       k: "access",
@@ -240,7 +339,13 @@ class Decoder {
   private tlbi([op, register]: readonly Operand[]): void {
     if (op?.k !== "word") this.fail();
     const address = register ? this.read(register) : undefined;
-    this.items.push({ ...this.common(), k: "tlbi", slot: this.newSlot(), op: op.text, address });
+    this.items.push({
+      ...this.common(),
+      k: "tlbi",
+      slot: this.context.newSlot(),
+      op: op.text,
+      address,
+    });
   }
 
   private branch(at: number, mnemonic: string, operands: readonly Operand[]): void {
@@ -256,6 +361,19 @@ class Decoder {
         ? FALSE_SYM
         : lift((l, c) => truth(isTrue(l) && !isTrue(c)), this.live, taken);
     this.ctrl = union(this.ctrl, taken.deps, taken.picks);
+  }
+
+  /** Control goes on in the main program, where ELR_EL1 says. */
+  private eret(): void {
+    const elr = this.regs[ELR]!;
+    const to = elr.slots.length === 0 ? elr.at(nothing) : ZERO;
+    const { context } = this;
+    const target = to.k === "label" ? context.main.labels.get(to.label) : undefined;
+    if (target === undefined || context.depth === 0) throw new Unsupported("ERET to nowhere known");
+    if (this.joins.size > 0) throw new Unsupported("ERET behind a branch");
+    const start = { regs: this.regs, live: this.live, ctrl: this.ctrl };
+    const rest = new Decoder(context, context.main, start).run(target);
+    this.rest = { ...rest, items: [this.synchronization(this.common()), ...rest.items] };
   }
 
   private taken(mnemonic: string, operand: Operand | undefined): Sym {
@@ -278,6 +396,9 @@ class Decoder {
     const bits = rd?.k === "reg" ? rd.bits : 64;
     const text = (o: Operand | undefined) => (o?.k === "word" ? o.text : "");
     if (mnemonic === "MOV") this.write(rd, this.read(rn));
+    else if (mnemonic === "ADR" && this.thread.labels.size + this.context.main.labels.size > 0) {
+      this.write(rd, known({ k: "label", thread: this.context.n, label: text(rn) }));
+    } else if (mnemonic === "MSR" && text(rd) === "ELR_EL1") this.assign(ELR, this.read(rn));
     else if (mnemonic === "CMP") {
       this.assign(
         FLAGS,

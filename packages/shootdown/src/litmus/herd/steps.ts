@@ -63,7 +63,8 @@ export class Steps {
     }
     const locals = {};
     if (this.c.s.control === "strong") {
-      return [agent("", locals, [...own, ...this.walk(y), ...this.access(y)])];
+      const address = await_(this.c.waits(this.c.order(y).translate));
+      return [agent("", locals, [address, ...own, ...this.walk(y), ...this.access(y)])];
     }
     if (!this.c.dynamic(y)) {
       const address = await_(this.c.waits(this.c.order(y).translate));
@@ -154,7 +155,8 @@ export class Steps {
       ...this.transfers.coherent(y),
       ...this.transfers.transfer(y),
     ];
-    const refused = [await_(this.c.waits(fault))];
+    const late = this.c.target(y).k === "va" ? this.c.walkedLate(y) : TRUE;
+    const refused = [await_(all(this.c.waits(fault), late))];
     const body =
       passes === TRUE ? made : passes === FALSE ? refused : [whenElse(passes, made, refused)];
     return [...body, set(done(y.slot), TRUE)];

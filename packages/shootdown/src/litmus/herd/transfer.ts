@@ -45,10 +45,8 @@ export class Transfers {
   /** Later accesses that were made before this one must not have seen what is older. */
   coherent(x: Access): Stmt[] {
     const later = this.c
-      .of(x.thread)
-      .filter(
-        (y) => y.slot > x.slot && y.reads && this.c.mayAlias(x, y) && !this.before(y).has(x.slot),
-      );
+      .later(x)
+      .filter((y) => y.reads && this.c.mayAlias(x, y) && !this.before(y).has(x.slot));
     return later.map((y) => {
       const from = forwarded(slotOf(y.slot));
       const seen = all(done(y.slot), this.c.passes(y), this.c.sameLocation(x, y));
@@ -154,10 +152,8 @@ export class Transfers {
   /** A read takes from the last earlier store of its thread that is not visible yet. */
   private forwarding(y: Access, memory: Stmt[], take: (x: Access) => Stmt): Stmt[] {
     const stores = this.c
-      .of(y.thread)
-      .filter(
-        (x) => x.slot < y.slot && x.writes && this.c.mayAlias(x, y) && !this.before(y).has(x.slot),
-      );
+      .earlier(y)
+      .filter((x) => x.writes && this.c.mayAlias(x, y) && !this.before(y).has(x.slot));
     return stores.reduce<Stmt[]>((otherwise, x) => {
       const known = this.c.dynamic(x) ? translated(slotOf(x.slot)) : this.addressed(x);
       const waiting = all(
@@ -202,9 +198,7 @@ export class Transfers {
   /** Whether a read may be made before an earlier one of its thread at the same location. */
   private overtakes(y: Access): boolean {
     return this.c
-      .of(y.thread)
-      .some(
-        (x) => x.slot < y.slot && x.reads && this.c.mayAlias(x, y) && !this.before(y).has(x.slot),
-      );
+      .earlier(y)
+      .some((x) => x.reads && this.c.mayAlias(x, y) && !this.before(y).has(x.slot));
   }
 }
