@@ -80,6 +80,13 @@ function translate(x: Attempt): Stmt[] {
   ];
 }
 
+/** Whether a write that an entry denies comes to the SMMU, which sees that the page is clean (P3). */
+const asksSmmu = (dev: Expr<"dev">): Expr<"bool"> =>
+  or(
+    not(and(dev_ats(dev), not(ats_off(dev)))),
+    and(ruleHolds("P3"), knobIs("atcReRequest", "yes")),
+  );
+
 interface Attempt extends Access, Updated {
   /** A frame that a device which lies makes up. */
   readonly forged: Place<"pfn">;
@@ -124,7 +131,7 @@ function attempt(x: Attempt): Stmt[] {
     when(
       knobIs("httu", "yes"),
       when(
-        and(write, writableClean(entry)),
+        and(write, writableClean(entry), asksSmmu(dev)),
         ...hardwareUpdate(x, withDirtyState(entry)),
         when(done, leave()),
         // Memory holds another writable-clean descriptor by now.
