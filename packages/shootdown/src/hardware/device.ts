@@ -80,7 +80,7 @@ function translate(x: Attempt): Stmt[] {
   ];
 }
 
-/** Whether a write that an entry denies comes to the SMMU, which sees that the page is clean (P3). */
+/** Whether a write that an entry denies comes to the SMMU, which sees that the page is clean. */
 const asksSmmu = (dev: Expr<"dev">): Expr<"bool"> =>
   or(
     not(and(dev_ats(dev), not(ats_off(dev)))),
