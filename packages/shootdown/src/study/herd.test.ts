@@ -117,10 +117,49 @@ exists (${exists})
 });
 
 test("what is not supported is said", () => {
-  const read = readHerdTest("AArch64 t\n{ 0:X1=x; }\nP0 ;\nLDXR X0,[X1] ;\nexists (0:X0=0)\n", {
+  const read = readHerdTest("AArch64 t\n{ 0:X1=x; }\nP0 ;\nCLREX ;\nexists (0:X0=0)\n", {
     file: "t",
   });
   if (!read.ok) throw new Error("not read");
   const decision = decide(read.test, { mode: "arm", ets2: false });
-  expect(decision).toEqual({ ok: false, reason: "instruction LDXR" });
+  expect(decision).toEqual({ ok: false, reason: "instruction CLREX" });
+});
+
+test("a pointer that is read leads to one page or another", () => {
+  const text = `AArch64 pointer
+{ [z]=y; y=1; x=2; 0:X2=x; 0:X3=z; 1:X3=z; }
+P0 | P1 ;
+STR X2,[X3] | LDR X2,[X3] ;
+ | LDR W4,[X2] ;
+exists (1:X2=x /\\ 1:X4=2)
+`;
+  expect(observe(text)).toBe("Sometimes");
+  expect(observe(text.replace("1:X4=2", "1:X4=1"))).toBe("Never");
+});
+
+test("a store exclusive succeeds only if nobody else has written", () => {
+  const text = (exists: string): string => `AArch64 exclusive
+{ 0:X2=x; 1:X2=x; }
+P0 | P1 ;
+LDXR W0,[X2] | MOV W1,#1 ;
+MOV W1,#2 | STR W1,[X2] ;
+STXR W9,W1,[X2] | ;
+exists (${exists})
+`;
+  expect(observe(text("0:X9=0 /\\ 0:X0=0 /\\ [x]=2"))).toBe("Never");
+  expect(observe(text("0:X9=1"))).toBe("Sometimes");
+  expect(observe(text("0:X9=0 /\\ 0:X0=1"))).toBe("Sometimes");
+});
+
+test("a handler runs behind a fault, and ERET goes back", () => {
+  const text = `AArch64 handler
+{ [PTE(x)]=(valid:0); 0:X1=x; 0:X3=y; }
+P0 | P0.F ;
+LDR W0,[X1] | ADR X9,L0 ;
+L0: | MSR ELR_EL1,X9 ;
+MOV W4,#1 | MOV W5,#2 ;
+STR W4,[X3] | ERET ;
+exists ([y]=1 /\\ 0:X5=2)
+`;
+  expect(observe(text)).toBe("Always");
 });

@@ -24,11 +24,12 @@ import type { Machine } from "../../ir/machine.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
 import { pmd, pte_table } from "../../vocabulary/state.ts";
 import type { Descriptor, HerdTest } from "./ast.ts";
+import { decode } from "./decode.ts";
 import { type Control, orderOf, type SlotOrder } from "./order.ts";
 import { type Facts, factsOf } from "./possible.ts";
-import { type Decoded, decode, type Path, pathsOf } from "./program.ts";
+import { type Decoded, type Path, pathsOf } from "./program.ts";
 import { Steps } from "./steps.ts";
-import { keyOf, type Word, ZERO } from "./words.ts";
+import { keyOf, Unsupported, type Word, ZERO } from "./words.ts";
 
 export interface HerdSystem {
   readonly system: System;
@@ -73,11 +74,25 @@ export interface Setting {
   readonly page: (name: string) => number;
 }
 
+/** Pointers to pointers to pointers are not followed. */
+const DECODINGS_MAX = 3;
+
+/** Decodes until every access has one address. */
+function analyse(test: HerdTest) {
+  let addresses: ReadonlyMap<number, readonly Word[]> = new Map();
+  for (let n = 0; n < DECODINGS_MAX; n++) {
+    const { threads, slots } = decode(test, addresses);
+    const paths = threads.map((d) => pathsOf(d));
+    const facts = factsOf(test, paths.flat());
+    if (facts.several.size === 0) return { threads, slots, paths, facts };
+    addresses = new Map([...addresses, ...facts.several]);
+  }
+  throw new Unsupported("a computed address");
+}
+
 /** Throws Unsupported. */
 export function elaborateHerd(test: HerdTest, control: Control, ets2: boolean): HerdSystem {
-  const { threads, slots } = decode(test);
-  const paths = threads.map((d) => pathsOf(d));
-  const facts = factsOf(test, paths.flat());
+  const { threads, slots, paths, facts } = analyse(test);
   const orders = new Map(paths.flat().flatMap((p) => [...orderOf(p, control)]));
   const words = new Interned();
   const { names } = facts;

@@ -81,6 +81,7 @@ class Reader {
       const behind = this.stopOf(handler);
       return behind && { ...behind, faults: [fault, ...behind.faults] };
     }
+    if (d.never.some((sym) => !this.ready(sym) || this.holds(sym))) return undefined;
     return { faults: [], registers: d.end };
   }
 

@@ -6,8 +6,8 @@ import { DESCRIPTOR_DEFAULTS } from "./ast.ts";
 import { managing } from "./managing.ts";
 import type { Access, Item, Path } from "./program.ts";
 import type { Possible } from "./symbolic.ts";
-import { constantOf, lift, valuesOf } from "./symbolic.ts";
-import { descKey, keyOf, Unsupported, type Word, ZERO } from "./words.ts";
+import { lift, valuesOf } from "./symbolic.ts";
+import { descKey, int, keyOf, same, Unsupported, type Word, ZERO } from "./words.ts";
 
 /** A location that an access names: a page of data, or its page-table entry. */
 export interface Target {
@@ -19,6 +19,8 @@ export interface Facts {
   /** Every data location, in the test's order. */
   readonly names: readonly string[];
   readonly targets: ReadonlyMap<number, Target>;
+  /** Accesses that may be at several addresses, by ordinal: the test is to be decoded again. */
+  readonly several: ReadonlyMap<number, readonly Word[]>;
   /** What a slot may read. */
   readonly possible: Possible;
   /** The entries that may stand for a location. */
@@ -76,10 +78,9 @@ export function factsOf(test: HerdTest, paths: readonly Path[]): Facts {
     }
     for (const a of accesses) {
       // Until the results it hangs on are known, nothing can be said.
-      const address = a.address.slots.every((s) => possible(s).length > 0)
-        ? constantOf(a.address, possible)
-        : undefined;
-      if (address === undefined) continue;
+      const known = a.address.slots.every((s) => possible(s).length > 0);
+      const [address, ...others] = known ? valuesOf(a.address, possible) : [];
+      if (address === undefined || others.length > 0) continue;
       if (address.k !== "va" && address.k !== "pte") {
         throw new Unsupported(`an access at ${keyOf(address)}`);
       }
@@ -87,19 +88,30 @@ export function factsOf(test: HerdTest, paths: readonly Path[]): Facts {
       visit(a, address, { test, entries, words, reads, possible });
     }
   } while (entries.changed || words.changed || reads.changed);
-  for (const a of accesses) {
-    const address = constantOf(a.address, possible);
-    if (address === undefined) throw new Unsupported("a computed address");
-    if (!targets.has(a.slot)) throw new Unsupported("a computed address");
-  }
+  const several = severalAddresses(accesses, possible);
   return {
     names,
     targets,
+    several,
     possible,
     entries: (n) => entries.of(n),
     words: (n) => words.of(n),
     initialEntry,
   };
+}
+
+/** Accesses whose address is another than those for which they were decoded. */
+function severalAddresses(accesses: readonly Access[], possible: Possible) {
+  const several = new Map<number, readonly Word[]>();
+  for (const a of accesses) {
+    const found = valuesOf(a.pointer, possible);
+    if (found.length === 0) throw new Unsupported("a computed address");
+    const decoded = accesses.filter((b) => b.ordinal === a.ordinal);
+    const known = decoded.flatMap((b) => valuesOf(b.address, possible));
+    const one = valuesOf(a.address, possible).length === 1;
+    if (!one || !found.every((w) => known.some((k) => same(k, w)))) several.set(a.ordinal, found);
+  }
+  return several;
 }
 
 export const isAccess = (i: Item): i is Access => i.k === "access";
@@ -116,6 +128,8 @@ function visit(a: Access, at: Target, sets: Sets): void {
   const { entries, words, reads, possible } = sets;
   if (at.k === "va") manage(a, at.name, sets);
   const pages = entries.of(at.name).flatMap((d) => (d.oa === undefined ? [] : [d.oa]));
+  if (a.exclusive !== undefined)
+    for (const w of [ZERO, int(1)]) reads.add(`${a.slot}`, keyOf(w), w);
   if (a.reads) {
     const found: readonly Word[] =
       at.k === "pte"

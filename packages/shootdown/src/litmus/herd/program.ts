@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A thread of a herd test as memory accesses, TLB maintenance and barriers; registers are gone.
 //
-// Branches go forward; what stands behind one carries the condition under which it is executed.
+// What stands behind a branch carries the condition under which it is executed; what is executed
+// behind a fault is a program of its own.
 
-import type { HerdTest, Instruction, Operand, Thread } from "./ast.ts";
-import {
-  FALSE_SYM,
-  isTrue,
-  known,
-  lift,
-  resultOf,
-  type Sym,
-  select,
-  TRUE_SYM,
-  truth,
-  union,
-} from "./symbolic.ts";
-import { arithmetic, int, narrowed, same, Unsupported, type Word, ZERO } from "./words.ts";
+import type { Sym } from "./symbolic.ts";
+import type { Word } from "./words.ts";
 
 export type Barrier = "DMB" | "DMB LD" | "DMB ST" | "DSB" | "DSB LD" | "DSB ST" | "ISB";
 
-interface Common {
+export interface Common {
   readonly thread: number;
   readonly label: string | undefined;
   readonly text: string;
@@ -35,7 +24,11 @@ interface Common {
 export interface Access extends Common {
   readonly k: "access";
   readonly slot: number;
+  /** Number of the access in the order of decoding; those at several addresses share it. */
+  readonly ordinal: number;
   readonly address: Sym;
+  /** The address as it is computed: `address` is one of its values. */
+  readonly pointer: Sym;
   readonly reads: boolean;
   readonly writes: boolean;
   readonly acquire: "A" | "Q" | undefined;
@@ -45,6 +38,8 @@ export interface Access extends Common {
   /** For read-modify-write: the new value from the old one and the operands. */
   readonly modify: ((old: Word, ...operands: Word[]) => Word | undefined) | undefined;
   readonly operands: readonly Sym[];
+  /** The load exclusive that a store exclusive goes with; its result is 0 if it succeeds. */
+  readonly exclusive: number | undefined;
 }
 
 export interface Tlbi extends Common {
@@ -69,6 +64,8 @@ export interface Decoded {
   readonly end: readonly Sym[];
   /** By slot: what is executed if that access faults; no entry: the thread ends there. */
   readonly handlers: ReadonlyMap<number, Decoded>;
+  /** A run in which one of these holds is not looked at: a loop goes on. */
+  readonly never: readonly Sym[];
   /** The run ends well only if nothing of this faults (an access that is made again). */
   readonly mustPass: boolean;
 }
@@ -94,346 +91,4 @@ export function pathsOf(
     return pathsOf(handler, path.items.slice(0, at + 1), [...faults, slot]);
   });
   return [path, ...behind];
-}
-
-const REGISTERS = 31;
-const FLAGS = 32;
-const ELR = 33;
-
-function nothing(): never {
-  throw new Error("a known word depends on no result");
-}
-
-/** Faults inside the handling of faults are followed so far. */
-const NESTED_FAULTS_MAX = 2;
-
-/** The programs of all threads; slots are numbered through. Throws Unsupported. */
-export function decode(test: HerdTest): { threads: Decoded[]; slots: number } {
-  let slots = 0;
-  const has = (pattern: RegExp) => test.variants.some((v) => pattern.test(v));
-  if (has(/^(skip|faulttonext)$/i)) throw new Unsupported("variant skip");
-  const again = has(/^(imprecise|handled)$/i);
-  const suspects = suspectsOf(test);
-  const threads = test.threads.map((thread, n) => {
-    const initial: Sym[] = Array.from({ length: ELR + 1 }, () => known(ZERO));
-    for (const r of test.registers) if (r.thread === n) initial[r.number] = known(r.value);
-    const context = { n, main: thread, newSlot: () => slots++, suspects, again, depth: 0 };
-    return new Decoder(context, thread, { regs: initial, live: TRUE_SYM, ctrl: new Set() }).run(0);
-  });
-  return { threads, slots };
-}
-
-/** The pages whose accesses may fault: their entry is said, or can be stored to. */
-function suspectsOf(test: HerdTest): ReadonlySet<string> {
-  const named = test.registers.flatMap((r) => (r.value.k === "pte" ? [r.value.name] : []));
-  return new Set([...test.ptes.keys(), ...named]);
-}
-
-interface Context {
-  readonly n: number;
-  readonly main: Thread;
-  readonly newSlot: () => number;
-  readonly suspects: ReadonlySet<string>;
-  /** An access that faults is made again, with success. */
-  readonly again: boolean;
-  readonly depth: number;
-}
-
-/** Where a program begins. */
-interface Start {
-  readonly regs: readonly Sym[];
-  readonly live: Sym;
-  readonly ctrl: ReadonlySet<number>;
-}
-
-class Decoder {
-  private readonly context: Context;
-  private readonly thread: Thread;
-  private readonly regs: Sym[];
-  private readonly items: Item[] = [];
-  private live: Sym;
-  private ctrl: ReadonlySet<number>;
-  /** Conditions under which control comes to an index by a branch. */
-  private readonly joins = new Map<number, Sym[]>();
-  private readonly indexOf = new Map<number, number>();
-  private label: string | undefined;
-  private instruction!: Instruction;
-  private at = 0;
-  /** Behind an ERET. */
-  private rest: Decoded | undefined;
-
-  constructor(context: Context, thread: Thread, start: Start) {
-    this.context = context;
-    this.thread = thread;
-    this.regs = [...start.regs];
-    this.live = start.live;
-    this.ctrl = start.ctrl;
-  }
-
-  run(from: number): Decoded {
-    const labels = new Map([...this.thread.labels].map(([name, at]) => [at, name]));
-    const { instructions } = this.thread;
-    for (this.at = from; this.at < instructions.length && !this.rest; this.at++) {
-      this.arrive(this.at);
-      this.label = labels.get(this.at);
-      this.instruction = instructions[this.at]!;
-      this.step(this.at);
-    }
-    if (!this.rest) this.arrive(instructions.length);
-    const handlers = new Map(
-      this.items.filter((i) => i.k === "access").flatMap((i) => this.handled(i)),
-    );
-    const { rest } = this;
-    return {
-      items: [...this.items, ...(rest?.items ?? [])],
-      end: rest?.end ?? [...this.regs],
-      handlers: new Map([...handlers, ...(rest?.handlers ?? [])]),
-      mustPass: this.context.again && this.context.depth > 0,
-    };
-  }
-
-  /** What is executed if an access faults. */
-  private handled(i: Access): [number, Decoded][] {
-    const { context } = this;
-    const handler = context.main.handler;
-    const page = i.address.slots.length === 0 ? i.address.at(nothing) : undefined;
-    if (page?.k === "pte" || (page?.k === "va" && !context.suspects.has(page.name))) return [];
-    if (!handler && !context.again) return [];
-    // What is made again and faults again is a longer way to the same end.
-    if (context.again && context.depth > 0) return [];
-    if (context.depth >= NESTED_FAULTS_MAX) throw new Unsupported("faults of faults of faults");
-    const start = { regs: i.before, live: i.when, ctrl: i.ctrl };
-    const inner = { ...context, depth: context.depth + 1 };
-    const next = context.again
-      ? new Decoder(inner, this.thread, start).run(this.indexOf.get(i.slot)!)
-      : new Decoder(inner, handler!, start).run(0);
-    return [[i.slot, { ...next, items: [this.synchronization(i), ...next.items] }]];
-  }
-
-  /** Taking an exception and returning from one are context synchronization events. */
-  private synchronization(at: Common): Fence {
-    return { ...at, k: "fence", barrier: "ISB", text: "exception" };
-  }
-
-  private arrive(at: number): void {
-    const joins = this.joins.get(at);
-    if (joins) this.live = lift((...ws) => truth(ws.some(isTrue)), this.live, ...joins);
-  }
-
-  private common(): Common {
-    return {
-      thread: this.context.n,
-      label: this.label,
-      text: this.instruction.text,
-      when: this.live,
-      ctrl: this.ctrl,
-      before: [...this.regs],
-    };
-  }
-
-  private step(at: number): void {
-    const { mnemonic, operands } = this.instruction;
-    const barrier = barrierOf(mnemonic, operands);
-    if (barrier) this.items.push({ k: "fence", barrier, ...this.common() });
-    else if (mnemonic === "NOP") return;
-    else if (mnemonic === "TLBI") this.tlbi(operands);
-    else if (mnemonic === "ERET") this.eret();
-    else if (BRANCH.test(mnemonic)) this.branch(at, mnemonic, operands);
-    else if (mnemonic in LOADS) this.load(LOADS[mnemonic], operands);
-    else if (mnemonic === "STR" || mnemonic === "STLR") this.store(mnemonic === "STLR", operands);
-    else if (!this.rmw(mnemonic, operands)) this.compute(mnemonic, operands);
-  }
-
-  private read(o: Operand | undefined): Sym {
-    if (o?.k === "imm") return known(int(o.value));
-    if (o?.k !== "reg") return this.fail();
-    if (o.number === REGISTERS) return known(ZERO);
-    const held = this.regs[o.number]!;
-    return o.bits === 32 ? lift((w) => narrowed(w, 32), held) : held;
-  }
-
-  private write(o: Operand | undefined, value: Sym): void {
-    if (o?.k !== "reg") this.fail();
-    else if (o.number !== REGISTERS)
-      this.assign(
-        o.number,
-        lift((w) => narrowed(w, o.bits), value),
-      );
-  }
-
-  /** Under the condition of this place. */
-  private assign(register: number, value: Sym): void {
-    const old = this.regs[register]!;
-    this.regs[register] =
-      this.live === TRUE_SYM
-        ? value
-        : lift((c, a, b) => (isTrue(c) ? a : b), this.live, value, old);
-  }
-
-  private address(o: Operand | undefined): Sym {
-    if (o?.k !== "mem") return this.fail();
-    const base = this.regs[o.base]!;
-    if (!o.offset) return base;
-    return lift((a, b) => arithmetic("ADD", a, b, 64), base, this.read(o.offset));
-  }
-
-  private fail(): never {
-    throw new Unsupported(`instruction ${this.instruction.text}`);
-  }
-
-  private access(over: Pick<Access, "address"> & Partial<Access>): number {
-    const slot = this.context.newSlot();
-    this.indexOf.set(slot, this.at);
-    this.items.push({
-      ...this.common(),
-      k: "access",
-      slot,
-      reads: false,
-      writes: false,
-      acquire: undefined,
-      release: false,
-      update: undefined,
-      modify: undefined,
-      operands: [],
-      ...over,
-    });
-    return slot;
-  }
-
-  private load(acquire: "A" | "Q" | undefined, [rt, at]: readonly Operand[]): void {
-    const slot = this.access({ address: this.address(at), reads: true, acquire });
-    this.write(rt, resultOf(slot));
-  }
-
-  private store(release: boolean, [rt, at]: readonly Operand[]): void {
-    this.access({ address: this.address(at), writes: true, release, update: this.read(rt) });
-  }
-
-  /** `SWP`, `CAS`, `LDADD`, `LDCLR`, `LDSET`, `LDEOR`, `STADD` ... with A and L. */
-  private rmw(mnemonic: string, operands: readonly Operand[]): boolean {
-    const m = /^(SWP|CAS|(?:LD|ST)(?:ADD|CLR|SET|EOR))(A?)(L?)$/.exec(mnemonic);
-    if (!m) return false;
-    const [, op, a, l] = m;
-    const order = { acquire: a ? ("A" as const) : undefined, release: l === "L" };
-    const both = { reads: true, writes: true, ...order };
-    const address = this.address(operands.at(-1));
-    const [first, second] = operands;
-    if (op === "SWP") {
-      const operand = [this.read(first)];
-      const slot = this.access({ ...both, address, operands: operand, modify: (_, w) => w });
-      this.write(second, resultOf(slot));
-    } else if (op === "CAS") {
-      const operand = [this.read(first), this.read(second)];
-      const modify = (old: Word, expect?: Word, w?: Word) => (same(old, expect!) ? w : undefined);
-      const slot = this.access({ ...both, address, operands: operand, modify });
-      this.write(first, resultOf(slot));
-    } else {
-      const how = { ADD: "ADD", CLR: "BIC", SET: "ORR", EOR: "EOR" }[op!.slice(2)]!;
-      const modify = (old: Word, w?: Word) => arithmetic(how, old, w!, 64);
-      const slot = this.access({ ...both, address, operands: [this.read(first)], modify });
-      if (op!.startsWith("LD")) this.write(second, resultOf(slot));
-    }
-    return true;
-  }
-
-  private tlbi([op, register]: readonly Operand[]): void {
-    if (op?.k !== "word") this.fail();
-    const address = register ? this.read(register) : undefined;
-    this.items.push({
-      ...this.common(),
-      k: "tlbi",
-      slot: this.context.newSlot(),
-      op: op.text,
-      address,
-    });
-  }
-
-  private branch(at: number, mnemonic: string, operands: readonly Operand[]): void {
-    const to = operands.at(-1);
-    const target = to?.k === "word" ? this.thread.labels.get(to.text) : undefined;
-    if (target === undefined) this.fail();
-    if (target <= at) throw new Unsupported("a loop");
-    const taken = this.taken(mnemonic, operands[0]);
-    const goes = lift((l, c) => truth(isTrue(l) && isTrue(c)), this.live, taken);
-    this.joins.set(target, [...(this.joins.get(target) ?? []), goes]);
-    this.live =
-      mnemonic === "B"
-        ? FALSE_SYM
-        : lift((l, c) => truth(isTrue(l) && !isTrue(c)), this.live, taken);
-    this.ctrl = union(this.ctrl, taken.deps, taken.picks);
-  }
-
-  /** Control goes on in the main program, where ELR_EL1 says. */
-  private eret(): void {
-    const elr = this.regs[ELR]!;
-    const to = elr.slots.length === 0 ? elr.at(nothing) : ZERO;
-    const { context } = this;
-    const target = to.k === "label" ? context.main.labels.get(to.label) : undefined;
-    if (target === undefined || context.depth === 0) throw new Unsupported("ERET to nowhere known");
-    if (this.joins.size > 0) throw new Unsupported("ERET behind a branch");
-    const start = { regs: this.regs, live: this.live, ctrl: this.ctrl };
-    const rest = new Decoder(context, context.main, start).run(target);
-    this.rest = { ...rest, items: [this.synchronization(this.common()), ...rest.items] };
-  }
-
-  private taken(mnemonic: string, operand: Operand | undefined): Sym {
-    if (mnemonic === "B") return TRUE_SYM;
-    if (mnemonic === "CBZ") return lift((w) => truth(same(w, ZERO)), this.read(operand));
-    if (mnemonic === "CBNZ") return lift((w) => truth(!same(w, ZERO)), this.read(operand));
-    return this.condition(mnemonic.slice(2));
-  }
-
-  /** `EQ`, `NE` of the last comparison. */
-  private condition(text: string): Sym {
-    const flags = this.regs[FLAGS]!;
-    if (text === "EQ") return flags;
-    if (text === "NE") return lift((w) => truth(!isTrue(w)), flags);
-    return this.fail();
-  }
-
-  private compute(mnemonic: string, operands: readonly Operand[]): void {
-    const [rd, rn, rm, cond] = operands;
-    const bits = rd?.k === "reg" ? rd.bits : 64;
-    const text = (o: Operand | undefined) => (o?.k === "word" ? o.text : "");
-    if (mnemonic === "MOV") this.write(rd, this.read(rn));
-    else if (mnemonic === "ADR" && this.thread.labels.size + this.context.main.labels.size > 0) {
-      this.write(rd, known({ k: "label", thread: this.context.n, label: text(rn) }));
-    } else if (mnemonic === "MSR" && text(rd) === "ELR_EL1") this.assign(ELR, this.read(rn));
-    else if (mnemonic === "CMP") {
-      this.assign(
-        FLAGS,
-        lift((a, b) => truth(same(a, b)), this.read(rd), this.read(rn)),
-      );
-    } else if (mnemonic === "CSET") {
-      this.write(rd, select(this.condition(text(rn)), known(int(1)), known(ZERO)));
-    } else if (mnemonic === "CSEL") {
-      const [a, b] = [this.read(rn), this.read(rm)];
-      this.write(rd, select(this.condition(text(cond)), a, b));
-    } else if (ARITHMETIC.has(mnemonic)) {
-      const [a, b] = [this.read(rn), this.read(rm)];
-      this.write(
-        rd,
-        lift((x, y) => arithmetic(mnemonic, x, y, bits), a, b),
-      );
-    } else throw new Unsupported(`instruction ${mnemonic}`);
-  }
-}
-
-const BRANCH = /^(B|CBZ|CBNZ|B\.\w\w)$/;
-const ARITHMETIC: ReadonlySet<string> = new Set([
-  ...["ADD", "SUB", "AND", "ORR", "EOR", "BIC", "LSL", "LSR"],
-]);
-const LOADS: Readonly<Record<string, "A" | "Q" | undefined>> = {
-  LDR: undefined,
-  LDAR: "A",
-  LDAPR: "Q",
-};
-
-/** The barrier that an instruction is; domains are those of one shareability domain here. */
-function barrierOf(mnemonic: string, [option]: readonly Operand[]): Barrier | undefined {
-  if (mnemonic === "ISB") return "ISB";
-  if (mnemonic !== "DMB" && mnemonic !== "DSB") return undefined;
-  const text = option?.k === "word" ? option.text : "SY";
-  const kind = /^(?:ISH|OSH|NSH)?(LD|ST|SY)?$/.exec(text)?.[1] ?? "SY";
-  return kind === "SY" ? mnemonic : (`${mnemonic} ${kind}` as Barrier);
 }

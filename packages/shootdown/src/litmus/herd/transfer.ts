@@ -15,7 +15,7 @@ import {
 import type { Expr } from "../../ir/expr.ts";
 import { constant, eq, FALSE, ite, lt, not, TRUE } from "../../ir/expr.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { await_, set, when, whenElse } from "../../ir/stmt.ts";
+import { await_, either, set, when, whenElse } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { pte } from "../../vocabulary/state.ts";
@@ -33,7 +33,7 @@ import {
 } from "./conditions.ts";
 import type { Access } from "./program.ts";
 import { type Sym, type Tree, treeOf } from "./symbolic.ts";
-import { keyOf, same, Unsupported, type Word } from "./words.ts";
+import { int, keyOf, same, Unsupported, type Word } from "./words.ts";
 
 export class Transfers {
   private readonly c: Conditions;
@@ -63,7 +63,16 @@ export class Transfers {
 
   transfer(y: Access): Stmt[] {
     const at = this.c.target(y);
-    return at.k === "pte" ? this.descriptorTransfer(y, at.name) : this.dataTransfer(y);
+    const body = at.k === "pte" ? this.descriptorTransfer(y, at.name) : this.dataTransfer(y);
+    if (y.exclusive === undefined) return body;
+    const status = X(slotOf(y.slot));
+    const alone = all(done(y.exclusive), not(overwritten(slotOf(y.exclusive))));
+    return [
+      either(
+        [await_(alone), ...body, set(status, this.c.value(int(0)))],
+        [set(status, this.c.value(int(1)))],
+      ),
+    ];
   }
 
   private dataTransfer(y: Access): Stmt[] {
@@ -188,11 +197,15 @@ export class Transfers {
   /** Notes that what these reads have read is no longer what memory holds, if it matters. */
   marks(reads: readonly Access[], w: Access | undefined): Stmt[] {
     return reads
-      .filter((r) => this.overtakes(r))
+      .filter((r) => this.overtakes(r) || this.monitored(r))
       .map((r) => {
         const same = w ? this.c.sameLocation(r, w) : TRUE;
         return when(all(done(r.slot), same), set(overwritten(slotOf(r.slot)), TRUE));
       });
+  }
+
+  private monitored(r: Access): boolean {
+    return this.c.accesses.some((y) => y.exclusive === r.slot);
   }
 
   /** Whether a read may be made before an earlier one of its thread at the same location. */
