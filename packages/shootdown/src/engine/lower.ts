@@ -355,10 +355,14 @@ class Lowering {
     );
   }
 
+  private exists({ exists }: CellDecl): boolean {
+    return !exists || isTrue(fold(exists.node, new Map(), this.context.scope));
+  }
+
   private cellGroups(): CellGroup[] {
     const { cells } = this.system.machine;
     if (this.keepAll) {
-      for (const decl of cells)
+      for (const decl of cells.filter((c) => this.exists(c)))
         this.use(
           decl,
           Object.values(decl.keys).map(() => ({ k: "any" })),

@@ -4,7 +4,7 @@
 // Keys of cells and sets and parameters of rules are registers of one piece of code. What no thread
 // of now can notice is kept, because threads may come later.
 
-import type { FieldDecl, Node } from "../ir/expr.ts";
+import type { Expr, FieldDecl, Node } from "../ir/expr.ts";
 import { unsetKnob } from "../ir/expr.ts";
 import type { CellDecl, PendingDecl, RuleDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
@@ -44,8 +44,12 @@ export function lowerOpen(system: System): OpenProgram {
   const { machine, domain, initial, entries, observers } = system;
   const context = contextOf(system);
   const threads = system.threads.map((t) => lowerWith(context, { ...t, parameters: {} }).thread);
-  const rules = machine.rules.map((r) => ruleOf(r, context));
-  const cells = machine.cells.map((c) => cellOf(c, context));
+  const never = (e: Expr<"bool"> | undefined): boolean => {
+    const known = e && fold(e.node, new Map(), context.scope);
+    return known?.k === "const" && !known.value;
+  };
+  const rules = machine.rules.filter((r) => !never(r.when)).map((r) => ruleOf(r, context));
+  const cells = machine.cells.filter((c) => !never(c.exists)).map((c) => cellOf(c, context));
   const pending = machine.pending.map((p) => pendingOf(p, context));
   const { fields } = context;
   return {

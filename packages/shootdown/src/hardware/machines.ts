@@ -12,11 +12,25 @@ import {
   store_pte_definition,
   xchg_definition,
 } from "./arm64/memory.ts";
-import { tlb, unordered_store, walk_cache } from "./arm64/tlb.ts";
+import {
+  speculative_access,
+  speculative_smmu_walk,
+  speculative_walk,
+  speculative_write,
+} from "./arm64/speculation.ts";
+import {
+  prefetched,
+  tlb,
+  unordered_store,
+  unordered_upper,
+  walk_cache,
+  walk_under_way,
+} from "./arm64/tlb.ts";
 import {
   dma_wmb_definition,
   dsb_definition,
   dvm_pe,
+  eret_definition,
   isb_definition,
   tlbi_definition,
 } from "./arm64/tlbi.ts";
@@ -79,12 +93,25 @@ export const PARTS: readonly Knob[] = [
     describes: "imagined: the SMMU turns each broadcast it applies into ATC invalidations",
     value: "no",
   },
+  {
+    name: "cnp",
+    values: ["no", "yes"],
+    describes: "TTBR.CnP=1 everywhere: PEs use each other's TLB entries (A10)",
+    value: "no",
+    unasked: true,
+  },
   ...PCIE_PARTS,
   ...SMMU_PARTS,
 ];
 
 /** What the architecture leaves open. */
 export const KNOBS: readonly Knob[] = [
+  {
+    name: "ets2",
+    values: ["no", "yes"],
+    describes:
+      "FEAT_ETS2: a DSB alone orders the PE's own later data accesses behind its TLBI (A27)",
+  },
   {
     name: "hafdbs",
     values: ["no", "yes"],
@@ -120,9 +147,8 @@ export const KNOBS: readonly Knob[] = [
 /** arm64: all rules of all parts; what a knob excludes folds away. Cells: sources before users. */
 export const MACHINE: Machine = {
   cells: [
-    unordered_store.decl,
-    walk_cache.decl,
-    tlb.decl,
+    ...[unordered_store.decl, unordered_upper.decl],
+    ...[walk_cache.decl, walk_under_way.decl, tlb.decl, prefetched.decl],
     ste_cache.decl,
     cd_cache.decl,
     cd_ttb0_cache.decl,
@@ -138,7 +164,10 @@ export const MACHINE: Machine = {
     ...[posted_write.decl, read_request.decl],
     ...[invalidate_request.decl, invalidate_completion.decl, late_invalidation.decl],
   ],
-  rules: [cerror_atc_inv_sync],
+  rules: [
+    ...[speculative_access, speculative_write, speculative_walk, speculative_smmu_walk],
+    cerror_atc_inv_sync,
+  ],
   definitions: [
     cpu_access_definition,
     cpu_try_definition,
@@ -151,6 +180,7 @@ export const MACHINE: Machine = {
     tlbi_definition,
     dsb_definition,
     isb_definition,
+    eret_definition,
     dma_wmb_definition,
     cmdq_insert_definition,
     cmdq_wait_definition,

@@ -2,7 +2,7 @@
 // Hardware update of access flag and dirty state, by a PE or an SMMU (Arm ARM D8.5; rules A12-A14).
 
 import type { Expr, Place } from "../ir/expr.ts";
-import { FALSE, ite } from "../ir/expr.ts";
+import { FALSE, ite, ruleHolds, TRUE } from "../ir/expr.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { atomic, cas, emit, set, when, whenElse } from "../ir/stmt.ts";
 import { isTable, PTE_NONE, permits, pfnOf } from "../vocabulary/descriptor.ts";
@@ -33,7 +33,14 @@ export function hardwareUpdate(u: Updated, updated: Expr<"desc">): Stmt[] {
     atomic(
       whenElse(
         isTable(pmd(mm, regionOf(va))),
-        [cas(done, pte(mm, va), entry, updated), set(entry, ite(done, updated, pte(mm, va)))],
+        [
+          whenElse(
+            ruleHolds("A14"),
+            [cas(done, pte(mm, va), entry, updated)],
+            [set(pte(mm, va), updated), set(done, TRUE)],
+          ),
+          set(entry, ite(done, updated, pte(mm, va))),
+        ],
         [set(entry, PTE_NONE), set(done, FALSE)],
       ),
       set(done, permits(entry, write)),

@@ -119,6 +119,8 @@ export interface CellDecl {
   readonly admits: Expr<"bool"> | undefined;
   readonly evicts: boolean;
   readonly ways: number | undefined;
+  /** Over knobs and `varies`: models for which it is false do not have the cell. */
+  readonly exists: Expr<"bool"> | undefined;
   readonly source: Source;
 }
 
@@ -140,6 +142,7 @@ interface CellSpec<K extends Sorts, V extends string, L extends Sorts> {
   readonly admits?: (entry: Expr<V>) => Expr<"bool">;
   readonly evicts?: boolean;
   readonly ways?: number;
+  readonly exists?: Expr<"bool">;
 }
 
 /** Key patterns in the order in which the keys were declared. */
@@ -168,6 +171,7 @@ export function cell<K extends Sorts, V extends string, L extends Sorts = {}>(
     admits: spec.admits?.(expr({ k: "local", name: "entry", sort: spec.value })),
     evicts: spec.evicts ?? true,
     ways: spec.ways,
+    exists: spec.exists,
     source: spec.source,
   };
   return Object.assign(

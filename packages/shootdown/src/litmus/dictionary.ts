@@ -44,6 +44,8 @@ function routines(): ReadonlyMap<string, Signature> {
 const PROPERTIES: ReadonlyMap<string, Signature> = new Map<string, Signature>([
   ...[...OBSERVERS.keys()].map((name) => [name, { params: [] }] as const),
   ["stuck", { params: ["device"] }],
+  ["young", { params: ["place"] }],
+  ["dirty", { params: ["place"] }],
 ]);
 
 /** The language's statements, with the arguments that this model gives a meaning. */

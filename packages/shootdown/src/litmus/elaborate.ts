@@ -14,6 +14,7 @@ import { OBSERVERS } from "../vocabulary/properties.ts";
 import { pmd, pte_table, reg } from "../vocabulary/state.ts";
 import type { EqualExpr, Expr, Place, Scenario } from "./ast.ts";
 import { boot } from "./boot.ts";
+import { countVerbs } from "./symbols.ts";
 import { interruptsOf, threadsOf } from "./threads.ts";
 import type { World } from "./world.ts";
 
@@ -98,7 +99,7 @@ function atoms(e: Expr): ReadonlySet<string> {
 function watchedFields(e: Expr, world: World): readonly FieldDecl[] {
   switch (e.kind) {
     case "atom":
-      return [];
+      return e.property.text in FLAGS ? [pmd.decl, pte_table.decl] : [];
     case "equal":
       return agentOf(e.left, world) < 0 ? [pmd.decl, pte_table.decl] : [reg.decl];
     case "not":
@@ -135,6 +136,9 @@ function beyondTheModel(scenario: Scenario): Unsupported | undefined {
     return { span: other.agent.span, why };
   }
   const loop = scenario.bodies.flatMap((b) => b.statements).find((s) => s.kind === "loop");
+  if (loop && countVerbs(loop.body, (s) => s.verb.text === "ttbr0") > 0) {
+    return { span: loop.span, why: "ttbr0 in a loop is not modelled" };
+  }
   const { expr } = scenario.condition;
   if (loop && expr.kind === "atom" && expr.property.text === "stuck") {
     return { span: loop.span, why: "stuck(...) cannot be decided beside a loop" };
@@ -178,13 +182,22 @@ function undecided(e: Expr): Unsupported | undefined {
 
 function monotone(e: Expr): boolean {
   if (e.kind === "not") return false;
-  return e.kind === "atom" || (e.kind !== "equal" && e.parts.every(monotone));
+  if (e.kind === "atom") return !(e.property.text in FLAGS);
+  return e.kind !== "equal" && e.parts.every(monotone);
 }
 
 function evaluate(e: Expr, world: World): (m: PackedMachine) => boolean {
   switch (e.kind) {
     case "atom": {
       const name = e.property.text;
+      const flag = FLAGS[name];
+      const place = e.args[0];
+      if (flag && place?.kind === "place") {
+        return (m) => {
+          const entry = leafAt(m, world, place.mm.text, place.va.text);
+          return entry !== undefined && flag(wordLayout(desc, world.domain), entry);
+        };
+      }
       return (m) => m.violated(m.program.observers.indexOf(name));
     }
     case "not": {
@@ -204,16 +217,31 @@ function evaluate(e: Expr, world: World): (m: PackedMachine) => boolean {
   }
 }
 
-/** The frame that an mm's page table gives a page in this state; -1 if none. */
-function frameAt(m: PackedMachine, world: World, mm: string, va: string): number {
+type DescLayout = ReturnType<typeof wordLayout>;
+
+/** What an entry says at the end: `young(A:x)`, `dirty(A:x)`. */
+const FLAGS: Readonly<Record<string, (l: DescLayout, entry: number) => boolean>> = {
+  young: (l, entry) => l.get(entry, "AF") === 1,
+  dirty: (l, entry) =>
+    l.get(entry, "DIRTY") === 1 || (l.get(entry, "DBM") === 1 && l.get(entry, "RDONLY") === 0),
+};
+
+/** The valid last-level entry of a page in this state. */
+function leafAt(m: PackedMachine, world: World, mm: string, va: string): number | undefined {
   const page = world.vaOf.get(va) ?? 0;
   const own = world.mms.indexOf(mm);
   const layout = wordLayout(desc, world.domain);
   const region = Math.floor(page / world.domain.limits["PTRS_PER_PTE"]!);
   const upper = m.field(pmd.decl.name, [own, region]) ?? 0;
-  if (layout.get(upper, "valid") === 0) return -1;
+  if (layout.get(upper, "valid") === 0) return undefined;
   const entry = m.field(pte_table.decl.name, [layout.get(upper, "next"), page]) ?? 0;
-  return layout.get(entry, "valid") === 1 ? layout.get(entry, "pfn") : -1;
+  return layout.get(entry, "valid") === 1 ? entry : undefined;
+}
+
+/** The frame that an mm's page table gives a page in this state; -1 if none. */
+function frameAt(m: PackedMachine, world: World, mm: string, va: string): number {
+  const entry = leafAt(m, world, mm, va);
+  return entry === undefined ? -1 : wordLayout(desc, world.domain).get(entry, "pfn");
 }
 
 /** The agent whose register this is; -1: a place of a page table. */
@@ -250,8 +278,11 @@ function equality(e: EqualExpr, world: World): (m: PackedMachine) => boolean {
 
 function describe(e: Expr): string {
   switch (e.kind) {
-    case "atom":
-      return e.property.text;
+    case "atom": {
+      const [arg] = e.args;
+      if (arg?.kind !== "place") return e.property.text;
+      return `${e.property.text}(${arg.mm.text}:${arg.va.text})`;
+    }
     case "not":
       return `~${describe(e.of)}`;
     case "equal": {

@@ -23,7 +23,7 @@ import {
   tlbi,
 } from "../vocabulary/primitives.ts";
 import { t, WHOLE_MM } from "../vocabulary/sorts.ts";
-import { asid_of, life, page_life } from "../vocabulary/state.ts";
+import { asid_of, life, page_life, table_life } from "../vocabulary/state.ts";
 import type { Arg, VerbStatement } from "./ast.ts";
 import { leafValue, tableOf } from "./leaf.ts";
 import { pagesOf } from "./ranges.ts";
@@ -38,14 +38,12 @@ export interface Runs {
   /** The number of the mm that it uses. */
   readonly mm: number;
   readonly world: World;
-  /** Register names, in the order of their numbers. */
-  readonly registers: readonly string[];
 }
 
 /** One try of a load or store, with a register for what it reached. */
 export function tryOf(s: VerbStatement, by: Runs, device: number | undefined): Stmt {
   const { agent, world } = by;
-  const into = constant(t.register, by.registers.indexOf(s.into!.text));
+  const into = constant(t.register, world.registers.indexOf(s.into!.text));
   const va = constant(t.va, vaOf(s.args[0], world));
   const write = constant(bool, s.verb.text === "store" ? 1 : 0);
   const access = { agent, mm: constant(t.mm, by.mm), va, write, into };
@@ -87,10 +85,21 @@ export function instruction(s: VerbStatement, by: Runs): readonly Stmt[] | undef
       ];
     case "isb":
       return [call(isb, { cpu })];
+    case "set_asid": {
+      const of = (arg: Arg | undefined) =>
+        asid_of(constant(t.mm, world.mms.indexOf(wordOf(arg) ?? "")));
+      return [atomic(set(of(s.args[0]), of(s.args[1])))];
+    }
     case "free": {
       const frame = constant(t.pfn, world.frames.get(word ?? "") ?? 0);
       const gone = set(page_life(frame), member(life, "freed"));
       return [atomic(gone, emit(events.page_freed, { frame }))];
+    }
+    case "free_table": {
+      const { mm, va } = spot(s.args[0], by);
+      const table = constant(t.table, tableOf(world.domain, mm, va));
+      const gone = set(table_life(table), member(life, "freed"));
+      return [atomic(gone, emit(events.table_freed, { table }))];
     }
     case "rely": {
       const { mm, va } = spot(s.args[0], by);

@@ -2,6 +2,7 @@
 // What the statements of a scenario do: each calls a routine of the kernel or of hardware.
 
 import type { ThreadSpec } from "../engine/program.ts";
+import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import type { Expr } from "../ir/expr.ts";
 import { constant, TRUE } from "../ir/expr.ts";
 import { bool } from "../ir/sort.ts";
@@ -13,7 +14,7 @@ import { DEFINITIONS } from "../kernel/kernels.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
-import { cpu_access, device_access } from "../vocabulary/primitives.ts";
+import { cpu_access, device_access, eret } from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { signal } from "../vocabulary/state.ts";
 import { invlpg, take_interrupt } from "../vocabulary/x86.ts";
@@ -22,7 +23,7 @@ import { written } from "./dictionary.ts";
 import type { Runs } from "./instructions.ts";
 import { instruction, tryOf } from "./instructions.ts";
 import { pagesOf } from "./ranges.ts";
-import type { World } from "./world.ts";
+import type { BoundDevice, World } from "./world.ts";
 
 /** The programs of a scenario, CPUs first, in the order of the file. */
 export function threadsOf(scenario: Scenario, world: World): ThreadSpec[] {
@@ -117,61 +118,76 @@ function routineCall(s: CallStatement, body: Body, world: World): Stmt {
   return { k: "call", callee: s.routine.text, args: [...own, ...given] };
 }
 
+/** The statements of an agent. `ttbr0 B;` changes the mm of those that follow. */
 function runner(body: Body, world: World): (s: VerbStatement) => readonly Stmt[] {
   const device = world.devices.find((d) => d.name === body.agent.text);
   const agent = constant(t.agent, agentNumber(body.agent.text, world));
+  const at = world.cpus.findIndex((c) => c.name === body.agent.text);
+  const cpu = constant(t.cpu, Math.max(0, at));
   let number = device?.mm ?? (body.mm ? world.mms.indexOf(body.mm.text) : 0);
-  const cpu = constant(
-    t.cpu,
-    Math.max(
-      0,
-      world.cpus.findIndex((c) => c.name === body.agent.text),
-    ),
-  );
-  const va = (s: VerbStatement) => Range.lo(pagesOf(s.args[0]!, world));
-  const write = (s: VerbStatement) => constant(bool, s.verb.text === "store" ? 1 : 0);
-  const runs = (): Runs => ({ cpu, agent, mm: number, world, registers: world.registers });
   if (device) {
-    const mm = constant(t.mm, number);
-    const dev = constant(t.dev, device.dev);
-    const worker = constant(t.cpu, device.worker);
-    return (s) => {
-      if (s.into) return [tryOf(s, runs(), device.dev)];
-      return [call(device_access, { dev, agent, mm, worker, va: va(s), write: write(s) })];
-    };
+    const by: Runs = { cpu, agent, mm: number, world };
+    return (s) => [deviceStatement(s, by, device)];
   }
   return (s) => {
-    if (s.into) return [tryOf(s, runs(), undefined)];
     const word = s.args[0]?.kind === "name" ? s.args[0].name.text : "";
     // What follows runs in another mm.
-    if (s.verb.text === "switch") number = world.mms.indexOf(word);
+    if (s.verb.text === "switch" || s.verb.text === "ttbr0") number = world.mms.indexOf(word);
     const mm = constant(t.mm, number);
     switch (s.verb.text) {
+      case "ttbr0":
+        return [set(ttbr0(cpu), mm)];
       case "switch":
         return [call(switch_mm, { cpu, mm })];
       case "lazy":
         return [call(enter_lazy_tlb, { cpu, mm })];
       case "invlpg":
-        return [call(invlpg, { cpu, va: va(s) })];
-      case "load":
-      case "store":
-        return [call(cpu_access, { cpu, agent, mm, va: va(s), write: write(s) })];
-      case "munmap":
-        return [call(do_munmap, { cpu, mm, range: pagesOf(s.args[0]!, world) })];
-      case "mprotect": {
-        const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
-        const writable = constant(bool, word === "read-write" ? 1 : 0);
-        return [call(do_mprotect_pkey, { cpu, mm, range: pagesOf(s.args[0]!, world), writable })];
-      }
-      case "fork":
-        return [call(dup_mmap, { cpu, mm })];
-      case "exit":
-        return [call(exit_mmap, { cpu, mm })];
-      default: {
-        const known = instruction(s, runs());
-        if (!known) throw new Error(`no meaning of ${s.verb.text}`);
-        return known;
-      }
+        return [call(invlpg, { cpu, va: pageOf(s, world) })];
+      default:
+        return cpuStatement(s, { cpu, agent, mm: number, world });
     }
   };
+}
+
+const isWrite = (s: VerbStatement) => constant(bool, s.verb.text === "store" ? 1 : 0);
+const pageOf = (s: VerbStatement, world: World) => Range.lo(pagesOf(s.args[0]!, world));
+
+function deviceStatement(s: VerbStatement, by: Runs, device: BoundDevice): Stmt {
+  const { agent, world } = by;
+  if (s.into) return tryOf(s, by, device.dev);
+  const dev = constant(t.dev, device.dev);
+  const worker = constant(t.cpu, device.worker);
+  const mm = constant(t.mm, by.mm);
+  const what = { va: pageOf(s, world), write: isWrite(s) };
+  return call(device_access, { dev, agent, mm, worker, ...what });
+}
+
+function cpuStatement(s: VerbStatement, by: Runs): readonly Stmt[] {
+  const { cpu, agent, world } = by;
+  const mm = constant(t.mm, by.mm);
+  const range = () => pagesOf(s.args[0]!, world);
+  // A system call ends with the return to user space.
+  const returning = (stmt: Stmt) => [stmt, call(eret, { cpu })];
+  if (s.into) return [tryOf(s, by, undefined)];
+  switch (s.verb.text) {
+    case "load":
+    case "store":
+      return [call(cpu_access, { cpu, agent, mm, va: pageOf(s, world), write: isWrite(s) })];
+    case "munmap":
+      return returning(call(do_munmap, { cpu, mm, range: range() }));
+    case "mprotect": {
+      const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
+      const writable = constant(bool, word === "read-write" ? 1 : 0);
+      return returning(call(do_mprotect_pkey, { cpu, mm, range: range(), writable }));
+    }
+    case "fork":
+      return returning(call(dup_mmap, { cpu, mm }));
+    case "exit":
+      return [call(exit_mmap, { cpu, mm })];
+    default: {
+      const known = instruction(s, by);
+      if (!known) throw new Error(`no meaning of ${s.verb.text}`);
+      return known;
+    }
+  }
 }

@@ -110,8 +110,11 @@ const LEAF_GROUPS = [
 const LEAF_WORDS = LEAF_GROUPS.flat();
 
 /** Operations of `tlbi` that take addresses, and those that take none. */
-export const TLBI_BY_VA = ["VAE1", "VALE1", "VAE1IS", "VALE1IS"] as const;
-export const TLBI_WHOLE = ["ASIDE1IS", "VMALLE1IS"] as const;
+export const TLBI_BY_VA = [
+  ...(["VAE1", "VALE1", "VAAE1", "VAALE1"] as const),
+  ...(["VAE1IS", "VALE1IS", "VAAE1IS", "VAALE1IS"] as const),
+];
+export const TLBI_WHOLE = ["ASIDE1", "ASIDE1IS", "VMALLE1", "VMALLE1IS"] as const;
 
 /** What a CMD_ATC_INV is about: SSV=0, or G=1; default the PASID of the device alone. */
 export const ATC_SCOPES = ["no-pasid", "global"] as const;
@@ -131,6 +134,8 @@ const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   ["tlbi", { params: [[...TLBI_BY_VA, ...TLBI_WHOLE], "scope"], optional: 1, by: "cpu" }],
   ["dsb", { params: [["ISH", "ISHST", "NSH"]], by: "cpu" }],
   ["isb", { params: [], by: "cpu" }],
+  ["ttbr0", { params: ["mm"], by: "user" }],
+  ["set_asid", { params: ["mm", "mm"], by: "cpu" }],
   ["CMD_TLBI_NH_VA", { params: ["spots"], by: "cpu" }],
   ["CMD_TLBI_NH_ASID", { params: ["mm"], optional: 1, by: "cpu" }],
   ["CMD_ATC_INV", { params: ["device", "pages", ATC_SCOPES], optional: 1, by: "cpu" }],
@@ -140,6 +145,7 @@ const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   ["lazy", { params: [], by: "user" }],
   ["switch", { params: ["mm"], by: "user" }],
   ["free", { params: ["page"], by: "cpu" }],
+  ["free_table", { params: ["spot"], by: "cpu" }],
   ["rely", { params: ["spot"], by: "cpu" }],
 ];
 

@@ -10,6 +10,7 @@ import { t } from "./sorts.ts";
 /** TLB maintenance operations of the PE (rule A21); ranges stand for the R forms too. */
 export const tlbi_op = enumeration("tlbi_op", [
   ...(["VAE1", "VALE1", "VAE1IS", "VALE1IS", "ASIDE1IS", "VMALLE1IS"] as const),
+  ...(["VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS", "ASIDE1", "VMALLE1"] as const),
 ]);
 /** Barriers (rules A20, A27). */
 export const dsb_op = enumeration("dsb_op", ["ISH", "ISHST", "NSH"]);
@@ -51,6 +52,8 @@ export const events = {
   notifier_release: event("notifier_release", { cpu: t.cpu, mm: t.mm }),
   /** A translation was used to read or write a frame. */
   access: event("access", { agent: t.agent, mm: t.mm, va: t.va, frame: t.pfn, write: t.bool }),
+  /** A walker reads a last-level table (only where a property asks for it). */
+  walk: event("walk", { table: t.table }),
   fault: event("fault", { agent: t.agent, va: t.va, write: t.bool, found: desc }),
   /** A fault that the kernel cannot resolve. */
   abort: event("abort", { agent: t.agent, va: t.va, write: t.bool }),

@@ -46,6 +46,8 @@ export const tlbi = declare("tlbi", { cpu: t.cpu, op: tlbi_op, asid: t.asid, ran
 export const dsb = declare("dsb", { cpu: t.cpu, op: dsb_op });
 /** An instruction synchronization barrier: a context synchronization event of the PE. */
 export const isb = declare("isb", { cpu: t.cpu });
+/** The return of a PE from the kernel, which synchronizes its context. */
+export const eret = declare("eret", { cpu: t.cpu });
 /** Orders earlier stores before the SMMU's reads that follow the queue's PROD write. */
 export const dma_wmb = declare("dma_wmb", { cpu: t.cpu });
 /** Puts a command into the SMMU's queue. */

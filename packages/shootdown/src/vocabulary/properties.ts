@@ -2,14 +2,14 @@
 // The properties, as observers of events (docs/LITMUS.md says them in words).
 
 import type { Expr } from "../ir/expr.ts";
-import { and, eq, member } from "../ir/expr.ts";
+import { and, eq, member, TRUE } from "../ir/expr.ts";
 import type { ObserverDecl } from "../ir/machine.ts";
 import { observer, on } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { set, violate, when } from "../ir/stmt.ts";
 import { DBM, PTE_NONE, pfnOf, valid } from "./descriptor.ts";
 import { events } from "./events.ts";
-import { dropped, life, page_life, replaced, sealed } from "./state.ts";
+import { dropped, life, page_life, replaced, sealed, table_life, walks_watched } from "./state.ts";
 
 const FREED = member(life, "freed");
 
@@ -59,7 +59,15 @@ export const stale_access = observer(
   ]),
 );
 
+export const table_use_after_free = observer(
+  "table_use_after_free",
+  "a walker of a CPU or of the SMMU reads a page table that the kernel has given back",
+  on(events.walk, ({ table }) => [
+    when(eq(table_life(table), FREED), set(walks_watched(), TRUE), violate("table_use_after_free")),
+  ]),
+);
+
 /** By the name that a scenario's condition uses. */
 export const OBSERVERS: ReadonlyMap<string, ObserverDecl> = new Map(
-  [use_after_free, stale_write, stale_access].map((o) => [o.name, o]),
+  [use_after_free, stale_write, stale_access, table_use_after_free].map((o) => [o.name, o]),
 );

@@ -82,5 +82,5 @@ export const regionsOf = (pages: Expr<"range">): Expr<"regions"> =>
 export const FAULTED: Expr<"reached"> = constant(reached, 1);
 export const reachedFrame = (frame: Expr<"pfn">): Expr<"reached"> => after(reached, frame, num(2));
 
-/** Who looks at page tables: a PE's walker or the SMMU's. */
-export const walker = enumeration("walker", ["PE", "SMMU"]);
+/** Who looks at page tables: another PE's walker, the SMMU's, or that of the PE that stores. */
+export const walker = enumeration("walker", ["PE", "SMMU", "own"]);

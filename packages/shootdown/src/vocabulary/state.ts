@@ -30,6 +30,8 @@ export const signal = field("signal", [t.signal], t.bool);
 /** Registers of a scenario's agents: what each access reached. */
 export const reg = field("reg", [t.agent, t.register], t.reached);
 
+/** A property asks what walkers read: it writes this, which is how a model knows. */
+export const walks_watched = field("walks_watched", [], t.bool);
 /** Observers' memory: the valid entry that a store to this page's entry replaced last. */
 export const replaced = field("replaced", [t.mm, t.va], desc);
 /** Observers' memory: an entry whose frame nobody may write through this page any more. */

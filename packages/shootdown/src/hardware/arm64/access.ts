@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // A load or store of a PE: translate, manage access flag and dirty state, or fault and try again.
 
-import type { Expr } from "../../ir/expr.ts";
-import { and, FALSE, knobIs, not } from "../../ir/expr.ts";
+import type { Expr, Place } from "../../ir/expr.ts";
+import { and, FALSE, knobIs, not, ruleHolds, TRUE } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import {
   again,
   atomic,
+  await_,
   callInto,
+  choose,
+  either,
   emit,
+  forall,
   leave,
   lookup,
   loop,
+  pick,
   ret,
   set,
   when,
+  whenElse,
 } from "../../ir/stmt.ts";
 import {
   AF,
@@ -33,10 +39,34 @@ import { t } from "../../vocabulary/sorts.ts";
 import { asid_of } from "../../vocabulary/state.ts";
 import type { Updated } from "../update.ts";
 import { hardwareUpdate, recorded } from "../update.ts";
-import { tlb, ttbr0_valid } from "./tlb.ts";
+import { sameAgain } from "./sticky.ts";
+import { contextSynchronized, NEEDS_CSE, prefetched, tlb, ttbr0_valid } from "./tlb.ts";
 
 interface Attempt extends Updated {
   readonly cpu: Expr<"cpu">;
+  /** Local. */
+  readonly tag: Place<"asid">;
+}
+
+/** What the PE uses for a page: any entry that it may have, or what a walk finds now. */
+function translate({ cpu, mm, va, entry, tag }: Attempt): Stmt[] {
+  const at = { cpu, asid: asid_of(mm), va };
+  return [
+    whenElse(NEEDS_CSE, [lookup(entry, prefetched(at))], [lookup(entry, tlb(at))]),
+    // Entries are tagged by ASID.
+    when(
+      not(ruleHolds("A6")),
+      either([], [choose(tag, t.asid), pick(entry, tlb({ ...at, asid: tag }))]),
+    ),
+    when(
+      knobIs("cnp", "yes"),
+      when(
+        ruleHolds("A10"),
+        forall(t.cpu, (other) => [either([], [pick(entry, tlb({ ...at, cpu: other }))])]),
+      ),
+    ),
+    when(not(ruleHolds("A4")), ...sameAgain(cpu, va, entry)),
+  ];
 }
 
 /**
@@ -44,13 +74,17 @@ interface Attempt extends Updated {
  * manages. Leaves the loop when the access is done; otherwise `entry` is what denies it.
  */
 function attempt(x: Attempt): Stmt[] {
-  const { cpu, agent, mm, va, write, entry, done, record = [] } = x;
+  const { agent, mm, va, write, entry, done, record = [] } = x;
+  const access: Stmt[] = [
+    when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
+    ...record,
+  ];
   return [
-    atomic(
-      lookup(entry, tlb({ cpu, asid: asid_of(mm), va })),
-      set(done, permits(entry, write)),
-      when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
-      ...record,
+    whenElse(
+      ruleHolds("A25"),
+      [atomic(...translate(x), set(done, permits(entry, write)), ...access)],
+      // A TLBI may be finished although an access by the old translation is still to come.
+      [atomic(...translate(x), set(done, permits(entry, write))), atomic(await_(TRUE), ...access)],
     ),
     when(done, leave()),
     when(
@@ -72,17 +106,21 @@ function attempt(x: Attempt): Stmt[] {
   ];
 }
 
-const source = { file: "Arm ARM D8.5, D8.16", rules: ["A2", "A3", "A12", "A13", "A14"] };
+const source = {
+  file: "Arm ARM D8.5, D8.16, D8.17.8",
+  rules: ["A2", "A3", "A4", "A6", "A10", "A12", "A13", "A14", "A25", "A27"],
+};
 const abstracts = ["translation and access are one step", "instruction fetches"];
 
 export const cpu_access_definition = define(cpu_access, {
   source,
   abstracts,
-  locals: { entry: desc, done: t.bool, resolved: t.bool },
-  body: ({ cpu, agent, mm, va, write, entry, done, resolved }) => [
+  locals: { entry: desc, tag: t.asid, done: t.bool, resolved: t.bool },
+  body: ({ cpu, agent, mm, va, write, entry, tag, done, resolved }) => [
     loop(
-      ...attempt({ cpu, agent, mm, va, write, entry, done }),
+      ...attempt({ cpu, agent, mm, va, write, entry, tag, done }),
       callInto(resolved, do_page_fault, { cpu, mm, va, write }),
+      contextSynchronized(cpu),
       when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
     ),
   ],
@@ -91,10 +129,10 @@ export const cpu_access_definition = define(cpu_access, {
 export const cpu_try_definition = define(cpu_try, {
   source,
   abstracts,
-  locals: { entry: desc, done: t.bool },
-  body: ({ cpu, agent, mm, va, write, into, entry, done }) => {
+  locals: { entry: desc, tag: t.asid, done: t.bool },
+  body: ({ cpu, agent, mm, va, write, into, entry, tag, done }) => {
     const record = recorded(agent, into, { entry, done });
-    return [loop(...attempt({ cpu, agent, mm, va, write, entry, done, record }), leave())];
+    return [loop(...attempt({ cpu, agent, mm, va, write, entry, tag, done, record }), leave())];
   },
 });
 

@@ -2,7 +2,7 @@
 // Stores to descriptors: visible to CPUs at once, to walkers once a DSB has ordered them (A20).
 
 import type { Expr, Place } from "../../ir/expr.ts";
-import { ne } from "../../ir/expr.ts";
+import { and, ne, ruleHolds } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { atomic, cas, emit, forall, insert, ret, set, when, xchg } from "../../ir/stmt.ts";
@@ -17,7 +17,7 @@ import {
 } from "../../vocabulary/primitives.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
 import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
-import { unordered_store } from "./tlb.ts";
+import { unordered_store, unordered_upper } from "./tlb.ts";
 
 interface Where {
   readonly cpu: Expr<"cpu">;
@@ -30,7 +30,7 @@ interface Where {
 /** The store happened: walkers may see the old value for a while. */
 const stored = ({ cpu, mm, va, table }: Where, old: Place<"desc">, value: Expr<"desc">): Stmt[] => [
   when(
-    ne(old, value),
+    and(ruleHolds("A20"), ne(old, value)),
     forall(walker, (w) => [
       insert(
         unordered_store({ cpu, walker: w, table: table ?? nextOf(pmd(mm, regionOf(va))), va }),
@@ -81,11 +81,15 @@ export const store_pte_definition = define(store_pte, {
 });
 
 export const store_pmd_definition = define(store_pmd, {
-  source: { file: "Arm ARM D8.2" },
+  source,
   locals: { old: desc },
   body: ({ cpu, mm, region, value, old }) => [
     atomic(
       xchg(old, pmd(mm, region), value),
+      when(
+        and(ruleHolds("A20"), ne(old, value)),
+        forall(walker, (w) => [insert(unordered_upper({ cpu, walker: w, mm, region }), old)]),
+      ),
       when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
       when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),
     ),

@@ -4,12 +4,36 @@
 //   pmd ──► walk_cache[cpu, asid, region] ──next──► pte_table ──► tlb[cpu, asid, va]
 //            any table it held or reads             what memory holds, or held until a DSB
 
-import { eq, field, member, not } from "../../ir/expr.ts";
+import type { Expr, Place } from "../../ir/expr.ts";
+import {
+  ANY,
+  and,
+  eq,
+  field,
+  ite,
+  knobIs,
+  member,
+  not,
+  or,
+  ruleHolds,
+  varies,
+} from "../../ir/expr.ts";
+import type { CellFn } from "../../ir/machine.ts";
 import { cell } from "../../ir/machine.ts";
-import { forall, lookup, when, whenElse, yields, yieldsHeld } from "../../ir/stmt.ts";
-import { cacheable, desc, isTable, nextOf, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
+import type { Stmt } from "../../ir/stmt.ts";
+import { clear, forall, lookup, when, whenElse, yields, yieldsHeld } from "../../ir/stmt.ts";
+import {
+  cacheable,
+  desc,
+  isTable,
+  nextOf,
+  PTE_NONE,
+  RDONLY,
+  valid,
+  writableClean,
+} from "../../vocabulary/descriptor.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
-import { asid_of, pmd, pte_table } from "../../vocabulary/state.ts";
+import { asid_of, pmd, pte_table, reg } from "../../vocabulary/state.ts";
 
 /** Whether a CPU walks an mm's tables (TTBR0_EL1), and which. */
 export const ttbr0_valid = field("ttbr0_valid", [t.cpu], t.bool, 1);
@@ -22,43 +46,117 @@ export const unordered_store = cell("unordered_store", {
   source: { file: "Arm ARM D8.2, B2.3", rules: ["A20"] },
 });
 
+/** The same of upper-level descriptors. */
+export const unordered_upper = cell("unordered_upper", {
+  keys: { cpu: t.cpu, walker, mm: t.mm, region: t.region },
+  value: desc,
+  source: { file: "Arm ARM D8.2, B2.3", rules: ["A20"] },
+});
+
+/** Of a PE's stores its own walker is a walker apart: a DSB NSH orders them for it alone. */
+const asSeenBy = (cpu: Expr<"cpu">, storer: Expr<"cpu">): Expr<"walker"> =>
+  ite(and(varies(reg), eq(cpu, storer)), member(walker, "own"), member(walker, "PE"));
+
 /** Table pointers that a walker of this PE may use; leaf-only maintenance leaves them (A21). */
 export const walk_cache = cell("walk_cache", {
   keys: { cpu: t.cpu, asid: t.asid, region: t.region },
   value: desc,
   fill: ({ cpu, asid, region }) => [
     when(not(ttbr0_valid(cpu)), yields(PTE_NONE)),
-    when(ttbr0_valid(cpu), when(eq(asid_of(ttbr0(cpu)), asid), yields(pmd(ttbr0(cpu), region)))),
-  ],
-  admits: isTable,
-  source: { file: "Arm ARM D8.16", rules: ["A2", "A5", "A7"] },
-});
-
-/** Translations that a PE may use: read-only ones survive an upgrade (A3), invalid ones do not. */
-export const tlb = cell("tlb", {
-  keys: { cpu: t.cpu, asid: t.asid, va: t.va },
-  value: desc,
-  locals: { upper: desc },
-  fill: ({ cpu, asid, va, upper }) => [
-    lookup(upper, walk_cache({ cpu, asid, region: regionOf(va) })),
-    whenElse(
-      valid(upper),
-      [
-        yields(pte_table(nextOf(upper), va)),
+    when(
+      ttbr0_valid(cpu),
+      when(
+        eq(asid_of(ttbr0(cpu)), asid),
+        yields(pmd(ttbr0(cpu), region)),
         forall(t.cpu, (storer) => [
           yieldsHeld(
-            unordered_store({
-              cpu: storer,
-              walker: member(walker, "PE"),
-              table: nextOf(upper),
-              va,
+            unordered_upper({
+              ...{ cpu: storer, walker: asSeenBy(cpu, storer), mm: ttbr0(cpu), region },
             }),
           ),
         ]),
-      ],
-      [yields(PTE_NONE)],
+      ),
     ),
   ],
-  admits: cacheable,
-  source: { file: "Arm ARM D8.16.1", rules: ["A1", "A2", "A3", "A4", "A6"] },
+  admits: (d) => and(ruleHolds("A2"), isTable(d)),
+  source: { file: "Arm ARM D8.16", rules: ["A2", "A5", "A7"] },
 });
+
+/** What a walk of this PE may find. */
+const walk = (
+  { cpu, asid, va }: { cpu: Expr<"cpu">; asid: Expr<"asid">; va: Expr<"va"> },
+  upper: Place<"desc">,
+): Stmt[] => [
+  lookup(upper, walk_cache({ cpu, asid, region: regionOf(va) })),
+  whenElse(
+    valid(upper),
+    [
+      yields(pte_table(nextOf(upper), va)),
+      forall(t.cpu, (storer) => [
+        yieldsHeld(
+          unordered_store({
+            ...{ cpu: storer, walker: asSeenBy(cpu, storer), table: nextOf(upper), va },
+          }),
+        ),
+      ]),
+    ],
+    [yields(PTE_NONE)],
+  ),
+];
+
+const translation = { cpu: t.cpu, asid: t.asid, va: t.va };
+
+/** Without rule A5: what walks under way have read, which no TLBI reaches. */
+export const walk_under_way = cell("walk_under_way", {
+  keys: translation,
+  value: desc,
+  locals: { upper: desc },
+  fill: ({ upper, ...at }) => walk(at, upper),
+  admits: cacheable,
+  exists: not(ruleHolds("A5")),
+  source: { file: "Arm ARM R_RVJDB", rules: ["A5"] },
+});
+
+/** What a PE may keep: whatever does not fault (A1, A2), also what only denies a write (A3). */
+const kept = (d: Expr<"desc">): Expr<"bool"> =>
+  and(ruleHolds("A2"), cacheable(d), or(ruleHolds("A3"), not(RDONLY(d)), writableClean(d)));
+
+/** Translations that a PE may use: read-only ones survive an upgrade (A3), invalid ones do not. */
+export const tlb: CellFn<typeof translation, "desc"> = cell("tlb", {
+  keys: translation,
+  value: desc,
+  locals: { upper: desc },
+  fill: ({ upper, ...at }) => [
+    ...walk(at, upper),
+    when(not(ruleHolds("A5")), yieldsHeld(walk_under_way(at))),
+    // Nobody else's entry makes up for one that is gone.
+    when(
+      not(ruleHolds("A29")),
+      forall(t.cpu, (other) => [yieldsHeld(tlb({ ...at, cpu: other }))]),
+    ),
+  ],
+  admits: kept,
+  source: { file: "Arm ARM D8.16.1", rules: ["A1", "A2", "A3", "A4", "A5", "A6", "A29"] },
+});
+
+/** Whether a PE's own translations wait for its context synchronization. */
+export const NEEDS_CSE = and(varies(reg), ruleHolds("A27"), knobIs("ets2", "no"));
+
+/**
+ * Translations that instructions of this PE took before its last context synchronization event: its
+ * own TLBI and DSB do not take them back (A27), those of other PEs do. Asked for where a scenario
+ * looks at single accesses; a PE that runs the kernel's routines returns from each by an ERET.
+ */
+export const prefetched = cell("prefetched", {
+  keys: translation,
+  value: desc,
+  locals: { found: desc },
+  fill: ({ found, ...at }) => [lookup(found, tlb(at)), yields(found)],
+  admits: kept,
+  exists: NEEDS_CSE,
+  source: { file: "Arm ARM R_BLDZX", rules: ["A27"] },
+});
+
+/** A context synchronization event of a PE: an ISB, taking an exception, or returning from one. */
+export const contextSynchronized = (cpu: Expr<"cpu">): Stmt =>
+  when(NEEDS_CSE, clear(prefetched({ cpu, asid: ANY, va: ANY })));

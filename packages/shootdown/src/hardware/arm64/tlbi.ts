@@ -5,7 +5,7 @@
 //        └─► dvm_smmu[issuer]        if the SMMU takes part ──effect──► its TLB
 //   DSB  waits until nothing that this PE issued is outstanding; nobody else learns it (A27)
 
-import type { Expr } from "../../ir/expr.ts";
+import type { Expr, KeyPattern } from "../../ir/expr.ts";
 import {
   ANY,
   and,
@@ -13,56 +13,88 @@ import {
   inRange,
   knobIs,
   member,
+  ne,
   not,
   or,
   outstanding,
   ruleHolds,
+  varies,
 } from "../../ir/expr.ts";
 import { define, pending } from "../../ir/machine.ts";
-import { atomic, await_, clear, emit, forall, post, when } from "../../ir/stmt.ts";
+import type { Stmt } from "../../ir/stmt.ts";
+import { atomic, await_, clear, emit, forall, post, when, whenElse } from "../../ir/stmt.ts";
 import { dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
-import { dma_wmb, dsb, isb, tlbi } from "../../vocabulary/primitives.ts";
+import { dma_wmb, dsb, eret, isb, tlbi } from "../../vocabulary/primitives.ts";
 import { regionsOf, t, walker } from "../../vocabulary/sorts.ts";
+import { reg } from "../../vocabulary/state.ts";
 import { dvm_smmu, heard, snoop } from "../smmuv3/dvm.ts";
-import { tlb, unordered_store, walk_cache } from "./tlb.ts";
+import { forgotten } from "./sticky.ts";
+import {
+  contextSynchronized,
+  NEEDS_CSE,
+  prefetched,
+  tlb,
+  unordered_store,
+  unordered_upper,
+  walk_cache,
+} from "./tlb.ts";
 
 const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[number][]) =>
   or(...names.map((n) => eq(op, member(tlbi_op, n))));
 
-/** By VA: rule A21, first four rows. */
-const byVa = (op: Expr<"tlbi_op">) => is(op, "VAE1", "VALE1", "VAE1IS", "VALE1IS");
-/** Also removes what lies above the last level. */
-const nonLeaf = (op: Expr<"tlbi_op">) => is(op, "VAE1", "VAE1IS");
+/** Rule A21: what an operation looks at. */
+const byVa = (op: Expr<"tlbi_op">) =>
+  or(
+    is(op, "VAE1", "VALE1", "VAE1IS", "VALE1IS"),
+    is(op, "VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS"),
+  );
+const anyAsid = (op: Expr<"tlbi_op">) =>
+  is(op, "VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS", "VMALLE1", "VMALLE1IS");
+const leafOnly = (op: Expr<"tlbi_op">) =>
+  and(ruleHolds("A21"), is(op, "VALE1", "VALE1IS", "VAALE1", "VAALE1IS"));
 export const broadcast = (op: Expr<"tlbi_op">) =>
-  is(op, "VAE1IS", "VALE1IS", "ASIDE1IS", "VMALLE1IS");
+  is(op, "VAE1IS", "VALE1IS", "VAAE1IS", "VAALE1IS", "ASIDE1IS", "VMALLE1IS");
+
+interface Operation {
+  readonly op: Expr<"tlbi_op">;
+  readonly asid: Expr<"asid">;
+  readonly range: Expr<"range">;
+}
+
+/** Removes what an operation covers from the caches of a PE. */
+function removed(cpu: Expr<"cpu">, { op, asid, range }: Operation, others: Expr<"bool">): Stmt[] {
+  const drop = (tag: KeyPattern | Expr<"asid">, va: KeyPattern, region: KeyPattern): Stmt[] => [
+    clear(tlb({ cpu, asid: tag, va })),
+    // A walk cache is found by the address, however it is indexed.
+    when(and(not(leafOnly(op)), ruleHolds("A7")), clear(walk_cache({ cpu, asid: tag, region }))),
+    when(and(NEEDS_CSE, others), clear(prefetched({ cpu, asid: tag, va }))),
+  ];
+  const pages = inRange(range);
+  const regions = inRange(regionsOf(range));
+  return [
+    whenElse(
+      byVa(op),
+      [whenElse(anyAsid(op), drop(ANY, pages, regions), drop(asid, pages, regions))],
+      [whenElse(anyAsid(op), drop(ANY, ANY, ANY), drop(asid, ANY, ANY))],
+    ),
+  ];
+}
 
 /** Operations that a PE issued and that another PE (or itself) has not performed yet. */
 export const dvm_pe = pending("dvm_pe", {
   keys: { issuer: t.cpu, target: t.cpu },
   entry: { op: tlbi_op, asid: t.asid, range: t.range },
   capacity: "TLBI_OUTSTANDING",
-  effect: ({ target, op, asid, range }) => [
+  effect: ({ issuer, target, op, asid, range }) => [
+    // An ASID means the same on every PE of the domain.
     when(
-      byVa(op),
-      clear(tlb({ cpu: target, asid, va: inRange(range) })),
-      when(
-        nonLeaf(op),
-        clear(walk_cache({ cpu: target, asid, region: inRange(regionsOf(range)) })),
-      ),
+      or(ruleHolds("A31"), eq(issuer, target), anyAsid(op)),
+      ...removed(target, { op, asid, range }, ne(issuer, target)),
     ),
-    when(
-      is(op, "ASIDE1IS"),
-      clear(tlb({ cpu: target, asid, va: ANY })),
-      clear(walk_cache({ cpu: target, asid, region: ANY })),
-    ),
-    when(
-      is(op, "VMALLE1IS"),
-      clear(tlb({ cpu: target, asid: ANY, va: ANY })),
-      clear(walk_cache({ cpu: target, asid: ANY, region: ANY })),
-    ),
+    when(not(ruleHolds("A4")), forgotten(target)),
     emit(events.tlbi_applied, { cpu: target, op, asid, range }),
   ],
-  source: { file: "Arm ARM D8.17.5", rules: ["A21", "A23", "A24", "A25"] },
+  source: { file: "Arm ARM D8.17.5", rules: ["A7", "A21", "A23", "A24", "A25", "A31"] },
 });
 
 export const tlbi_definition = define(tlbi, {
@@ -72,7 +104,7 @@ export const tlbi_definition = define(tlbi, {
     emit(events.tlbi, { cpu, op, asid, range }),
     forall(t.cpu, (target) => [
       when(
-        or(broadcast(op), eq(target, cpu)),
+        or(broadcast(op), eq(target, cpu), not(ruleHolds("A23"))),
         post(dvm_pe({ issuer: cpu, target }), { op, asid, range }),
       ),
     ]),
@@ -80,6 +112,7 @@ export const tlbi_definition = define(tlbi, {
       knobIs("btm", "yes"),
       when(heard(broadcast(op)), post(dvm_smmu({ issuer: cpu }), { op, asid, range })),
     ),
+    when(not(ruleHolds("A24")), await_(not(outstanding(dvm_pe({ issuer: cpu, target: ANY }))))),
   ],
 });
 
@@ -91,7 +124,10 @@ const waits = (cpu: Expr<"cpu">, op: Expr<"dsb_op">) =>
       and(eq(op, member(dsb_op, "NSH")), not(outstanding(dvm_pe({ issuer: cpu, target: cpu })))),
       and(
         eq(op, member(dsb_op, "ISH")),
-        not(outstanding(dvm_pe({ issuer: cpu, target: ANY }))),
+        // Complete is what is finished everywhere (A26); only the issuer learns it (A27).
+        or(ruleHolds("A26"), not(outstanding(dvm_pe({ issuer: cpu, target: cpu })))),
+        or(not(ruleHolds("A26")), not(outstanding(dvm_pe({ issuer: cpu, target: ANY })))),
+        or(ruleHolds("A27"), not(outstanding(dvm_pe({ issuer: ANY, target: ANY })))),
         not(outstanding(dvm_smmu({ issuer: cpu }))),
         or(
           knobIs("atcsnoop", "no"),
@@ -102,13 +138,22 @@ const waits = (cpu: Expr<"cpu">, op: Expr<"dsb_op">) =>
     ),
   );
 
+/** The PE's stores to descriptors are visible to these walkers from now on (A20). */
+const ordered = (cpu: Expr<"cpu">, by: KeyPattern | Expr<"walker">): Stmt[] => [
+  clear(unordered_store({ cpu, walker: by, table: ANY, va: ANY })),
+  clear(unordered_upper({ cpu, walker: by, mm: ANY, region: ANY })),
+];
+
 export const dsb_definition = define(dsb, {
   source: { file: "Arm ARM B2.3.12, D8.17.8", rules: ["A20", "A26", "A27", "A30", "S10", "S11"] },
-  abstracts: ["ISB: the context synchronization that a PE needs for its own TLB comes with it"],
   body: ({ cpu, op }) => [
     atomic(
       await_(waits(cpu, op)),
-      clear(unordered_store({ cpu, walker: ANY, table: ANY, va: ANY })),
+      whenElse(
+        and(varies(reg), eq(op, member(dsb_op, "NSH"))),
+        [...ordered(cpu, member(walker, "own"))],
+        [...ordered(cpu, ANY)],
+      ),
       emit(events.dsb, { cpu, op }),
     ),
   ],
@@ -116,16 +161,15 @@ export const dsb_definition = define(dsb, {
 
 export const dma_wmb_definition = define(dma_wmb, {
   source: { file: "Arm ARM B2.3; SMMU 3.5", rules: ["A20", "S12"] },
-  body: ({ cpu }) => [
-    when(
-      ruleHolds("S12"),
-      clear(unordered_store({ cpu, walker: member(walker, "SMMU"), table: ANY, va: ANY })),
-    ),
-  ],
+  body: ({ cpu }) => [when(ruleHolds("S12"), ...ordered(cpu, member(walker, "SMMU")))],
 });
 
 export const isb_definition = define(isb, {
   source: { file: "Arm ARM B2.3.12, D8.17.8", rules: ["A27"] },
-  abstracts: ["a DSB synchronizes the context of its PE too"],
-  body: ({ cpu }) => [emit(events.isb, { cpu })],
+  body: ({ cpu }) => [atomic(contextSynchronized(cpu), emit(events.isb, { cpu }))],
+});
+
+export const eret_definition = define(eret, {
+  source: { file: "Arm ARM D1.4, D8.17.8", rules: ["A27"] },
+  body: ({ cpu }) => [contextSynchronized(cpu)],
 });

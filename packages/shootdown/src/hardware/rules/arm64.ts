@@ -4,7 +4,7 @@
 // `status: MODELLED` needs a scenario whose head names the rule: test/rules.test.ts looks.
 
 import type { HardwareRule } from "./rule.ts";
-import { MODELLED, UNTESTED } from "./rule.ts";
+import { followsFrom, MODELLED, notModelled, UNTESTED } from "./rule.ts";
 
 export const ARM64: readonly HardwareRule[] = [
   {
@@ -23,7 +23,7 @@ export const ARM64: readonly HardwareRule[] = [
       "Every other descriptor that the current tables reach may be cached, leaf or table, " +
       "by an access or by speculation; the program need not ask for it.",
     source: "Arm ARM R_SQBCS, I_RCGCH",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A3",
@@ -32,7 +32,7 @@ export const ARM64: readonly HardwareRule[] = [
       "A cached entry that gives a permission fault is an entry like any other: after the " +
       "descriptor became writable it may go on denying, and the fault does not remove it.",
     source: "Arm ARM G5.8, D8.16",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A4",
@@ -41,7 +41,7 @@ export const ARM64: readonly HardwareRule[] = [
       "A TLB entry may be lost whenever the hardware likes, and maintenance may remove " +
       "more than it was asked to.",
     source: "Arm ARM R_KKDKL, R_MMZTY, I_YGYRY",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A5",
@@ -50,7 +50,7 @@ export const ARM64: readonly HardwareRule[] = [
       "A TLBI also covers what a table walk has read and not yet finished with, so that " +
       "no walk puts a removed entry back.",
     source: "Arm ARM R_RVJDB",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A6",
@@ -59,7 +59,7 @@ export const ARM64: readonly HardwareRule[] = [
       "Translation regime, VMID, and ASID unless the leaf is global. Entries for tables " +
       "above the last level carry the ASID whatever the leaf says.",
     source: "Arm ARM R_NWYRD, R_CHVGJ, I_YWBQX",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A7",
@@ -68,7 +68,7 @@ export const ARM64: readonly HardwareRule[] = [
       "A walk cache may be indexed by the address that is translated or by where the " +
       "descriptor lies. Maintenance by address finds its entries either way.",
     source: "Arm ARM R_ZYZYK, R_BKKRB, R_TJQVP",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A8",
@@ -96,7 +96,7 @@ export const ARM64: readonly HardwareRule[] = [
       "With TTBR.CnP set, PEs of the Inner Shareable domain may use each other's entries; " +
       "if their tables differ, the result is constrained unpredictable.",
     source: "Arm ARM R_FWQJZ, R_QLGWZ",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A11",
@@ -105,7 +105,7 @@ export const ARM64: readonly HardwareRule[] = [
       "Fields of system registers that are allowed to be cached in a TLB are part of its " +
       "entries: changing them takes a TLBI.",
     source: "Arm ARM I_LBGNR, R_JBNTF, R_VNRFW",
-    status: UNTESTED,
+    status: notModelled("control registers do not change while a model runs"),
   },
   {
     id: "A12",
@@ -114,7 +114,7 @@ export const ARM64: readonly HardwareRule[] = [
       "Hardware may set the access flag by speculation, for an access that never happens. " +
       "For an access that happens it is set.",
     source: "Arm ARM D8.5 R_LHQRX, I_LLCCB, I_GXGPN",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A13",
@@ -123,7 +123,7 @@ export const ARM64: readonly HardwareRule[] = [
       "Stage-1 dirty state is not set by speculation: without a write the descriptor " +
       "stays clean, apart from a short list of faulting writes.",
     source: "Arm ARM R_RNMLQ, R_DYCFD, R_QDRWL",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A14",
@@ -133,7 +133,7 @@ export const ARM64: readonly HardwareRule[] = [
       "was cached, the new descriptor decides. An entry cached as dirty writes without " +
       "touching memory.",
     source: "Arm ARM R_PQJJR, R_SGJBL, I_YZSVV",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A15",
@@ -151,7 +151,9 @@ export const ARM64: readonly HardwareRule[] = [
       "Where break-before-make was due and left out, an update of access flag or dirty " +
       "state may be missed, hit another location, or lose its order.",
     source: "Arm ARM I_GXGZY, R_RTBRL",
-    status: UNTESTED,
+    status: notModelled(
+      "a sequence that leaves break-before-make out is reported, not followed further",
+    ),
   },
   {
     id: "A17",
@@ -190,7 +192,7 @@ export const ARM64: readonly HardwareRule[] = [
       "to walkers of its domain; later accesses of the same PE take a context " +
       "synchronization too, unless FEAT_ETS2.",
     source: "Arm ARM D8.2, B2.3.12; herd aarch64.cat",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A21",
@@ -200,7 +202,7 @@ export const ARM64: readonly HardwareRule[] = [
       "too; global entries stay when an ASID is invalidated; ranges cover their " +
       "addresses.",
     source: "Arm ARM D8.17.5.4, C5.5",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A22",
@@ -218,7 +220,7 @@ export const ARM64: readonly HardwareRule[] = [
       "IS forms reach every PE of the Inner Shareable domain, OS forms the outer one, " +
       "others the executing PE alone, whatever the shareability of the memory.",
     source: "Arm ARM R_FZTHY, D8.17.5",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A24",
@@ -227,7 +229,7 @@ export const ARM64: readonly HardwareRule[] = [
       "A TLBI may take effect in any order with other instructions and other TLBIs, until " +
       "a DSB stands between.",
     source: "Arm ARM R_TGVWD",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A25",
@@ -236,7 +238,7 @@ export const ARM64: readonly HardwareRule[] = [
       "The PE's accesses by the old translation are done. Entries that equal what memory " +
       "holds may stay.",
     source: "Arm ARM R_WWQZZ, I_SFCHD",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A26",
@@ -245,7 +247,7 @@ export const ARM64: readonly HardwareRule[] = [
       "When it is finished on every PE in reach. Then no new access by the old " +
       "translation is made by any of them.",
     source: "Arm ARM R_DCJQM, R_LXHLD, I_CPZSM",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A27",
@@ -254,7 +256,7 @@ export const ARM64: readonly HardwareRule[] = [
       "The PE that issued it, by a DSB; for its own TLB a context synchronization " +
       "besides, unless FEAT_ETS2. A DSB of another PE tells nothing.",
     source: "Arm ARM R_PSMWS, R_YNJCP, R_BLDZX; Linux tlbflush.h",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A28",
@@ -272,7 +274,7 @@ export const ARM64: readonly HardwareRule[] = [
       "Another PE does not put an invalidated entry back into a TLB so that the " +
       "invalidation seems not to have happened.",
     source: "Arm ARM I_BWGVK",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A30",
@@ -281,7 +283,7 @@ export const ARM64: readonly HardwareRule[] = [
       "DSB ISHST, TLBI, DSB ISH, ISB. Without the first, a walker may read the old " +
       "descriptor after the TLBI.",
     source: "Arm ARM D8.17; Linux tlbflush.h",
-    status: UNTESTED,
+    status: followsFrom("A20", "A24", "A27"),
   },
   {
     id: "A31",
@@ -291,7 +293,7 @@ export const ARM64: readonly HardwareRule[] = [
       "is used again. Linux flushes each PE at its next switch; an SMMU hears nothing of " +
       "that, hence pinned ASIDs.",
     source: "Arm ARM R_KHXQX, G5.8.1; Linux arch/arm64/mm/context.c",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A32",
@@ -301,6 +303,6 @@ export const ARM64: readonly HardwareRule[] = [
       "needs nothing; newer kernels invalidate locally, and a spurious fault tells no " +
       "secondary TLB.",
     source: "Linux arch/arm64/mm/fault.c, asm/pgtable.h",
-    status: UNTESTED,
+    status: notModelled("a policy of the kernel: overlay local-upgrade, scenario upgrade"),
   },
 ];

@@ -10,6 +10,7 @@ import {
   atomic,
   callInto,
   emit,
+  label,
   leave,
   lookup,
   loop,
@@ -28,7 +29,7 @@ import {
   writableClean,
 } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { cpu_access, cpu_try, do_page_fault } from "../../vocabulary/primitives.ts";
+import { cpu_access, cpu_try, do_page_fault, eret } from "../../vocabulary/primitives.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { asid_of } from "../../vocabulary/state.ts";
 import type { Updated } from "../update.ts";
@@ -94,4 +95,10 @@ export const cpu_try_definition = define(cpu_try, {
     const record = recorded(agent, into, { entry, done });
     return [loop(...attempt({ cpu, agent, mm, va, write, entry, done, record }), leave())];
   },
+});
+
+export const eret_definition = define(eret, {
+  source: { file: "Intel SDM vol. 3A 4.10", function: "IRET" },
+  abstracts: ["nothing waits for the return: INVLPG and MOV to CR3 serialize by themselves"],
+  body: () => [label("nothing")],
 });

@@ -2,7 +2,7 @@
 // An x86 machine: CPUs with TLBs and interrupts between them; no IOMMU yet.
 
 import type { Machine } from "../../ir/machine.ts";
-import { cpu_access_definition, cpu_try_definition } from "./access.ts";
+import { cpu_access_definition, cpu_try_definition, eret_definition } from "./access.ts";
 import { invlpg_definition, write_cr3_definition } from "./flush.ts";
 import {
   ipi,
@@ -30,6 +30,7 @@ export const X86_MACHINE: Machine = {
   definitions: [
     cpu_access_definition,
     cpu_try_definition,
+    eret_definition,
     store_definition,
     xchg_definition,
     cmpxchg_definition,
