@@ -355,18 +355,14 @@ class Lowering {
     );
   }
 
-  private exists({ exists }: CellDecl): boolean {
-    return !exists || isTrue(fold(exists.node, new Map(), this.context.scope));
-  }
-
   private cellGroups(): CellGroup[] {
     const { cells } = this.system.machine;
     if (this.keepAll) {
-      for (const decl of cells.filter((c) => this.exists(c)))
-        this.use(
-          decl,
-          Object.values(decl.keys).map(() => ({ k: "any" })),
-        );
+      for (const decl of cells) {
+        const exists = decl.exists && fold(decl.exists.node, new Map(), this.context.scope);
+        const any = Object.values(decl.keys).map((): KeyPattern => ({ k: "any" }));
+        if (!exists || isTrue(exists)) this.use(decl, any);
+      }
     }
     return cells.flatMap((decl): CellGroup[] => {
       const instances = [...this.used.values()]

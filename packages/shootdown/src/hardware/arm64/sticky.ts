@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Without rule A4: a PE that has used a translation uses it again until a TLBI of any kind.
 //
-// Nothing here is in a model that has the rule. Losing an entry is no step in a window: a lookup may
-// always walk afresh, which is what rule A4 allows.
+// Nothing here is in a model that has the rule. Losing an entry is no step in a window: a lookup
+// may always walk afresh, which is what rule A4 allows.
 
 import type { Expr, Place } from "../../ir/expr.ts";
 import { field } from "../../ir/expr.ts";
