@@ -12,6 +12,7 @@ import { suggestion } from "../base/suggest.ts";
 import type { Arg, Body, Expectation, Expr, Name, Scenario, Statement } from "./ast.ts";
 import { checkEqual, checkPlace } from "./check-equal.ts";
 import { checkInstruction } from "./check-instructions.ts";
+import { checkSwitches } from "./check-switches.ts";
 import { Diagnostics } from "./codes.ts";
 import { expandRange, resolvePlaces } from "./places.ts";
 import { expectKind, kindWords, type SymbolKind, type Symbols, symbolsOf } from "./symbols.ts";
@@ -148,6 +149,7 @@ function checkBody(body: Body, context: Context): void {
     out.report("L021", body.mm.span, "a device uses the mm of its declaration", hint);
   }
   checkStatements(body.statements, body, { ...context, body });
+  checkSwitches(body, context.dictionary, out);
 }
 
 function checkStatements(statements: readonly Statement[], body: Body, context: Context): void {

@@ -233,6 +233,8 @@ const TABLE: [string, string, string, ...string[]][] = [
   ["a store of a kernel thread", "signal go;", "store x;", "L013 23:62", "L028 25:35"],
   ["a device that unmaps", "load x;", "munmap x;", "L028 26:11"],
   ["a CPU that does DMA", "exit;", "dma_write(P);", "L028 24:57"],
+  ["a store of a lazy CPU", "store x;", "lazy; store x; switch A;", "L028 23:17"],
+  ["a switch in a loop", "store x;", "loop { switch A; }", "L028 23:18"],
   ["deep loops", "loop {", "loop { ".repeat(MAX_NESTING), "L009 24:228"],
   ["deep parentheses", "stuck(D)", `${"(".repeat(40)}stuck(D)`, "L009 28:41"],
   ["deep negation", "stuck(D)", `${"~".repeat(40)}stuck(D)`, "L009 28:41"],

@@ -38,6 +38,10 @@ export const events = {
   tlbi_applied: event("tlbi_applied", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range }),
   /** An operation broadcast by a PE takes effect in the SMMU. */
   dvm_applied: event("dvm_applied", { op: tlbi_op, asid: t.asid, range: t.range }),
+  /** x86: an interrupt is sent to another CPU. */
+  ipi: event("ipi", { cpu: t.cpu, target: t.cpu }),
+  /** x86: a CPU has flushed for another, or for itself: a range of pages, or everything. */
+  tlb_flush: event("tlb_flush", { cpu: t.cpu, from: t.cpu, range: t.range, all: t.bool }),
   dsb: event("dsb", { cpu: t.cpu, op: dsb_op }),
   isb: event("isb", { cpu: t.cpu }),
   /** A command is put into the queue. */

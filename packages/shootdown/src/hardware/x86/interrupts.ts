@@ -9,7 +9,8 @@
 
 import { FALSE, field, TRUE } from "../../ir/expr.ts";
 import { define, pending } from "../../ir/machine.ts";
-import { atomic, await_, call, post, set } from "../../ir/stmt.ts";
+import { atomic, await_, call, emit, post, set } from "../../ir/stmt.ts";
+import { events } from "../../vocabulary/events.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import {
   interrupt_handler,
@@ -39,7 +40,11 @@ const source = { file: "Intel SDM 6.8.1, 10.6", rules: ["X5"] };
 
 export const send_ipi_definition = define(send_ipi, {
   source,
-  body: ({ cpu, target }) => [call(smp_mb, { cpu }), post(ipi({ target }), { from: cpu })],
+  body: ({ cpu, target }) => [
+    call(smp_mb, { cpu }),
+    post(ipi({ target }), { from: cpu }),
+    emit(events.ipi, { cpu, target }),
+  ],
 });
 
 export const take_interrupt_definition = define(take_interrupt, {

@@ -30,6 +30,7 @@ import {
   call,
   callInto,
   each,
+  emit,
   forall,
   label,
   ret,
@@ -38,6 +39,7 @@ import {
   when,
   whenElse,
 } from "../../../../ir/stmt.ts";
+import { events } from "../../../../vocabulary/events.ts";
 import { leave_mm } from "../../../../vocabulary/primitives.ts";
 import { Range, t, va as vaSort } from "../../../../vocabulary/sorts.ts";
 import {
@@ -197,6 +199,8 @@ const flushers = [
         ),
       ),
       set(ctx_tlb_gen(cpu, mm), mm_gen),
+      // trace_tlb_flush()
+      emit(events.tlb_flush, { cpu, from, range: info_range(from), all: not(partial) }),
     ],
   }),
   define(native_flush_tlb_local, {
