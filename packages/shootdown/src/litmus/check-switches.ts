@@ -6,7 +6,7 @@ import type { Body, Statement } from "./ast.ts";
 import type { Diagnostics } from "./codes.ts";
 import type { Dictionary } from "./words.ts";
 
-/** The program of the mm does not run while its CPU is lazy; in a loop nobody knows which mm runs. */
+/** Its program does not run while a CPU is lazy; in a loop nobody knows which mm runs. */
 export function checkSwitches(body: Body, dictionary: Dictionary, out: Diagnostics): void {
   const agent = quote(body.agent.text);
   let lazy = false;
