@@ -105,6 +105,8 @@ export interface SlotOrder {
   readonly certain: Before;
   /** With FEAT_ETS2: performed before a translation that faults. */
   readonly faultingWalk: ReadonlySet<number>;
+  /** With FEAT_ETS2: performed before hardware updates the entry. */
+  readonly update: ReadonlySet<number>;
 }
 
 const nothing = (): Before => ({
@@ -159,7 +161,9 @@ export function orderOf(path: Path, control: Control): Map<number, SlotOrder> {
       if (control === "strong") order.translate.performed.add(x.slot);
     }
     const ets = earlier(items, at).filter((x) => explicit(x) || fences(items, x, at).has("DSB"));
-    found.set(y.slot, { ...order, faultingWalk: new Set(ets.map((x) => x.slot)) });
+    const synced = earlier(items, at).filter((x) => fences(items, x, at).has("DSB"));
+    const slots = (xs: readonly Step[]) => new Set(xs.map((x) => x.slot));
+    found.set(y.slot, { ...order, faultingWalk: slots(ets), update: slots(synced) });
   }
   return found;
 }

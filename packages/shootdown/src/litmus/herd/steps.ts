@@ -122,7 +122,9 @@ export class Steps {
     ];
     if (this.c.s.control === "strong") return [when(owes(slotOf(y.slot)), ...change)];
     const certain = all(this.c.waits(this.c.order(y).certain), this.c.live(y));
+    const synced = [...this.c.order(y).update].map((n) => this.c.performedOrSkipped(n));
     return [
+      ...(this.c.s.ets2 ? [await_(all(...synced))] : []),
       await_(owes(slotOf(y.slot))),
       await_(some(negation(this.c.dirties(y)), certain)),
       ...change,
