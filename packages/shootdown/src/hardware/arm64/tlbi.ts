@@ -61,8 +61,12 @@ interface Operation {
   readonly range: Expr<"range">;
 }
 
-/** Removes what an operation covers from the caches of a PE. */
-function removed(cpu: Expr<"cpu">, { op, asid, range }: Operation, others: Expr<"bool">): Stmt[] {
+/** Removes what an operation covers from the caches of a PE; `others`: it is another PE's. */
+export function removed(
+  cpu: KeyPattern | Expr<"cpu">,
+  { op, asid, range }: Operation,
+  others: Expr<"bool">,
+): Stmt[] {
   const drop = (tag: KeyPattern | Expr<"asid">, va: KeyPattern, region: KeyPattern): Stmt[] => [
     clear(tlb({ cpu, asid: tag, va })),
     // A walk cache is found by the address, however it is indexed.

@@ -17,7 +17,14 @@ import {
   translated,
   X,
 } from "../../hardware/arm64/instructions.ts";
-import { tlb, unordered_store, walk_cache } from "../../hardware/arm64/tlb.ts";
+import {
+  prefetched,
+  tlb,
+  unordered_store,
+  unordered_upper,
+  walk_cache,
+  walk_under_way,
+} from "../../hardware/arm64/tlb.ts";
 import { KNOBS, PARTS } from "../../hardware/machines.ts";
 import { kernelAt } from "../../ir/kernel.ts";
 import type { Machine } from "../../ir/machine.ts";
@@ -162,7 +169,9 @@ const KNOB_VALUES = Object.fromEntries([
 ]) as Readonly<Record<string, string>>;
 
 const PE: Machine = {
-  cells: [unordered_store.decl, walk_cache.decl, tlb.decl],
+  cells: [unordered_store, unordered_upper, walk_cache, walk_under_way, tlb, prefetched].map(
+    (c) => c.decl,
+  ),
   pending: [],
   rules: [],
   definitions: instructions,

@@ -2,11 +2,12 @@
 // TLB maintenance among the steps of a test: what it removes and what it waits for (A21, A25).
 
 import { maintained, translated } from "../../hardware/arm64/instructions.ts";
-import { tlb } from "../../hardware/arm64/tlb.ts";
-import { ANY, constant, FALSE, not, TRUE } from "../../ir/expr.ts";
+import { removed } from "../../hardware/arm64/tlbi.ts";
+import { ANY, constant, FALSE, member, not, TRUE } from "../../ir/expr.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { await_, clear, set, when } from "../../ir/stmt.ts";
-import { t } from "../../vocabulary/sorts.ts";
+import { await_, set, when } from "../../ir/stmt.ts";
+import { tlbi_op } from "../../vocabulary/events.ts";
+import { Range, t } from "../../vocabulary/sorts.ts";
 import { asid_of } from "../../vocabulary/state.ts";
 import { all, type Bool, type Conditions, done, MM, negation, slotOf, some } from "./conditions.ts";
 import type { Access, Tlbi } from "./program.ts";
@@ -29,6 +30,8 @@ export class Maintenance {
     const cpu = broadcast ? ANY : constant(t.cpu, y.thread);
     const pages = this.pages(y, whole);
     if (pages.length === 0) return [{ page: "", body: [set(done(y.slot), TRUE)] }];
+    // Everything, page by page: each is removed whatever its ASID.
+    const byPage = member(tlbi_op, "VAAE1IS");
     return pages.map((page) => {
       const va = constant(t.va, this.c.s.page(page));
       const flights = this.c.accesses.filter((x) => this.concerns(y, x, page, broadcast));
@@ -36,7 +39,7 @@ export class Maintenance {
       const removal = [
         await_(all(...flights.map((x) => negation(this.inFlight(x))))),
         await_(all(...flights.map((x) => this.afterEarlierWalks(x)))),
-        clear(tlb({ cpu, asid: asid_of(MM), va })),
+        ...removed(cpu, { op: byPage, asid: asid_of(MM), range: Range.one(va) }, TRUE),
       ];
       const own = maintained(slotOf(y.slot), va);
       const others = pages
