@@ -42,6 +42,15 @@ import {
   write_ats_enable_definition,
 } from "./pcie/control.ts";
 import { invalidate_completion, invalidate_request, late_invalidation } from "./pcie/invalidate.ts";
+import {
+  await_prg_response_definition,
+  cmd_pri_resp_definition,
+  page_request,
+  priq,
+  priq_cons_definition,
+  send_page_request_definition,
+  send_stop_marker_definition,
+} from "./pcie/page-requests.ts";
 import { PCIE_PARTS } from "./pcie/parts.ts";
 import { posted_write, read_request } from "./pcie/requests.ts";
 import {
@@ -162,6 +171,7 @@ export const MACHINE: Machine = {
   pending: [
     ...[dvm_pe.decl, dvm_smmu.decl, snoop.decl, cmdq.decl],
     ...[posted_write.decl, read_request.decl],
+    ...[page_request.decl, priq.decl],
     ...[invalidate_request.decl, invalidate_completion.decl, late_invalidation.decl],
   ],
   rules: [
@@ -185,6 +195,11 @@ export const MACHINE: Machine = {
     cmdq_insert_definition,
     cmdq_wait_definition,
     device_access_definition,
+    send_page_request_definition,
+    send_stop_marker_definition,
+    await_prg_response_definition,
+    cmd_pri_resp_definition,
+    priq_cons_definition,
     write_ats_enable_definition,
     function_level_reset_definition,
     stop_pasid_definition,

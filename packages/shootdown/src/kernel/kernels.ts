@@ -18,6 +18,7 @@ import { smp } from "./arch/x86/smp.ts";
 import { fork } from "./fork.ts";
 import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
 import { io_pgfault } from "./iommu/io-pgfault.ts";
+import { page_requests } from "./iommu/page-requests.ts";
 import { memory } from "./mm/memory.ts";
 import { mmap } from "./mm/mmap.ts";
 import { mmap_lock } from "./mm/mmap_lock.ts";
@@ -45,7 +46,16 @@ const GENERIC: readonly Definition[] = [
 /** What an architecture adds: at a version, generic and own names are defined once. */
 const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
   x86: [...x86_pgtable, ...x86_tlbflush, ...x86_tlb_gather, ...x86_fault, ...x86_tlb, ...smp],
-  arm64: [...pgtable, ...tlbflush, ...tlb, ...fault, ...arm_smmu_v3_sva, ...io_pgfault, ...ats],
+  arm64: [
+    ...pgtable,
+    ...tlbflush,
+    ...tlb,
+    ...fault,
+    ...arm_smmu_v3_sva,
+    ...io_pgfault,
+    ...page_requests,
+    ...ats,
+  ],
 };
 
 /** Every definition of every version and architecture. */

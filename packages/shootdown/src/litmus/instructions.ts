@@ -2,7 +2,7 @@
 // What single instructions and commands of a scenario do: `set_pte`, `tlbi`, `dsb`, `CMD_SYNC` ...
 
 import type { Expr } from "../ir/expr.ts";
-import { constant, member, TRUE } from "../ir/expr.ts";
+import { constant, FALSE, member, TRUE } from "../ir/expr.ts";
 import type { Enumeration } from "../ir/sort.ts";
 import { bool } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
@@ -11,6 +11,7 @@ import { desc, PTE_NONE, tableDesc } from "../vocabulary/descriptor.ts";
 import { command, dsb_op, events, tlbi_op } from "../vocabulary/events.ts";
 import { cd_asid } from "../vocabulary/iommu.ts";
 import {
+  await_prg_response,
   cmdq_insert,
   cmdq_wait,
   cpu_try,
@@ -18,6 +19,8 @@ import {
   dma_wmb,
   dsb,
   isb,
+  send_page_request,
+  send_stop_marker,
   store_pmd,
   store_pte,
   tlbi,
@@ -50,6 +53,25 @@ export function tryOf(s: VerbStatement, by: Runs, device: number | undefined): S
   return device === undefined
     ? call(cpu_try, { cpu: by.cpu, ...access })
     : call(device_try, { dev: constant(t.dev, device), ...access });
+}
+
+/** What a device says to the SMMU and waits for, other than accesses; undefined: something else. */
+export function requestOf(s: VerbStatement, dev: Expr<"dev">, world: World): Stmt | undefined {
+  const words = s.args.map(wordOf);
+  const flag = (word: string) => (words.includes(word) ? TRUE : FALSE);
+  switch (s.verb.text) {
+    case "page_request":
+      return call(send_page_request, {
+        ...{ dev, va: constant(t.va, vaOf(s.args[0], world)), write: flag("write") },
+        last: words.includes("more") ? FALSE : TRUE,
+      });
+    case "stop_marker":
+      return call(send_stop_marker, { dev });
+    case "prg_response":
+      return call(await_prg_response, { dev });
+    default:
+      return undefined;
+  }
 }
 
 /** An instruction of a CPU; undefined: the verb is none. */

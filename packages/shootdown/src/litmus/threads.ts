@@ -21,7 +21,7 @@ import { invlpg, take_interrupt } from "../vocabulary/x86.ts";
 import type { Body, CallStatement, Scenario, Statement, VerbStatement } from "./ast.ts";
 import { written } from "./dictionary.ts";
 import type { Runs } from "./instructions.ts";
-import { instruction, tryOf } from "./instructions.ts";
+import { instruction, requestOf, tryOf } from "./instructions.ts";
 import { pagesOf } from "./ranges.ts";
 import type { BoundDevice, World } from "./world.ts";
 
@@ -127,7 +127,8 @@ function runner(body: Body, world: World): (s: VerbStatement) => readonly Stmt[]
   let number = device?.mm ?? (body.mm ? world.mms.indexOf(body.mm.text) : 0);
   if (device) {
     const by: Runs = { cpu, agent, mm: number, world };
-    return (s) => [deviceStatement(s, by, device)];
+    const dev = constant(t.dev, device.dev);
+    return (s) => [requestOf(s, dev, world) ?? deviceStatement(s, by, device)];
   }
   return (s) => {
     const word = s.args[0]?.kind === "name" ? s.args[0].name.text : "";

@@ -119,6 +119,9 @@ export const TLBI_WHOLE = ["ASIDE1", "ASIDE1IS", "VMALLE1", "VMALLE1IS"] as cons
 /** What a CMD_ATC_INV is about: SSV=0, or G=1; default the PASID of the device alone. */
 export const ATC_SCOPES = ["no-pasid", "global"] as const;
 
+/** What a page request may say: W=1, and L=0. */
+const PAGE_REQUEST = ["write", "more"] as const;
+
 /** Single instructions and commands, as the kernel and the specifications name them. */
 const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   [
@@ -144,6 +147,17 @@ const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   ["invlpg", { params: ["va"], by: "user" }],
   ["lazy", { params: [], by: "user" }],
   ["switch", { params: ["mm"], by: "user" }],
+  [
+    "page_request",
+    {
+      params: ["va", PAGE_REQUEST, PAGE_REQUEST],
+      optional: 2,
+      groups: [["write"], ["more"]],
+      by: "device",
+    },
+  ],
+  ["stop_marker", { params: [], by: "device" }],
+  ["prg_response", { params: [], by: "device" }],
   ["free", { params: ["page"], by: "cpu" }],
   ["free_table", { params: ["spot"], by: "cpu" }],
   ["rely", { params: ["spot"], by: "cpu" }],

@@ -35,6 +35,9 @@ const CMDQ_ENTRIES = 4;
 const ATC_INVALIDATIONS = 2;
 /** Writes of one traffic class, and reads, that a device may have in flight. */
 const DEVICE_REQUESTS = 2;
+/** Page Requests of one device on the link, and entries of the PRI queue: it is soon full. */
+const PAGE_REQUESTS = 3;
+const PRIQ_ENTRIES = 2;
 /** Fresh frames when the scenario does not say: more than this many copies end in a limit. */
 const FRESH_FRAMES_MAX = 3;
 /** The name of the kernel's own zero page; a scenario's pages have other names. */
@@ -176,6 +179,8 @@ function limitsOf(scenario: Scenario, { regions, perTable }: Addresses, mms: num
     IPIS: 2,
     STORE_BUFFER: 1,
     DEVICE_REQUESTS,
+    PAGE_REQUESTS,
+    PRIQ_ENTRIES,
   };
 }
 

@@ -22,6 +22,8 @@ export const LIVE_LIMITS = {
   CMDQ_ENTRIES: 65536,
   ATC_INVALIDATIONS: 32,
   DEVICE_REQUESTS: 65536,
+  PAGE_REQUESTS: 512,
+  PRIQ_ENTRIES: 512,
 } as const;
 
 /** A domain with so many CPUs, and a worker for each device. */

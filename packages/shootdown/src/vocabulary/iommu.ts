@@ -55,3 +55,15 @@ export const page_request_due = field("page_request_due", [t.dev], t.bool);
 export const in_flr = field("in_flr", [t.dev], t.bool);
 /** An Invalidate Request was dropped: no Completion will come (rule P11). */
 export const inv_dropped = field("inv_dropped", [], t.bool);
+
+/** The entry of the PRI queue that software reads: a request, or a stop marker (rules P15, P16). */
+export const ppr_valid = field("ppr_valid", [t.dev], t.bool);
+export const ppr_stop = field("ppr_stop", [t.dev], t.bool);
+export const ppr_va = field("ppr_va", [t.dev], t.va);
+export const ppr_write = field("ppr_write", [t.dev], t.bool);
+export const ppr_last = field("ppr_last", [t.dev], t.bool);
+/** Entries of the PRI queue, and whether it has overflowed: no more are taken (rule S29). */
+export const priq_count = field("priq_count", [], t.int);
+export const priq_overflow = field("priq_overflow", [], t.bool);
+/** Responses that a function has received and not looked at. */
+export const prg_responses = field("prg_responses", [t.dev], t.int);

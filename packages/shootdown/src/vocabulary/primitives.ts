@@ -121,3 +121,19 @@ export const write_ats_enable = declare("write_ats_enable", { dev: t.dev, enable
 export const function_level_reset = declare("function_level_reset", { dev: t.dev });
 /** A function stops using its PASID. */
 export const stop_pasid = declare("stop_pasid", { dev: t.dev });
+
+/** A function sends a Page Request, of a group that ends with it or not; it does not wait. */
+export const send_page_request = declare("send_page_request", {
+  dev: t.dev,
+  va: t.va,
+  write: t.bool,
+  last: t.bool,
+});
+/** A function has no more use for its PASID, and says so behind its page requests. */
+export const send_stop_marker = declare("send_stop_marker", { dev: t.dev });
+/** A function waits for the response to a group. */
+export const await_prg_response = declare("await_prg_response", { dev: t.dev });
+/** Software has handled the entry that it read, and acknowledges an overflow. */
+export const priq_cons = declare("priq_cons", { dev: t.dev });
+/** Software responds to a group: Success. */
+export const cmd_pri_resp = declare("cmd_pri_resp", { dev: t.dev });

@@ -149,7 +149,7 @@ export const PCIE: readonly HardwareRule[] = [
       "A stop marker follows all page requests of a PASID; after it the PASID is a new " +
       "one. Without it the function waits for every response.",
     source: "PCIe Base 10.4.1.2",
-    status: notModelled("no scenario unbinds a device or gives its PASID to another mm"),
+    status: MODELLED,
   },
   {
     id: "P17",

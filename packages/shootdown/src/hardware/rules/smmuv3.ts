@@ -262,7 +262,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "Success by hardware and the others are dropped, so that software may hold half a " +
       "group.",
     source: "SMMU 8.1, 3.9.1",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S30",
