@@ -13,6 +13,7 @@ import {
   ite,
   knobIs,
   member,
+  ne,
   not,
   or,
   ruleHolds,
@@ -144,7 +145,7 @@ export const NEEDS_CSE = and(varies(reg), ruleHolds("A27"), knobIs("ets2", "no")
 
 /**
  * Translations that instructions of this PE took before its last context synchronization event: its
- * own TLBI and DSB do not take them back (A27), those of other PEs do. Asked for where a scenario
+ * own TLBI and DSB do not take them back (A20, A27), those of other PEs do. Asked for where a scenario
  * looks at single accesses; a PE that runs the kernel's routines returns from each by an ERET.
  */
 export const prefetched = cell("prefetched", {
@@ -152,10 +153,23 @@ export const prefetched = cell("prefetched", {
   value: desc,
   locals: { found: desc },
   fill: ({ found, ...at }) => [lookup(found, tlb(at)), yields(found)],
-  admits: kept,
+  // Faults too, which no TLB keeps: an instruction may have met one already (A20).
+  admits: (d) => or(kept(d), not(cacheable(d))),
   exists: NEEDS_CSE,
-  source: { file: "Arm ARM R_BLDZX", rules: ["A27"] },
+  source: { file: "Arm ARM R_BLDZX", rules: ["A20", "A27"] },
 });
+
+/** Another PE's DSB makes its stores visible: nobody still meets a fault that is no more. */
+export const faultsForgotten = (by: Expr<"cpu">): Stmt =>
+  when(
+    NEEDS_CSE,
+    forall(t.cpu, (other) => [
+      when(
+        ne(other, by),
+        clear(prefetched({ cpu: other, asid: ANY, va: ANY }), (d) => not(cacheable(d))),
+      ),
+    ]),
+  );
 
 /** A context synchronization event of a PE: an ISB, taking an exception, or returning from one. */
 export const contextSynchronized = (cpu: Expr<"cpu">): Stmt =>

@@ -31,6 +31,7 @@ import { dvm_smmu, heard, snoop } from "../smmuv3/dvm.ts";
 import { forgotten } from "./sticky.ts";
 import {
   contextSynchronized,
+  faultsForgotten,
   NEEDS_CSE,
   prefetched,
   tlb,
@@ -158,6 +159,7 @@ export const dsb_definition = define(dsb, {
         [...ordered(cpu, member(walker, "own"))],
         [...ordered(cpu, ANY)],
       ),
+      when(not(eq(op, member(dsb_op, "NSH"))), faultsForgotten(cpu)),
       emit(events.dsb, { cpu, op }),
     ),
   ],
