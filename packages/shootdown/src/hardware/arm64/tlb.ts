@@ -145,8 +145,8 @@ export const NEEDS_CSE = and(varies(reg), ruleHolds("A27"), knobIs("ets2", "no")
 
 /**
  * Translations that instructions of this PE took before its last context synchronization event: its
- * own TLBI and DSB do not take them back (A20, A27), those of other PEs do. Asked for where a scenario
- * looks at single accesses; a PE that runs the kernel's routines returns from each by an ERET.
+ * own TLBI and DSB do not take them back (A20, A27), those of other PEs do. Asked for where single
+ * accesses are looked at; a PE that runs the kernel's routines returns from each by an ERET.
  */
 export const prefetched = cell("prefetched", {
   keys: translation,
