@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { DESCRIPTOR_DEFAULTS } from "./ast.ts";
 import { HERD_CODES } from "./codes.ts";
+import { PERFORMED_BEFORE } from "./order.ts";
 import { readHerdTest } from "./read.ts";
 import { MAX_NESTING } from "./scan.ts";
 
@@ -28,4 +29,14 @@ test("it has the usual values of a descriptor, and the limit", () => {
   const { attrs: _, ...bits } = DESCRIPTOR_DEFAULTS;
   for (const [name, value] of Object.entries(bits)) expect(DOC).toContain(`${name}:${value}`);
   expect(DOC).toContain(`more than ${MAX_NESTING} deep`);
+});
+
+test("it has every order that a step waits for", () => {
+  const section = DOC.slice(
+    DOC.indexOf("| order | from | to |"),
+    DOC.indexOf("Addresses and data"),
+  );
+  for (const { name } of PERFORMED_BEFORE) {
+    expect(section, name).toContain(name.replace(/, then a fault$/, ""));
+  }
 });
