@@ -13,17 +13,22 @@ const ENTRIES = ["", "", "(valid:0)", "(db:0)", "(af:0)", "(db:0, dbm:1)", "(oa:
 const FEATURES = ["", "", "TTHM=HA\n", "TTHM=HA HD\n"];
 
 /** `%` is a register for a value that is read. */
-const INSTRUCTIONS = [
+const ACCESSES = [
   ...["LDR W%,[X0]", "LDR W%,[X0]", "LDR W%,[X1]", "LDR X%,[X2]", "LDAR W%,[X1]"],
-  ...["STR W5,[X0]", "STR W6,[X0]", "STR W5,[X1]", "STLR W5,[X1]"],
-  ...["STR X3,[X2]", "STR X3,[X2]", "STR X4,[X2]"],
-  ...["DSB ISH", "DSB ISH", "DMB SY", "DMB LD", "DMB ST", "ISB"],
-  ...["TLBI VAAE1IS,X9", "TLBI VMALLE1IS"],
+  ...["STR W6,[X0]", "STR W5,[X1]", "STLR W5,[X1]", "STR X3,[X2]", "STR X4,[X2]"],
 ];
 
-/** First and last register for values. */
+const INVALIDATION = ["DSB ISH", "TLBI VAAE1IS,X9", "DSB ISH"];
+
+/** What stands between two accesses. */
+const SEPARATORS: readonly (readonly string[])[] = [
+  ...[[], [], ["DSB ISH"], ["DSB ISH", "ISB"], ["DMB SY"], ["DMB LD"], ["DMB ST"], ["ISB"]],
+  ...[INVALIDATION, INVALIDATION, [...INVALIDATION, "ISB"], ["DSB ISH", "TLBI VMALLE1IS"]],
+];
+
+/** First register for values. */
 const FIRST_VALUE = 10;
-const LENGTH = 5;
+const ACCESSES_MIN = 2;
 
 export function randomHerdTest(random: Random): string {
   const pick = <T>(list: readonly T[]): T => list[random.below(list.length)]!;
@@ -31,17 +36,19 @@ export function randomHerdTest(random: Random): string {
   const columns = [0, 1].map((thread) => {
     let value = FIRST_VALUE;
     const cells = ["LSR X9,X0,#12"];
-    for (let n = 1 + random.below(LENGTH); n > 0; n--) {
-      const form = pick(INSTRUCTIONS);
+    for (let n = ACCESSES_MIN + random.below(2); n > 0; n--) {
+      const form = pick(ACCESSES);
       if (form.includes("%")) shown.push(`${thread}:X${value}`);
-      const access = form.includes("[X0]");
-      if (access) shown.push(`fault(P${thread}:L${cells.length},x)`);
-      const label = access ? `L${cells.length}: ` : "";
+      const faults = form.includes("[X0]");
+      if (faults) shown.push(`fault(P${thread}:L${cells.length},x)`);
+      const label = faults ? `L${cells.length}: ` : "";
       cells.push(label + form.replace("%", () => String(value++)));
+      if (n > 1) cells.push(...pick(SEPARATORS));
     }
     return cells;
   });
-  const rows = Array.from({ length: LENGTH + 1 }, (_, i) =>
+  const length = Math.max(...columns.map((cells) => cells.length));
+  const rows = Array.from({ length }, (_, i) =>
     columns.map((cells) => (cells[i] ?? "").padEnd(22)).join("| "),
   );
   const entry = pick(ENTRIES);

@@ -12,7 +12,6 @@ import { printCell, printDefinition, printObserver, printPending, printRule } fr
 import type { KernelName } from "../kernel/kernels.ts";
 import { DEFINITIONS, kernelNamed, VERSIONS } from "../kernel/kernels.ts";
 import { OVERLAYS } from "../kernel/overlays.ts";
-import { HERD_KNOBS } from "../study/configuration.ts";
 import { ARCHITECTURES } from "../vocabulary/architecture.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 
@@ -75,10 +74,7 @@ const LISTS: Readonly<Record<NameKind, () => (readonly [string, string])[]>> = {
     ...OVERLAYS.map((o): [string, string] => [`+${o.name}`, o.describes]),
   ],
   knobs: () =>
-    [...KNOBS, ...HERD_KNOBS].map((k): [string, string] => [
-      k.name,
-      `${k.values.join("|")}: ${k.describes}`,
-    ]),
+    KNOBS.map((k): [string, string] => [k.name, `${k.values.join("|")}: ${k.describes}`]),
 };
 
 /** Every name of a kind, in order. */

@@ -14,7 +14,7 @@ import { ruleKnob } from "../ir/expr.ts";
 import type { Expectation, Name, Scenario, Statement } from "../litmus/ast.ts";
 import type { Expected, Problem } from "../report/result.ts";
 import type { Configuration, ConfigurationProblem } from "../study/configuration.ts";
-import { configure, HERD_KNOBS } from "../study/configuration.ts";
+import { configure } from "../study/configuration.ts";
 import { type Drop, dropNamed } from "../study/drop.ts";
 import type { Architecture } from "../vocabulary/architecture.ts";
 import { ARCHITECTURES, architectureOf } from "../vocabulary/architecture.ts";
@@ -73,13 +73,6 @@ export function selectionProblems(selection: Selection): Problem[] {
     if (!ARCHITECTURES.some((a) => configure(a, k, {}).ok)) look(DEFAULT_MACHINE, k, {});
   }
   for (const [n, v] of Object.entries(selection.set ?? {})) {
-    const herds = HERD_KNOBS.find((k) => k.name === n);
-    if (herds) {
-      if (herds.values.includes(v)) continue;
-      const { message, note } = wordsFor({ what: "value", name: `${n}=${v}`, known: herds.values });
-      wrong.push(problem(message, { note }));
-      continue;
-    }
     look(DEFAULT_MACHINE, DEFAULT_KERNEL, { [n]: v });
   }
   for (const id of selection.without_rules ?? []) {
@@ -144,19 +137,16 @@ function dropFrom(c: Configuration, name: string): { drop: Drop } | { problem: P
 function wantedRuns(scenario: Scenario, selection: Selection): Wanted[] {
   const lines = scenario.expectations.map(wantedBy);
   const chosen = chooseNames(lines, selection);
-  const set = Object.entries(selection.set ?? {}).filter(([n]) => !isHerds(n));
+  const set = Object.entries(selection.set ?? {});
   if (set.length === 0) return chosen;
   const agreeing = chosen.filter((w) => set.every(([n, v]) => w.set[n] === v));
   if (agreeing.length > 0) return agreeing;
   const replaced = chosen.map((w): Wanted => {
-    const knobs = { ...w.set, ...Object.fromEntries(set) };
+    const knobs = { ...w.set, ...selection.set };
     return { ...w, set: knobs, expected: null, from: undefined };
   });
   return [...new Map(replaced.map((w) => [keyOf(w), w])).values()];
 }
-
-/** Knobs of herd's tests say nothing to a scenario. */
-const isHerds = (name: string): boolean => HERD_KNOBS.some((k) => k.name === name);
 
 function wantedBy(e: Expectation): Wanted {
   return {

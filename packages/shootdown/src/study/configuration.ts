@@ -28,16 +28,6 @@ export type ConfigurationResult =
   | { readonly ok: true; readonly configuration: Configuration }
   | { readonly ok: false; readonly problem: ConfigurationProblem };
 
-/** Choices that only herd's tests know; the first value unless one is set. */
-export const HERD_KNOBS: readonly Knob[] = [
-  {
-    name: "ets2",
-    values: ["no", "yes"],
-    describes: "tests of herd: FEAT_ETS2, faults and walks are ordered after what precedes them",
-    value: "no",
-  },
-];
-
 export const knobNamed = (name: string): Knob | undefined => KNOBS.find((k) => k.name === name);
 
 /** Resolves names; the first that is unknown is the problem. */
@@ -60,8 +50,7 @@ export function configure(
   }
   for (const [name, value] of Object.entries(set)) {
     const knob = knobNamed(name);
-    if (!knob)
-      return fail({ what: "knob", name, known: [...KNOBS, ...HERD_KNOBS].map((k) => k.name) });
+    if (!knob) return fail({ what: "knob", name, known: KNOBS.map((k) => k.name) });
     if (!knob.values.includes(value)) {
       return fail({ what: "value", name: `${name}=${value}`, known: knob.values });
     }
