@@ -262,7 +262,7 @@ function foreignProblem(
 /** Statements that are instructions of other architectures. */
 const VERBS_ELSEWHERE: Readonly<Record<Architecture, RegExp>> = {
   arm64: /^(invlpg|lazy|switch)$/,
-  x86: /^(tlbi|dsb|isb|CMD_.*)$/,
+  x86: /^(tlbi|dsb|isb|ttbr0|set_asid|CMD_.*)$/,
 };
 
 /** At the name in the Result line, if it came from one. */

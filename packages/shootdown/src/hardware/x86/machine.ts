@@ -21,16 +21,16 @@ import {
   this_cpu_write_definition,
   xchg_definition,
 } from "./memory.ts";
-import { psc, speculative_walk, x86_tlb } from "./tlb.ts";
+import { accessed_by_speculation, walk_by_speculation } from "./speculation.ts";
+import { psc, x86_tlb } from "./tlb.ts";
 
 export const X86_MACHINE: Machine = {
   cells: [psc.decl, x86_tlb.decl],
   pending: [store_buffer.decl, ipi.decl],
-  rules: [speculative_walk],
+  rules: [accessed_by_speculation, walk_by_speculation],
   definitions: [
     cpu_access_definition,
     cpu_try_definition,
-    eret_definition,
     store_definition,
     xchg_definition,
     cmpxchg_definition,
@@ -42,6 +42,7 @@ export const X86_MACHINE: Machine = {
     smp_mb_definition,
     send_ipi_definition,
     take_interrupt_definition,
+    eret_definition,
     local_irq_disable_definition,
     local_irq_enable_definition,
   ],

@@ -7,21 +7,12 @@
 
 import type { Expr } from "../../ir/expr.ts";
 import { ANY, and, eq, not, or, ruleHolds } from "../../ir/expr.ts";
-import { cell, rule } from "../../ir/machine.ts";
+import { cell } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { clear, lookup, set, when, whenElse, yields } from "../../ir/stmt.ts";
-import {
-  AF,
-  cacheable,
-  desc,
-  isTable,
-  nextOf,
-  PTE_NONE,
-  valid,
-  withAccessFlag,
-} from "../../vocabulary/descriptor.ts";
+import { clear, lookup, when, whenElse, yields } from "../../ir/stmt.ts";
+import { cacheable, desc, isTable, nextOf, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
 import { regionOf, t } from "../../vocabulary/sorts.ts";
-import { asid_of, pmd, pte, pte_table } from "../../vocabulary/state.ts";
+import { asid_of, pmd, pte_table } from "../../vocabulary/state.ts";
 import { cr3, cr3_user } from "../../vocabulary/x86.ts";
 
 /** Whether a CPU walks the tables behind this PCID now. */
@@ -49,18 +40,6 @@ export const x86_tlb = cell("x86_tlb", {
   ],
   admits: (entry) => or(cacheable(entry), not(ruleHolds("X1"))),
   source: { file: "Intel SDM 4.10.2, 4.10.4.3", rules: ["X1"] },
-});
-
-/** The accessed flag may be set by a walk that no instruction asked for; then X1 lets it in. */
-export const speculative_walk = rule("speculative_walk", {
-  forall: { cpu: t.cpu, va: t.va },
-  when: ({ cpu, va }) =>
-    and(
-      and(cr3_user(cpu), isTable(pmd(cr3(cpu), regionOf(va)))),
-      and(valid(pte(cr3(cpu), va)), not(AF(pte(cr3(cpu), va)))),
-    ),
-  body: ({ cpu, va }) => [set(pte(cr3(cpu), va), withAccessFlag(pte(cr3(cpu), va)))],
-  source: { file: "Intel SDM 4.8, 4.10.2.3", rules: ["X1"] },
 });
 
 /** What a page fault removes by itself: the address's entries of the current PCID (X3). */
