@@ -102,11 +102,19 @@ export const dvm_pe = pending("dvm_pe", {
   source: { file: "Arm ARM D8.17.5", rules: ["A7", "A21", "A23", "A24", "A25", "A31"] },
 });
 
+/** The PE's stores to descriptors are visible to these walkers from now on (A20). */
+const ordered = (cpu: Expr<"cpu">, by: KeyPattern | Expr<"walker">): Stmt[] => [
+  clear(unordered_store({ cpu, walker: by, table: ANY, va: ANY })),
+  clear(unordered_upper({ cpu, walker: by, mm: ANY, region: ANY })),
+];
+
 export const tlbi_definition = define(tlbi, {
-  source: { file: "Arm ARM C5.5, D8.17", rules: ["A21", "A23", "A24", "S5", "S7", "S12"] },
+  source: { file: "Arm ARM C5.5, D8.17", rules: ["A21", "A23", "A24", "A30", "S5", "S7", "S12"] },
   abstracts: ["TTL and TG hints", "nXS", "one range is one operation, whatever its size"],
   body: ({ cpu, op, asid, range }) => [
     emit(events.tlbi, { cpu, op, asid, range }),
+    // A store that no DSB has ordered may be seen after the TLBI only.
+    when(not(ruleHolds("A30")), ...ordered(cpu, ANY)),
     forall(t.cpu, (target) => [
       when(
         or(broadcast(op), eq(target, cpu), not(ruleHolds("A23"))),
@@ -142,12 +150,6 @@ const waits = (cpu: Expr<"cpu">, op: Expr<"dsb_op">) =>
       ),
     ),
   );
-
-/** The PE's stores to descriptors are visible to these walkers from now on (A20). */
-const ordered = (cpu: Expr<"cpu">, by: KeyPattern | Expr<"walker">): Stmt[] => [
-  clear(unordered_store({ cpu, walker: by, table: ANY, va: ANY })),
-  clear(unordered_upper({ cpu, walker: by, mm: ANY, region: ANY })),
-];
 
 export const dsb_definition = define(dsb, {
   source: { file: "Arm ARM B2.3.12, D8.17.8", rules: ["A20", "A26", "A27", "A30", "S10", "S11"] },
