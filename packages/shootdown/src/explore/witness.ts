@@ -95,8 +95,8 @@ class Concretiser {
     window.load(this.visited[k]!.before, 0);
     const option = window.cells.fillOptions(pick.instance).find((o) => o.value === pick.value);
     if (!pick.held && k <= this.path.length) {
-      // A fresh walk: only what it met on its way must be in place.
-      for (const inner of option?.picks ?? []) if (inner.held) this.need(inner, k, latest);
+      // A fresh walk: what it met on its way must be in place, or be found by a walk itself.
+      for (const inner of option?.picks ?? []) this.need(inner, k, latest);
       return;
     }
     this.plan(pick.instance, pick.value, latest);
@@ -114,7 +114,7 @@ class Concretiser {
       // Prefer the option that rests on the fewest other entries.
       const option = options.sort((a, b) => held(a.picks) - held(b.picks))[0];
       if (!option) continue;
-      for (const inner of option.picks) if (inner.held) this.plan(inner.instance, inner.value, j);
+      for (const inner of option.picks) this.need(inner, j, j);
       const before = this.fills[j]!;
       if (!before.some((f) => f.instance === instance && f.value === value)) {
         before.push({ instance, value });

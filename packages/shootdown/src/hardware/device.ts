@@ -37,12 +37,14 @@ import {
 import { events } from "../vocabulary/events.ts";
 import {
   ats_off,
+  cd,
   cd_asid,
   cd_epd0,
   cd_v,
   dev_ats,
   dev_pasid,
   dev_stalled,
+  ste,
 } from "../vocabulary/iommu.ts";
 import { device_access, device_try, handle_device_fault } from "../vocabulary/primitives.ts";
 import { regionOf, t } from "../vocabulary/sorts.ts";
@@ -50,7 +52,11 @@ import { pmd, pte } from "../vocabulary/state.ts";
 import { translateByAtc } from "./pcie/function.ts";
 import { pageRequest } from "./pcie/pri.ts";
 import { request } from "./pcie/requests.ts";
+import type { Configured } from "./smmuv3/ats.ts";
+import { checkedRequest, untranslated } from "./smmuv3/ats.ts";
+import { CD_ASID } from "./smmuv3/config.ts";
 import { smmu_tlb } from "./smmuv3/tlb.ts";
+import { transacts } from "./smmuv3/transactions.ts";
 import type { Updated } from "./update.ts";
 import { hardwareUpdate, recorded } from "./update.ts";
 
@@ -70,27 +76,40 @@ const memoryPermits = ({ dev, mm, va, write }: Access): Expr<"bool"> =>
     or(permits(pte(mm, va), write), and(knobIs("httu", "yes"), write, writableClean(pte(mm, va)))),
   );
 
-/** Translates: an ATS device through its ATC; another, or with ATS disabled, through the SMMU. */
+interface Attempt extends Access, Updated, Configured {
+  /** A frame that a device which lies makes up. */
+  readonly forged: Place<"pfn">;
+}
+
+/** Through the ATC, or, without one or with ATS disabled, through the SMMU. */
+const translated = (dev: Expr<"dev">) => and(dev_ats(dev), not(ats_off(dev)));
+
 function translate(x: Attempt): Stmt[] {
   const { dev, va, entry } = x;
   return [
-    whenElse(and(dev_ats(dev), not(ats_off(dev))), translateByAtc(x), [
-      lookup(entry, smmu_tlb({ asid: cd_asid(dev_pasid(dev)), va })),
-    ]),
+    whenElse(
+      translated(dev),
+      [...translateByAtc(x), ...checkedRequest(entry, x, dev)],
+      untranslated(entry, x, { dev, pasid: dev_pasid(dev) }, va),
+    ),
+    set(x.done, permits(entry, x.write)),
   ];
+}
+
+/** The access itself. */
+function accesses(x: Attempt): Stmt {
+  const { dev, agent, mm, va, write, entry } = x;
+  const access = { dev, agent, mm, va, frame: pfnOf(entry), write };
+  return whenElse(
+    translated(dev),
+    [request(access)],
+    [transacts({ ...access, asid: CD_ASID(x, dev_pasid(dev)) })],
+  );
 }
 
 /** Whether a write that an entry denies comes to the SMMU, which sees that the page is clean. */
 const asksSmmu = (dev: Expr<"dev">): Expr<"bool"> =>
-  or(
-    not(and(dev_ats(dev), not(ats_off(dev)))),
-    and(ruleHolds("P3"), knobIs("atcReRequest", "yes")),
-  );
-
-interface Attempt extends Access, Updated {
-  /** A frame that a device which lies makes up. */
-  readonly forged: Place<"pfn">;
-}
+  or(not(translated(dev)), and(ruleHolds("P3"), knobIs("atcReRequest", "yes")));
 
 /**
  * One try, inside a loop: HTTU of a translation request, translation, the access if the entry
@@ -122,9 +141,8 @@ function attempt(x: Attempt): Stmt[] {
     atomic(
       set(entry, PTE_NONE),
       set(done, FALSE),
-      // EPD0 disables walks, not what is cached; an invalid CD aborts.
-      when(cd_v(dev_pasid(dev)), ...translate(x), set(done, permits(entry, write))),
-      when(done, request({ dev, agent, mm, va, frame: pfnOf(entry), write })),
+      ...translate(x),
+      when(done, accesses(x)),
       ...record,
     ),
     when(done, leave()),
@@ -144,24 +162,25 @@ function attempt(x: Attempt): Stmt[] {
 
 const source = {
   file: "SMMU 3.9, 3.12, 3.13; PCIe Base 10.2",
-  rules: ["S9", "S19", "S20", "S22", "S23", "S24", "P2", "P3"],
+  rules: ["S1", "S9", "S19", "S20", "S22", "S23", "S24", "P2", "P3"],
 };
 const inOneStep =
   "one access at a time; translation and access are one step, since a completed invalidation " +
   "has drained what was in flight (S10, P7); with the part inflight they are two";
-const locals = { entry: desc, done: t.bool, forged: t.pfn } as const;
+const locals = { entry: desc, done: t.bool, forged: t.pfn, stream: ste, context: cd } as const;
 
 export const device_access_definition = define(device_access, {
   source,
   abstracts: [inOneStep, "a page request is handled where it is made"],
   locals: { ...locals, resolved: t.bool, asked: t.bool, overflowed: t.bool },
   body: ({ dev, agent, mm, worker, va, write, ...own }) => {
-    const { entry, done, forged, resolved, asked, overflowed } = own;
+    const { entry, done, forged, stream, context, resolved, asked, overflowed } = own;
+    const found = { entry, done, forged, stream, context };
     return [
       set(overflowed, FALSE),
       loop(
         retry(memoryPermits({ dev, mm, va, write })),
-        ...attempt({ dev, agent, mm, va, write, entry, done, forged }),
+        ...attempt({ dev, agent, mm, va, write, ...found }),
         whenElse(
           dev_ats(dev),
           pageRequest({ dev, mm, worker, va, write, resolved, asked, overflowed }),
@@ -181,9 +200,8 @@ export const device_try_definition = define(device_try, {
   source,
   abstracts: [inOneStep, "the transaction that faults is terminated"],
   locals,
-  body: ({ dev, agent, mm, va, write, into, entry, done, forged }) => {
-    const record = recorded(agent, into, { entry, done });
-    const x = { dev, agent, mm, va, write, entry, done, forged, record };
-    return [loop(...attempt(x), leave())];
+  body: ({ dev, agent, mm, va, write, into, ...found }) => {
+    const record = recorded(agent, into, found);
+    return [loop(...attempt({ dev, agent, mm, va, write, ...found, record }), leave())];
   },
 });

@@ -63,6 +63,7 @@ import { cd_cache, cd_ttb0_cache, ste_cache } from "./smmuv3/config.ts";
 import { dvm_smmu, snoop } from "./smmuv3/dvm.ts";
 import { SMMU_PARTS } from "./smmuv3/parts.ts";
 import { smmu_tlb, smmu_walk_cache } from "./smmuv3/tlb.ts";
+import { transaction } from "./smmuv3/transactions.ts";
 import { X86_MACHINE } from "./x86/machine.ts";
 
 /** A two-valued choice of a machine: what the architecture leaves open, or a part. */
@@ -170,7 +171,7 @@ export const MACHINE: Machine = {
   ],
   pending: [
     ...[dvm_pe.decl, dvm_smmu.decl, snoop.decl, cmdq.decl],
-    ...[posted_write.decl, read_request.decl],
+    ...[transaction.decl, posted_write.decl, read_request.decl],
     ...[page_request.decl, priq.decl],
     ...[invalidate_request.decl, invalidate_completion.decl, late_invalidation.decl],
   ],

@@ -16,6 +16,7 @@ import { fault as x86_fault } from "./arch/x86/mm/fault.ts";
 import { x86_tlb } from "./arch/x86/mm/tlb.ts";
 import { smp } from "./arch/x86/smp.ts";
 import { fork } from "./fork.ts";
+import { arm_smmu_v3_ats } from "./iommu/arm-smmu-v3-ats.ts";
 import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
 import { io_pgfault } from "./iommu/io-pgfault.ts";
 import { page_requests } from "./iommu/page-requests.ts";
@@ -55,6 +56,7 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...io_pgfault,
     ...page_requests,
     ...ats,
+    ...arm_smmu_v3_ats,
   ],
 };
 

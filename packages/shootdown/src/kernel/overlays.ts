@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Overlays: kernels that differ from a real one in a few statements, `linux-6.12+no-notifier`.
 
-import { FALSE, local, member, not, TRUE } from "../ir/expr.ts";
+import { FALSE, local, member, not, num, TRUE } from "../ir/expr.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
 import { editing } from "../ir/kernel.ts";
 import type { Stmt } from "../ir/stmt.ts";
@@ -14,12 +14,13 @@ import { asid_of } from "../vocabulary/state.ts";
 import { X86_OVERLAYS } from "./arch/x86/overlays.ts";
 import { ptep_set_access_flags } from "./asm/pgtable.ts";
 import { flush_tlb_fix_spurious_fault } from "./asm/tlbflush.ts";
+import { arm_smmu_attach_commit } from "./iommu/arm-smmu-v3-ats.ts";
 import { arm_smmu_atc_inv_domain, arm_smmu_sva_bind } from "./iommu/arm-smmu-v3-sva.ts";
 import {
   mmu_notifier_arch_invalidate_secondary_tlbs,
   mmu_notifier_invalidate_range,
 } from "./mm/mmu_notifier.ts";
-import { atc_inv_again, mm_pasid } from "./state.ts";
+import { atc_inv_again, dev_mm, master_ats_enabled, mm_pasid, nr_ats_masters } from "./state.ts";
 
 /** Applies overlays from left to right. */
 const all =
@@ -125,6 +126,7 @@ const atcBeforeTlbi: Overlay = (base) => {
   return { ...base, routines: new Map([...base.routines, [name, { ...old, body }]]) };
 };
 
+const device = local("dev", arm_smmu_attach_commit.params.dev);
 const here = local("cpu", arm_smmu_atc_inv_domain.params.cpu);
 
 /** After an ATC invalidation has timed out, those that may be meant are issued again (H3). */
@@ -155,6 +157,24 @@ export const OVERLAYS: readonly NamedOverlay[] = [
     name: "ptm-on",
     describes: "CR2.PTM=1, SVA contexts use the CPU's ASID with ASET=0; commands still sent",
     overlay: cpuAsid(FALSE),
+  },
+  {
+    name: "ats-marked-first",
+    describes: "master->ats_enabled is set before the function's ATS is enabled",
+    overlay: editing("arm_smmu_attach_commit", "mark-first", () => [
+      set(master_ats_enabled(device), TRUE),
+    ]),
+  },
+  {
+    name: "ats-counted-last",
+    describes: "nr_ats_masters is counted after the function's ATS is enabled",
+    overlay: all(
+      editing("arm_smmu_attach_commit", "count", () => []),
+      editing("arm_smmu_attach_commit", "mark", () => [
+        set(master_ats_enabled(device), TRUE),
+        set(nr_ats_masters(dev_mm(device)), num(1)),
+      ]),
+    ),
   },
   {
     name: "atc-retry",

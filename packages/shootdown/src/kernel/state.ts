@@ -32,6 +32,9 @@ export const mm_pasid = field("mm_pasid", [t.mm], t.pasid);
 /** The device is attached to the SVA domain of its mm. */
 export const dev_attached = field("dev_attached", [t.dev], t.bool);
 export const dev_mm = field("dev_mm", [t.dev], t.mm);
+/** master->ats_enabled, and how many masters of a domain use ATS. */
+export const master_ats_enabled = field("master_ats_enabled", [t.dev], t.bool);
+export const nr_ats_masters = field("nr_ats_masters", [t.mm], t.int);
 /** mm_users has not reached zero. */
 export const mm_alive = field("mm_alive", [t.mm], t.bool, 1);
 

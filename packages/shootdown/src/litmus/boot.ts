@@ -8,11 +8,11 @@ import type { Initial, System } from "../engine/program.ts";
 import { sizeOf } from "../engine/program.ts";
 import { machineOf } from "../hardware/machines.ts";
 import type { FieldDecl } from "../ir/expr.ts";
-import { constant } from "../ir/expr.ts";
+import { constant, num } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import { bool } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { call, set } from "../ir/stmt.ts";
+import { call, set, when } from "../ir/stmt.ts";
 import { switch_mm } from "../kernel/arch/x86/mm/tlb.ts";
 import {
   ctx_id,
@@ -22,7 +22,13 @@ import {
   mm_cpumask,
 } from "../kernel/arch/x86/state.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
-import { dev_attached, dev_mm, mm_subscribed } from "../kernel/state.ts";
+import {
+  dev_attached,
+  dev_mm,
+  master_ats_enabled,
+  mm_subscribed,
+  nr_ats_masters,
+} from "../kernel/state.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import {
   cd_aset,
@@ -44,6 +50,7 @@ import type { World } from "./world.ts";
 const WRITTEN: readonly FieldDecl[] = [
   ...[cr0_atschk, cr2_ptm, ste_eats, cd_v, cd_epd0, cd_ttb0, cd_asid, cd_aset].map((f) => f.decl),
   ...[dev_pasid, dev_ats, dev_attached, dev_mm, mm_subscribed].map((f) => f.decl),
+  ...[master_ats_enabled, nr_ats_masters].map((f) => f.decl),
 ];
 
 const WRITTEN_X86: readonly FieldDecl[] = [
@@ -94,6 +101,8 @@ function bindings(world: World, knobs: Readonly<Record<string, string>>): Stmt[]
         call(arm_smmu_sva_bind, { dev, mm, subscribe: flag(d.registered) }),
         set(dev_ats(dev), flag(d.ats ?? knobs["ats"] === "yes")),
         set(ste_eats(dev), dev_ats(dev)),
+        set(master_ats_enabled(dev), dev_ats(dev)),
+        when(dev_ats(dev), set(nr_ats_masters(mm), num(1))),
       ];
     }),
   ];

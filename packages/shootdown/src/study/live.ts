@@ -27,8 +27,10 @@ import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-sm
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import {
+  master_ats_enabled,
   mm_pasid,
   next_free_page,
+  nr_ats_masters,
   PageAnonExclusive,
   page_refs,
   VM_WRITE,
@@ -164,6 +166,8 @@ export class LiveMachine {
     this.finish(this.start("bind", arm_smmu_sva_bind, { dev, mm: process.mm, subscribe }));
     this.set(dev_ats.decl, [dev], this.ats ? 1 : 0);
     this.set(ste_eats.decl, [dev], this.ats ? 1 : 0);
+    this.set(master_ats_enabled.decl, [dev], this.ats ? 1 : 0);
+    if (this.ats) this.set(nr_ats_masters.decl, [process.mm], 1);
     return d;
   }
 

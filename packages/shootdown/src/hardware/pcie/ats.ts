@@ -25,9 +25,10 @@ import { cell } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { lookup, when, whenElse, yields } from "../../ir/stmt.ts";
 import { cacheable, desc, pfnOf, RDONLY, valid } from "../../vocabulary/descriptor.ts";
-import { cd_asid, cd_v, dev_pasid } from "../../vocabulary/iommu.ts";
+import { cd, dev_pasid, ste } from "../../vocabulary/iommu.ts";
 import { pfn, t, va as vaSort } from "../../vocabulary/sorts.ts";
-import { smmu_tlb } from "../smmuv3/tlb.ts";
+import type { Configured } from "../smmuv3/ats.ts";
+import { answeredRequest } from "../smmuv3/ats.ts";
 import { INFLIGHT } from "./form.ts";
 
 /** Rule P4: answers with Global=1 may be kept for all PASIDs; an SMMU never gives them (S25). */
@@ -50,13 +51,9 @@ export const has_asked = field("has_asked", [t.dev, t.va], t.bool);
 export const translation_completion = cell("translation_completion", {
   keys,
   value: desc,
-  locals: { answer: desc },
-  fill: ({ pasid, va, answer }) => [
-    when(
-      and(INFLIGHT, cd_v(pasid)),
-      lookup(answer, smmu_tlb({ asid: cd_asid(pasid), va })),
-      yields(answer),
-    ),
+  locals: { answer: desc, stream: ste, context: cd },
+  fill: ({ dev, pasid, va, answer, ...found }) => [
+    when(INFLIGHT, ...answeredRequest(answer, found, { dev, pasid }, va), yields(answer)),
   ],
   admits: kept,
   source: { file: "PCIe Base 10.2.3, 10.3.6", rules: ["P1", "P8", "S22"] },
@@ -65,6 +62,7 @@ export const translation_completion = cell("translation_completion", {
 /** What the translation agent answers for a page. */
 function answered(
   into: Place<"desc">,
+  found: Configured,
   at: { dev: Expr<"dev">; pasid: Expr<"pasid">; va: Expr<"va"> },
   then: readonly Stmt[],
 ): Stmt[] {
@@ -73,10 +71,7 @@ function answered(
     whenElse(
       INFLIGHT,
       [lookup(into, translation_completion({ dev, pasid, va })), ...then],
-      [
-        // A request for a context without walks may still be answered from the SMMU's TLB.
-        when(cd_v(pasid), lookup(into, smmu_tlb({ asid: cd_asid(pasid), va })), ...then),
-      ],
+      [...answeredRequest(into, found, { dev, pasid }, va), ...then],
     ),
   ];
 }
@@ -84,11 +79,11 @@ function answered(
 export const atc = cell("atc", {
   keys,
   value: desc,
-  locals: { answer: desc },
-  fill: ({ dev, pasid, va, answer }) => [
+  locals: { answer: desc, stream: ste, context: cd },
+  fill: ({ dev, pasid, va, answer, ...found }) => [
     when(
       or(ruleHolds("P1"), has_asked(dev, va)),
-      ...answered(answer, { dev, pasid, va }, [yields(answer)]),
+      ...answered(answer, found, { dev, pasid, va }, [yields(answer)]),
     ),
   ],
   admits: kept,
@@ -99,9 +94,9 @@ export const atc = cell("atc", {
 export const atc_global = cell("atc_global", {
   keys: { dev: t.dev, va: t.va },
   value: desc,
-  locals: { answer: desc },
-  fill: ({ dev, va, answer }) => [
-    when(GLOBAL, ...answered(answer, { dev, pasid: dev_pasid(dev), va }, [yields(answer)])),
+  locals: { answer: desc, stream: ste, context: cd },
+  fill: ({ dev, va, answer, ...found }) => [
+    when(GLOBAL, ...answered(answer, found, { dev, pasid: dev_pasid(dev), va }, [yields(answer)])),
   ],
   admits: kept,
   source: { file: "PCIe Base 10.2.3.8", rules: ["P4", "S25"] },
@@ -114,12 +109,12 @@ export const nextFrame = (d: Expr<"desc">) => after(pfn, pfnOf(d), num(1));
 export const atc_wide = cell("atc_wide", {
   keys,
   value: desc,
-  locals: { first: desc, second: desc },
-  fill: ({ dev, pasid, va, first, second }) => [
+  locals: { first: desc, second: desc, stream: ste, context: cd },
+  fill: ({ dev, pasid, va, first, second, ...found }) => [
     when(
       and(WIDE, lt(next(va), limitOf(vaSort, "TASK_SIZE"))),
-      ...answered(first, { dev, pasid, va }, [
-        ...answered(second, { dev, pasid, va: next(va) }, [
+      ...answered(first, found, { dev, pasid, va }, [
+        ...answered(second, found, { dev, pasid, va: next(va) }, [
           when(
             and(valid(first), valid(second), eq(pfnOf(second), nextFrame(first))),
             when(eq(RDONLY(first), RDONLY(second)), yields(first)),

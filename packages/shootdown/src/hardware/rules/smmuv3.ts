@@ -14,7 +14,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "A StreamID selects an STE, a SubstreamID a CD in its table; the CD has the table " +
       "bases, the ASID and ASET, the STE the stage-2 table, the VMID and the ATS mode.",
     source: "SMMU 3.3, 3.9, 5",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S2",
@@ -32,7 +32,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "An STE or CD may be cached whole or in part at any time, invalid ones too: making " +
       "it valid takes a CMD_CFGI.",
     source: "SMMU 3.21.3",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S4",
@@ -41,7 +41,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "It completes when the walks and transactions that used the old structure are " +
       "visible or have begun anew.",
     source: "SMMU 3.21.3",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S5",
@@ -95,7 +95,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "Entries are gone, walks that could make them are done or begin anew, and every " +
       "transaction that was translated with them is visible.",
     source: "SMMU 3.21.1",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S11",
@@ -166,7 +166,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "A translation request may be answered from the SMMU's TLB: its invalidation has to " +
       "be complete before CMD_ATC_INV is issued.",
     source: "SMMU 3.9.1, 4.5.1",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S19",
@@ -202,7 +202,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "permission with part of what was asked, ATS disabled with UR, wrong configuration " +
       "with CA.",
     source: "SMMU 3.9.1.2",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S23",
@@ -220,7 +220,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "They pass unchecked unless ATSCHK=1 and EATS asks for more. With EATS=01 a stale " +
       "or forged address passes.",
     source: "SMMU 3.9.1, 3.9.1.3",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S25",
@@ -278,6 +278,6 @@ export const SMMUV3: readonly HardwareRule[] = [
     title: "ATC invalidations answered with UR",
     text: "They complete without an error, perhaps without having invalidated anything.",
     source: "SMMU 3.9.1.5",
-    status: UNTESTED,
+    status: MODELLED,
   },
 ];

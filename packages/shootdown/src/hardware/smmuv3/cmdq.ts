@@ -42,6 +42,7 @@ import { forgetContexts, forgetStreams } from "./config.ts";
 import { dvm_smmu } from "./dvm.ts";
 import { atc_timed_out, delivered, running, TIMEOUTS } from "./timeouts.ts";
 import { smmu_tlb, smmu_walk_cache } from "./tlb.ts";
+import { drained, streamDrained } from "./transactions.ts";
 
 type Command = (typeof command.values)[number];
 
@@ -59,6 +60,11 @@ interface Entry {
 const TLBI_VA = ["CMD_TLBI_NH_VA", "CMD_TLBI_NH_VA_Leaf", "CMD_TLBI_NH_VAA"] as const;
 /** Commands that remove all translations of the one VMID there is. */
 const TLBI_VMID = ["CMD_TLBI_NH_ALL", "CMD_TLBI_NSNH_ALL", "CMD_TLBI_S12_VMALL"] as const;
+
+/** Commands about the configuration of one stream. */
+const CFGI_STREAM = [
+  ...(["CMD_CFGI_STE", "CMD_CFGI_STE_RANGE", "CMD_CFGI_CD", "CMD_CFGI_CD_ALL"] as const),
+] as const;
 
 /**
  * TLB maintenance. CMD_TLBI_S2_IPA removes nothing: there is no stage 2. A hint that names another
@@ -106,9 +112,16 @@ const configurationInvalidation = ({ op, dev }: Entry): Stmt[] => [
 ];
 
 /** What a command waits for, other than commands (which `order` says). */
-const ready = ({ op, dev }: Entry): Expr<"bool"> =>
+const ready = ({ op, asid, dev, range }: Entry): Expr<"bool"> =>
   and(
     invalidationsAllow(op, dev),
+    // S10: performed when all that used the entries is visible.
+    or(not(is(op, "CMD_TLBI_NH_VA", "CMD_TLBI_NH_VA_Leaf")), drained(asid, inRange(range))),
+    or(not(is(op, "CMD_TLBI_NH_VAA")), drained(ANY, inRange(range))),
+    or(not(is(op, "CMD_TLBI_NH_ASID")), drained(asid, ANY)),
+    or(not(is(op, ...TLBI_VMID)), drained(ANY, ANY)),
+    or(not(is(op, ...CFGI_STREAM)), streamDrained(dev)),
+    or(not(is(op, "CMD_CFGI_ALL")), streamDrained(ANY)),
     running(is(op, "CMD_SYNC")),
     // Only without S13: the order of the queue. Only without S11: broadcasts too.
     or(ruleHolds("S13"), not(isAtcInv(op)), not(tlbiOutstanding())),

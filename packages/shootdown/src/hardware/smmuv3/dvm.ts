@@ -26,6 +26,7 @@ import { cd_aset, cd_asid, cd_v, cr2_ptm } from "../../vocabulary/iommu.ts";
 import { regionsOf, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import { drainedAndDropped } from "../pcie/invalidate.ts";
 import { smmu_tlb, smmu_walk_cache } from "./tlb.ts";
+import { drained } from "./transactions.ts";
 
 const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[number][]) =>
   or(...names.map((n) => eq(op, member(tlbi_op, n))));
@@ -117,12 +118,21 @@ export const snoop = pending("snoop", {
   source: { file: "imagined", rules: ["S8"] },
 });
 
+/** S10: performed when all that used the entries is visible. */
+const visible = ({ op, asid, range }: Omit<Operation, "isPrivate">): Expr<"bool"> =>
+  and(
+    or(not(byVa(op)), drained(asid, inRange(range))),
+    or(not(is(op, "ASIDE1IS")), drained(asid, ANY)),
+    or(not(is(op, "VMALLE1IS")), drained(ANY, ANY)),
+  );
+
 /** Broadcasts of a PE that the SMMU has not performed yet; the PE's DSB waits for them (S10). */
 export const dvm_smmu = pending("dvm_smmu", {
   keys: { issuer: t.cpu },
   entry: { op: tlbi_op, asid: t.asid, range: t.range },
   capacity: "TLBI_OUTSTANDING",
   locals: { isPrivate: t.bool },
+  ready: ({ op, asid, range }) => visible({ op, asid, range }),
   effect: ({ issuer, op, asid, range, isPrivate }) => [
     when(
       or(knobIs("atcsnoop", "no"), knobIs("atcSnoopOrder", "after-tlb")),

@@ -2,9 +2,9 @@
 // SVA on SMMUv3: drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-sva.c and arm-smmu-v3.c, 6.1 and 6.12.
 
 import type { Expr } from "../../ir/expr.ts";
-import { after, constant, eq, FALSE, le, limit, member, or, TRUE } from "../../ir/expr.ts";
+import { after, constant, eq, FALSE, le, limit, member, num, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, forall, label, set, since, when, whenElse } from "../../ir/stmt.ts";
+import { call, forall, label, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
 import { command } from "../../vocabulary/events.ts";
 import {
   cd_aset,
@@ -14,14 +14,20 @@ import {
   cd_v,
   cr0_atschk,
   cr2_ptm,
-  dev_ats,
   dev_pasid,
   gerror_cmdq,
 } from "../../vocabulary/iommu.ts";
 import { cmdq_insert, cmdq_wait, dma_wmb, handle_cmdq_error } from "../../vocabulary/primitives.ts";
 import { asid, Range, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import { asid_of } from "../../vocabulary/state.ts";
-import { dev_attached, dev_mm, mm_pasid, mm_subscribed } from "../state.ts";
+import {
+  dev_attached,
+  dev_mm,
+  master_ats_enabled,
+  mm_pasid,
+  mm_subscribed,
+  nr_ats_masters,
+} from "../state.ts";
 
 const sva = "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-sva.c";
 const smmu = "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c";
@@ -119,15 +125,16 @@ export const arm_smmu_v3_sva = [
   }),
   define(arm_smmu_atc_inv_domain, {
     source: { file: smmu, sha: { "6.1": "001eb44169eb", "6.12": "834528522e1a" } },
-    abstracts: ["the range is not widened to a power of two", "nr_ats_masters"],
+    abstracts: ["the range is not widened to a power of two"],
     body: ({ cpu, mm, range }) => [
+      when(eq(nr_ats_masters(mm), num(0)), ret()),
       forall(t.dev, (dev) => [
         when(
           dev_attached(dev),
           when(
             eq(dev_mm(dev), mm),
             when(
-              dev_ats(dev),
+              master_ats_enabled(dev),
               label(
                 "issue",
                 call(arm_smmu_cmdq_issue_cmdlist, {
