@@ -13,7 +13,7 @@ import { root } from "./support/files.ts";
 import { CATALOGUE_ABSENT, type CatalogueRow, catalogueRows } from "./support/herd.ts";
 
 const SEED = 1;
-const SAMPLE = 150;
+const SAMPLE = 100;
 
 /** For a decision; what takes longer is left to the whole run. */
 const SECONDS = 5;
