@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A load or store of an x86 CPU: translate, set A and D in memory, or fault, heal and try again.
 
-import type { Expr } from "../../ir/expr.ts";
-import { and, not } from "../../ir/expr.ts";
+import type { Expr, Place } from "../../ir/expr.ts";
+import { and, FALSE, ite, not } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import {
   again,
   atomic,
   callInto,
+  cas,
   emit,
   label,
   leave,
@@ -17,10 +18,14 @@ import {
   ret,
   set,
   when,
+  whenElse,
 } from "../../ir/stmt.ts";
 import {
   AF,
   desc,
+  isTable,
+  nextOf,
+  PTE_NONE,
   permits,
   pfnOf,
   valid,
@@ -30,14 +35,37 @@ import {
 } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { cpu_access, cpu_try, do_page_fault, eret } from "../../vocabulary/primitives.ts";
-import { t } from "../../vocabulary/sorts.ts";
-import { asid_of } from "../../vocabulary/state.ts";
+import { regionOf, t } from "../../vocabulary/sorts.ts";
+import { asid_of, pte_table } from "../../vocabulary/state.ts";
 import type { Updated } from "../update.ts";
-import { hardwareUpdate, recorded } from "../update.ts";
-import { healed, x86_tlb } from "./tlb.ts";
+import { recorded } from "../update.ts";
+import { healed, psc, x86_tlb } from "./tlb.ts";
 
 interface Attempt extends Updated {
   readonly cpu: Expr<"cpu">;
+  /** What a walk finds at the upper level. */
+  readonly upper: Place<"desc">;
+}
+
+/**
+ * Sets a flag in memory: walks again, through a table pointer that may be cached, and writes
+ * `updated` over the entry if it is still as translated; otherwise takes what is there now. Then
+ * makes the access if that is permitted. All of it is one locked operation.
+ */
+function flagged(x: Attempt, updated: Expr<"desc">): Stmt {
+  const { cpu, agent, mm, va, write, entry, done, upper, record = [] } = x;
+  const at = pte_table(nextOf(upper), va);
+  return atomic(
+    lookup(upper, psc({ cpu, pcid: asid_of(mm), region: regionOf(va) })),
+    whenElse(
+      isTable(upper),
+      [cas(done, at, entry, updated), set(entry, ite(done, updated, at))],
+      [set(entry, PTE_NONE), set(done, FALSE)],
+    ),
+    set(done, permits(entry, write)),
+    when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
+    ...record,
+  );
 }
 
 /**
@@ -54,14 +82,10 @@ function attempt(x: Attempt): Stmt[] {
       ...record,
     ),
     when(done, leave()),
-    when(
-      and(valid(entry), not(AF(entry))),
-      ...hardwareUpdate(x, withAccessFlag(entry)),
-      when(done, leave()),
-    ),
+    when(and(valid(entry), not(AF(entry))), flagged(x, withAccessFlag(entry)), when(done, leave())),
     when(
       and(write, writableClean(entry)),
-      ...hardwareUpdate(x, withDirtyState(entry)),
+      flagged(x, withDirtyState(entry)),
       when(done, leave()),
       // Memory holds another clean entry by now.
       when(writableClean(entry), again()),
@@ -77,10 +101,10 @@ const abstracts = ["translation and access are one step", "instruction fetches"]
 export const cpu_access_definition = define(cpu_access, {
   source,
   abstracts,
-  locals: { entry: desc, done: t.bool, resolved: t.bool },
-  body: ({ cpu, agent, mm, va, write, entry, done, resolved }) => [
+  locals: { entry: desc, upper: desc, done: t.bool, resolved: t.bool },
+  body: ({ cpu, agent, mm, va, write, entry, upper, done, resolved }) => [
     loop(
-      ...attempt({ cpu, agent, mm, va, write, entry, done }),
+      ...attempt({ cpu, agent, mm, va, write, entry, upper, done }),
       callInto(resolved, do_page_fault, { cpu, mm, va, write }),
       when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
     ),
@@ -90,10 +114,10 @@ export const cpu_access_definition = define(cpu_access, {
 export const cpu_try_definition = define(cpu_try, {
   source,
   abstracts,
-  locals: { entry: desc, done: t.bool },
-  body: ({ cpu, agent, mm, va, write, into, entry, done }) => {
+  locals: { entry: desc, upper: desc, done: t.bool },
+  body: ({ cpu, agent, mm, va, write, into, entry, upper, done }) => {
     const record = recorded(agent, into, { entry, done });
-    return [loop(...attempt({ cpu, agent, mm, va, write, entry, done, record }), leave())];
+    return [loop(...attempt({ cpu, agent, mm, va, write, entry, upper, done, record }), leave())];
   },
 });
 
