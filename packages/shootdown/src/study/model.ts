@@ -118,7 +118,7 @@ function cellText(freedom: Freedom, column: MatrixColumn, library: Library): str
   const verdict = freedom.columns[column];
   if (!verdict) return "";
   const on = library.filter(({ scenario }) => runsOn(scenario, column).length > 0);
-  const shown = linked(freedom.id, "Cells", on) || freedom.notShown || "";
+  const shown = linked(freedom.id, "Cells", on) || freedom.notShown?.[column] || "";
   return `${MARKS[verdict.is]} ${verdict.rule}${shown === "" ? "" : `: ${shown}`}`;
 }
 

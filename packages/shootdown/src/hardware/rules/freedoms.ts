@@ -62,11 +62,13 @@ export const CPU_FREEDOMS: readonly Freedom[] = [
     id: "F10",
     says: "a change of size or frame without break-before-make: conflict, or a mixture",
     columns: { arm64: ALLOWED("A19"), x86: CONDITIONAL("X4") },
+    notShown: { x86: "there are no large pages (X4)" },
   },
   {
     id: "F11",
     says: "a block in pieces, or a contiguous group from one member",
     columns: { arm64: ALLOWED("A8"), x86: ALLOWED("X1") },
+    notShown: { x86: "there are no large pages" },
   },
   {
     id: "F12",
@@ -229,7 +231,12 @@ export const ATC_FREEDOMS: readonly Freedom[] = [
     says: "ignores that an answer may be cached untranslated-only or globally",
     columns: { atc: ALLOWED("P4") },
   },
-  { id: "C7", says: "joins completions, or sends several", columns: { atc: ALLOWED("P9") } },
+  {
+    id: "C7",
+    says: "joins completions, or sends several",
+    columns: { atc: ALLOWED("P9") },
+    notShown: { atc: "copies are made and waited for (P9); nobody sees how many" },
+  },
   { id: "C8", says: "drops an invalidation during a reset", columns: { atc: ALLOWED("P11") } },
   { id: "C9", says: "asks again after a denial, or does not", columns: { atc: ALLOWED("P3") } },
   {

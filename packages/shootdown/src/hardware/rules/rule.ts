@@ -47,8 +47,8 @@ export interface Freedom {
   readonly says: string;
   /** Absent: it means nothing there. */
   readonly columns: { readonly [C in MatrixColumn]?: Verdict };
-  /** Why no scenario shows it. */
-  readonly notShown?: string;
+  /** Why no scenario shows it there. */
+  readonly notShown?: { readonly [C in MatrixColumn]?: string };
 }
 
 /** Behaviour that looks like a bug and is none. */
