@@ -44,11 +44,16 @@ export function lowerOpen(system: System): OpenProgram {
   const { machine, domain, initial, entries, observers } = system;
   const context = contextOf(system);
   const threads = system.threads.map((t) => lowerWith(context, { ...t, parameters: {} }).thread);
-  const never = (e: Expr<"bool"> | undefined): boolean => {
-    const known = e && fold(e.node, new Map(), context.scope);
+  const never = (e: Expr<"bool"> | undefined, parameters: Sorts = {}): boolean => {
+    const env = Object.entries(parameters).map(([name, sort]): [string, Node] => {
+      return [name, { k: "local", name, sort }];
+    });
+    const known = e && fold(e.node, new Map(env), context.scope);
     return known?.k === "const" && !known.value;
   };
-  const rules = machine.rules.filter((r) => !never(r.when)).map((r) => ruleOf(r, context));
+  const rules = machine.rules
+    .filter((r) => !never(r.when, r.params))
+    .map((r) => ruleOf(r, context));
   const cells = machine.cells.filter((c) => !never(c.exists)).map((c) => cellOf(c, context));
   const pending = machine.pending.map((p) => pendingOf(p, context));
   const { fields } = context;

@@ -56,6 +56,7 @@ export const translation_completion = cell("translation_completion", {
     when(INFLIGHT, ...answeredRequest(answer, found, { dev, pasid }, va), yields(answer)),
   ],
   admits: kept,
+  exists: INFLIGHT,
   source: { file: "PCIe Base 10.2.3, 10.3.6", rules: ["P1", "P8", "S22"] },
 });
 
@@ -99,6 +100,7 @@ export const atc_global = cell("atc_global", {
     when(GLOBAL, ...answered(answer, found, { dev, pasid: dev_pasid(dev), va }, [yields(answer)])),
   ],
   admits: kept,
+  exists: GLOBAL,
   source: { file: "PCIe Base 10.2.3.8", rules: ["P4", "S25"] },
 });
 
@@ -124,5 +126,6 @@ export const atc_wide = cell("atc_wide", {
     ),
   ],
   admits: kept,
+  exists: WIDE,
   source: { file: "PCIe Base 10.2.3", rules: ["P1", "P2", "P5"] },
 });
