@@ -79,7 +79,13 @@ const memoryPermits = ({ dev, mm, va, write }: Access): Expr<"bool"> =>
 interface Attempt extends Access, Updated, Configured {
   /** A frame that a device which lies makes up. */
   readonly forged: Place<"pfn">;
+  /** The transaction has stalled and was resumed. */
+  readonly resumed?: Expr<"bool">;
 }
+
+/** S19: a resumed transaction is translated as if it had just arrived. */
+const arrives = ({ resumed }: Attempt): Expr<"bool"> =>
+  resumed ? or(ruleHolds("S19"), not(resumed)) : TRUE;
 
 /** Through the ATC, or, without one or with ATS disabled, through the SMMU. */
 const translated = (dev: Expr<"dev">) => and(dev_ats(dev), not(ats_off(dev)));
@@ -92,7 +98,6 @@ function translate(x: Attempt): Stmt[] {
       [...translateByAtc(x), ...checkedRequest(entry, x, dev)],
       untranslated(entry, x, { dev, pasid: dev_pasid(dev) }, va),
     ),
-    set(x.done, permits(entry, x.write)),
   ];
 }
 
@@ -139,9 +144,8 @@ function attempt(x: Attempt): Stmt[] {
       ),
     ),
     atomic(
-      set(entry, PTE_NONE),
-      set(done, FALSE),
-      ...translate(x),
+      when(arrives(x), set(entry, PTE_NONE), ...translate(x)),
+      set(done, permits(entry, write)),
       when(done, accesses(x)),
       ...record,
     ),
@@ -172,12 +176,13 @@ const locals = { entry: desc, done: t.bool, forged: t.pfn, stream: ste, context:
 export const device_access_definition = define(device_access, {
   source,
   abstracts: [inOneStep, "a page request is handled where it is made"],
-  locals: { ...locals, resolved: t.bool, asked: t.bool, overflowed: t.bool },
+  locals: { ...locals, resolved: t.bool, asked: t.bool, overflowed: t.bool, resumed: t.bool },
   body: ({ dev, agent, mm, worker, va, write, ...own }) => {
-    const { entry, done, forged, stream, context, resolved, asked, overflowed } = own;
-    const found = { entry, done, forged, stream, context };
+    const { entry, done, forged, stream, context, resolved, asked, overflowed, resumed } = own;
+    const found = { entry, done, forged, stream, context, resumed };
     return [
       set(overflowed, FALSE),
+      set(resumed, FALSE),
       loop(
         retry(memoryPermits({ dev, mm, va, write })),
         ...attempt({ dev, agent, mm, va, write, ...found }),
@@ -188,6 +193,7 @@ export const device_access_definition = define(device_access, {
             set(dev_stalled(dev), TRUE),
             callInto(resolved, handle_device_fault, { cpu: worker, dev, mm, va, write }),
             await_(not(dev_stalled(dev))),
+            set(resumed, TRUE),
           ],
         ),
         when(not(resolved), emit(events.abort, { agent, va, write }), ret()),

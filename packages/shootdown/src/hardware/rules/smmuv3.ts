@@ -4,7 +4,7 @@
 // `status: MODELLED` needs a scenario whose head names the rule: test/rules.test.ts looks.
 
 import type { HardwareRule } from "./rule.ts";
-import { MODELLED, UNTESTED } from "./rule.ts";
+import { followsFrom, MODELLED, notModelled } from "./rule.ts";
 
 export const SMMUV3: readonly HardwareRule[] = [
   {
@@ -148,7 +148,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "entries is used, never a mixture. Among agents that share a table the lowest level " +
       "counts.",
     source: "SMMU 3.21.1.2-3",
-    status: UNTESTED,
+    status: notModelled("an SMMU has no blocks here: of the pages that it may hold, one is used"),
   },
   {
     id: "S17",
@@ -175,7 +175,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "CMD_PRI_RESP promises nothing even after a CMD_SYNC. A resumed transaction counts " +
       "as new and respects every invalidation since.",
     source: "SMMU 4.6.1, 4.7.1",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S20",
@@ -184,7 +184,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "They hold up neither invalidation nor CMD_SYNC, and may be tried again without a " +
       "resume. PCIe cannot stall.",
     source: "SMMU 3.12.2, 4.7.3",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "S21",
@@ -192,7 +192,7 @@ export const SMMUV3: readonly HardwareRule[] = [
     text:
       "Events recorded after it come from configurations and translations visible after " + "it.",
     source: "SMMU 4.7.3",
-    status: UNTESTED,
+    status: notModelled("a fault is handled where it is found, and no event waits to be recorded"),
   },
   {
     id: "S22",
@@ -236,14 +236,14 @@ export const SMMUV3: readonly HardwareRule[] = [
       "With TBI an ATC may hold one address under each of 256 tags, and all of them have " +
       "to be invalidated.",
     source: "SMMU 3.9.1",
-    status: UNTESTED,
+    status: notModelled("addresses have no tags"),
   },
   {
     id: "S27",
     title: "nesting and ATS",
     text: "A change at either stage takes an ATC invalidation.",
     source: "SMMU 3.9.1",
-    status: UNTESTED,
+    status: notModelled("there is no stage 2 behind an SMMU"),
   },
   {
     id: "S28",
@@ -252,7 +252,7 @@ export const SMMUV3: readonly HardwareRule[] = [
       "On: the STE, then the device. Off: the device, an ATC invalidation and CMD_SYNC, " +
       "then the STE.",
     source: "SMMU 3.9.2",
-    status: UNTESTED,
+    status: followsFrom("S22", "S24"),
   },
   {
     id: "S29",
