@@ -45,6 +45,7 @@ const SHAPES: Record<Extract<Param, string> | "word", readonly string[]> = {
   spots: ["name", "range", "place", "places"],
   scope: ["name", "range", "place", "places"],
   frame: ["name"],
+  upper: ["name"],
   register: ["name"],
   number: ["number"],
   any: ["name", "place", "places", "range", "number"],
@@ -295,7 +296,9 @@ function checkNameArg(name: Name, param: Param, of: Name, context: Context): voi
     if (other === undefined) return;
     const message = `${quote(name.text)} is ${kindWords(other.kind)}, not a register`;
     out.report("L015", name.span, message, { message: "declared here", span: other.name.span });
-  } else if (param === "frame") {
+  } else if (param === "upper" && name.text === "table") {
+    return;
+  } else if (param === "frame" || param === "upper") {
     if (name.text !== "none") expectKind(symbols, name, ["page"], out);
   } else if (param === "spot" || param === "spots" || param === "scope") {
     checkSpot(name, param, of, context);
@@ -341,6 +344,7 @@ function paramWords(param: Param): string {
     spots: "an address or a range such as 'x..y' or 'A:x..y'",
     scope: "an address, a range such as 'x..y' or 'A:x..y', or an mm",
     frame: "a page or 'none'",
+    upper: "a page, 'none' or 'table'",
     register: "the name of a register",
     number: "a number",
     signal: "the name of a signal",

@@ -234,6 +234,7 @@ function leafAt(m: PackedMachine, world: World, mm: string, va: string): number 
   const region = Math.floor(page / world.domain.limits["PTRS_PER_PTE"]!);
   const upper = m.field(pmd.decl.name, [own, region]) ?? 0;
   if (layout.get(upper, "valid") === 0) return undefined;
+  if (layout.get(upper, "table") === 0) return upper;
   const entry = m.field(pte_table.decl.name, [layout.get(upper, "next"), page]) ?? 0;
   return layout.get(entry, "valid") === 1 ? entry : undefined;
 }

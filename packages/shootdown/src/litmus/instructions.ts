@@ -85,7 +85,7 @@ export function instruction(s: VerbStatement, by: Runs): readonly Stmt[] | undef
     case "set_pmd": {
       const { mm, va } = spot(s.args[0], by);
       const table = constant(t.table, tableOf(world.domain, mm, va));
-      const value = wordOf(s.args[1]) === "none" ? PTE_NONE : tableDesc(table);
+      const value = upperValue(wordOf(s.args[1]) ?? "", table, world);
       const region = constant(t.region, Math.floor(va / world.domain.limits["PTRS_PER_PTE"]!));
       return [call(store_pmd, { cpu, mm: constant(t.mm, mm), region, value })];
     }
@@ -131,6 +131,15 @@ export function instruction(s: VerbStatement, by: Runs): readonly Stmt[] | undef
     default:
       return verb.startsWith("CMD_") ? queued(s, by) : configures(s, world);
   }
+}
+
+/** `none`, the region's own `table`, or a page: a large one in place of the table. */
+function upperValue(word: string, table: Expr<"table">, world: World): Expr<"desc"> {
+  if (word === "none") return PTE_NONE;
+  if (word === "table") return tableDesc(table);
+  const pfn = world.frames.get(word) ?? 0;
+  const leaf = { writable: true, dirty: true, young: true, pfn };
+  return constant(desc, leafValue(world.domain, leaf));
 }
 
 /** `set_pte x P read-only old;`: defaults as in `map` of a writable vma. */

@@ -248,7 +248,7 @@ const INSTRUCTIONS: readonly (readonly [string, string, ...string[]])[] = [
   ["a word twice", "set_pte x P old old;", "L016 24:73"],
   ["a word of the page", "set_pte x P exclusive;", "L021 24:69"],
   ["attributes of nothing", "set_pte x none old;", "L021 24:72"],
-  ["a page for a table", "set_pmd x P;", "L021 24:67"],
+  ["an mm for a table", "set_pmd x A;", "L015 24:67"],
   ["an operation that is unknown", "tlbi VAE2IS x;", "L021 24:62"],
   ["an operation by address without one", "tlbi VAE1IS;", "L021 24:57"],
   ["an operation by address of an mm", "tlbi VAE1IS A;", "L021 24:69"],

@@ -69,6 +69,8 @@ export type Param =
   | "scope"
   /** A page, or `none`. */
   | "frame"
+  /** A page, `none` or `table`. */
+  | "upper"
   /** A register of the agent: any name that means nothing else. */
   | "register"
   | "number"
@@ -133,7 +135,7 @@ const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
       by: "cpu",
     },
   ],
-  ["set_pmd", { params: ["spot", ["none", "table"]], by: "cpu" }],
+  ["set_pmd", { params: ["spot", "upper"], by: "cpu" }],
   ["tlbi", { params: [[...TLBI_BY_VA, ...TLBI_WHOLE], "scope"], optional: 1, by: "cpu" }],
   ["dsb", { params: [["ISH", "ISHST", "NSH"]], by: "cpu" }],
   ["isb", { params: [], by: "cpu" }],

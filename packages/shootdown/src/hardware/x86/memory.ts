@@ -16,6 +16,7 @@ import {
 import { t } from "../../vocabulary/sorts.ts";
 import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
 import { per_cpu, percpu, smp_mb, this_cpu, this_cpu_write } from "../../vocabulary/x86.ts";
+import { resized } from "./tlb.ts";
 
 /** Stores that a CPU has made and that the others do not see yet. */
 export const store_buffer = pending("store_buffer", {
@@ -95,12 +96,13 @@ export const store_pte_definition = define(store_pte, {
 });
 
 export const store_pmd_definition = define(store_pmd, {
-  source,
+  source: { ...source, rules: ["X4"] },
   abstracts,
   locals: { old: desc },
   body: ({ cpu, mm, region, value, old }) => [
     atomic(
       xchg(old, pmd(mm, region), value),
+      resized(mm, region, old, value),
       when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
       when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),
     ),

@@ -6,18 +6,22 @@
 // Entries are tagged with the PCID of an mm on that CPU, `asid_of(mm)` here.
 
 import type { Expr } from "../../ir/expr.ts";
-import { ANY, and, eq, not, or, ruleHolds } from "../../ir/expr.ts";
+import { ANY, after, and, eq, inRange, ne, not, num, or, ruleHolds } from "../../ir/expr.ts";
 import { cell } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { clear, lookup, when, whenElse, yields } from "../../ir/stmt.ts";
-import { cacheable, desc, isTable, nextOf, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
-import { regionOf, t } from "../../vocabulary/sorts.ts";
+import { cacheable, desc, isTable, nextOf, PTE_NONE } from "../../vocabulary/descriptor.ts";
+import { firstPage, Range, region, regionOf, t } from "../../vocabulary/sorts.ts";
 import { asid_of, pmd, pte_table } from "../../vocabulary/state.ts";
 import { cr3, cr3_user } from "../../vocabulary/x86.ts";
 
 /** Whether a CPU walks the tables behind this PCID now. */
 const walks = (cpu: Expr<"cpu">, pcid: Expr<"asid">) =>
   and(cr3_user(cpu), eq(asid_of(cr3(cpu)), pcid));
+
+/** The pages of a region. */
+const pagesOf = (r: Expr<"region">) =>
+  Range.make(firstPage(r), firstPage(after(region, r, num(1))));
 
 /** Paging-structure cache: table pointers, by speculation too. */
 export const psc = cell("psc", {
@@ -36,7 +40,8 @@ export const x86_tlb = cell("x86_tlb", {
   locals: { upper: desc },
   fill: ({ cpu, pcid, va, upper }) => [
     lookup(upper, psc({ cpu, pcid, region: regionOf(va) })),
-    whenElse(valid(upper), [yields(pte_table(nextOf(upper), va))], [yields(PTE_NONE)]),
+    // Otherwise none, or a large page.
+    whenElse(isTable(upper), [yields(pte_table(nextOf(upper), va))], [yields(upper)]),
   ],
   admits: (entry) => or(cacheable(entry), not(ruleHolds("X1"))),
   source: { file: "Intel SDM 4.10.2, 4.10.4.3", rules: ["X1"] },
@@ -48,6 +53,14 @@ export const healed = (cpu: Expr<"cpu">, pcid: Expr<"asid">, va: Expr<"va">): St
     ruleHolds("X3"),
     clear(x86_tlb({ cpu, pcid, va })),
     clear(psc({ cpu, pcid, region: regionOf(va) })),
+  );
+
+/** Without X4 the translation of the old size would be gone at once. */
+export const resized = (mm: Expr<"mm">, r: Expr<"region">, from: Expr<"desc">, to: Expr<"desc">) =>
+  when(
+    and(not(ruleHolds("X4")), ne(isTable(from), isTable(to))),
+    clear(x86_tlb({ cpu: ANY, pcid: asid_of(mm), va: inRange(pagesOf(r)) })),
+    clear(psc({ cpu: ANY, pcid: asid_of(mm), region: r })),
   );
 
 /** All entries of a PCID. */
