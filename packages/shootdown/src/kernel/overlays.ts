@@ -141,6 +141,9 @@ const atcRetry = all(
   ]),
 );
 
+/** What VT-d's driver does for devices with `dtlb_extra_inval` (H9). */
+const atcTwice = editing("arm_smmu_atc_inv_domain", "issue", (issue) => [issue, { ...issue }]);
+
 export interface NamedOverlay {
   readonly name: string;
   readonly describes: string;
@@ -180,6 +183,11 @@ export const OVERLAYS: readonly NamedOverlay[] = [
     name: "atc-retry",
     describes: "ATC invalidations are issued again when one has timed out",
     overlay: atcRetry,
+  },
+  {
+    name: "atc-twice",
+    describes: "each ATC invalidation is sent twice, for devices that need it",
+    overlay: atcTwice,
   },
   {
     name: "no-atschk",
