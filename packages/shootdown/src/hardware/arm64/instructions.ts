@@ -34,6 +34,8 @@ export const X = field("X", [slot], value);
 /** The entry that a slot was translated with. */
 export const captured = field("captured", [slot], desc);
 export const translated = field("translated", [slot], t.bool);
+/** A read-modify-write has read; that it has written too is `performed`. */
+export const loaded = field("loaded", [slot], t.bool);
 /** The access is done, or its fault is taken. */
 export const performed = field("performed", [slot], t.bool);
 /** What the walk found, if hardware has to change it for this access; then `owes`. */

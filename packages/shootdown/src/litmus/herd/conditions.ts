@@ -3,6 +3,7 @@
 
 import {
   captured,
+  loaded,
   owes,
   performed,
   seen,
@@ -130,7 +131,26 @@ export class Conditions {
   }
 
   known(sym: Sym): Bool {
-    return all(...sym.slots.map(done));
+    return all(...sym.slots.map((n) => this.resulted(n)));
+  }
+
+  /** Whether it reads in one step and writes in another. */
+  split(x: Step): boolean {
+    return this.s.control === "arm" && x.k === "access" && x.modify !== undefined;
+  }
+
+  /** What it reads is known, or it has faulted. */
+  resulted(n: number): Bool {
+    return this.split(this.step(n)) ? or(loaded(slotOf(n)), done(n)) : done(n);
+  }
+
+  resultedOrSkipped(n: number): Bool {
+    return some(this.resulted(n), this.skipped(this.step(n)));
+  }
+
+  /** The address is known. */
+  addressed(x: Access): Bool {
+    return all(...[...x.address.deps].map((d) => this.resultedOrSkipped(d)));
   }
 
   /** It is known that control passes it by. */
@@ -155,7 +175,7 @@ export class Conditions {
   translatedWell(n: number): Bool {
     const x = this.step(n);
     if (x.k === "tlbi") return TRUE;
-    const addressed = all(...[...x.address.deps].map((d) => this.performedOrSkipped(d)));
+    const addressed = this.addressed(x);
     const made = this.dynamic(x) ? translated(slotOf(n)) : addressed;
     return some(all(made, this.passes(x)), this.skipped(x));
   }
@@ -165,7 +185,7 @@ export class Conditions {
     const x = this.step(n) as Access;
     const passes = this.passes(x);
     if (passes === TRUE) return FALSE;
-    const addressed = all(...[...x.address.deps].map((d) => this.performedOrSkipped(d)));
+    const addressed = this.addressed(x);
     const made = this.dynamic(x) ? translated(slotOf(n)) : all(addressed, this.walkedLate(x));
     return all(made, negation(passes), negation(this.skipped(x)));
   }
@@ -179,6 +199,7 @@ export class Conditions {
   waits(b: Before, y?: Access): Bool {
     return all(
       ...[...b.faulting].map((n) => this.faults(n)),
+      ...[...b.read].map((n) => this.resultedOrSkipped(n)),
       ...[...b.performed].map((n) => this.performedOrSkipped(n)),
       ...[...b.translated].map((n) => this.translatedWell(n)),
       ...[...b.settled].map((n) => negation(this.owing(this.step(n)))),

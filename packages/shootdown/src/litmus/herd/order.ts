@@ -28,6 +28,8 @@ interface Rule {
   /** What stands between the two; absent: nothing need. */
   readonly barrier?: readonly Barrier[];
   readonly to: (y: Step) => boolean;
+  /** What the first reads is enough; what it writes may come later. */
+  readonly read?: true;
   /** Only a later access that faults, or only one that does not, is held back; absent: both. */
   readonly faults?: boolean;
 }
@@ -47,15 +49,36 @@ export const PERFORMED_BEFORE: readonly Rule[] = [
     to: any,
   },
   { name: "DMB", source: "Arm ARM B2.3.7", from: explicit, barrier: ["DMB"], to: explicit },
-  { name: "DMB LD", source: "Arm ARM B2.3.7", from: reads, barrier: ["DMB LD"], to: explicit },
+  {
+    name: "DMB LD",
+    source: "Arm ARM B2.3.7",
+    from: reads,
+    barrier: ["DMB LD"],
+    to: explicit,
+    read: true,
+  },
   { name: "DMB ST", source: "Arm ARM B2.3.7", from: writes, barrier: ["DMB ST"], to: writes },
   { name: "DSB", source: "Arm ARM B2.3.9; A27", from: any, barrier: ["DSB"], to: any },
-  { name: "DSB LD", source: "Arm ARM B2.3.9", from: reads, barrier: ["DSB LD"], to: any },
+  {
+    name: "DSB LD",
+    source: "Arm ARM B2.3.9",
+    from: reads,
+    barrier: ["DSB LD"],
+    to: any,
+    read: true,
+  },
   { name: "DSB ST", source: "Arm ARM B2.3.9", from: writes, barrier: ["DSB ST"], to: any },
   {
     name: "acquire",
     source: "Arm ARM B2.3.11",
     from: (s) => s.k === "access" && s.acquire !== undefined,
+    to: explicit,
+    read: true,
+  },
+  {
+    name: "acquire and release",
+    source: "Arm ARM B2.3.11",
+    from: (s) => s.k === "access" && s.acquire !== undefined && s.release,
     to: explicit,
   },
   {
@@ -84,6 +107,8 @@ export const PERFORMED_BEFORE: readonly Rule[] = [
 
 /** What must have happened before a step of a slot. */
 export interface Before {
+  /** What these read is known. */
+  readonly read: Set<number>;
   /** These are performed. */
   readonly performed: Set<number>;
   /** These are translated, and do not fault. */
@@ -98,6 +123,8 @@ export interface Before {
 
 export interface SlotOrder {
   readonly translate: Before;
+  /** Before a read-modify-write reads. */
+  readonly read: Before;
   readonly access: Before;
   /** Before its fault is taken, if that is what becomes of it. */
   readonly fault: Before;
@@ -110,6 +137,7 @@ export interface SlotOrder {
 }
 
 const nothing = (): Before => ({
+  read: new Set(),
   performed: new Set(),
   translated: new Set(),
   faulting: new Set(),
@@ -127,15 +155,16 @@ export function orderOf(path: Path, control: Control): Map<number, SlotOrder> {
     const certain = certainty(path, at);
     const order = {
       translate: synchronized(path, at),
+      read: nothing(),
       access: nothing(),
       fault: nothing(),
       certain,
     };
-    add(order.access.performed, dataOf(y));
-    add(order.translate.performed, y.address?.deps ?? []);
+    add(order.access.read, dataOf(y));
+    add(order.translate.read, y.address?.deps ?? []);
     if (y.k === "tlbi") merge(order.access, order.translate);
     if (y.k === "tlbi" || y.writes) {
-      add(order.access.performed, certain.performed);
+      add(order.access.read, certain.read);
       add(order.access.translated, certain.translated);
       add(order.access.faulting, certain.faulting);
     }
@@ -152,8 +181,12 @@ export function orderOf(path: Path, control: Control): Map<number, SlotOrder> {
       const ordering = rules.filter(
         (r) => r.from(x) && r.to(y) && (!r.barrier || r.barrier.some((b) => between.has(b))),
       );
-      if (ordering.some((r) => r.faults !== true)) order.access.performed.add(x.slot);
-      if (ordering.some((r) => r.faults !== false)) order.fault.performed.add(x.slot);
+      for (const r of ordering) {
+        const part = r.read ? "read" : "performed";
+        if (r.faults !== true) order.access[part].add(x.slot);
+        if (r.faults !== true && r.to(asRead(y))) order.read[part].add(x.slot);
+        if (r.faults !== false) order.fault[part].add(x.slot);
+      }
       if (between.has("DSB")) {
         order.access.settled.add(x.slot);
         order.fault.settled.add(x.slot);
@@ -168,13 +201,16 @@ export function orderOf(path: Path, control: Control): Map<number, SlotOrder> {
   return found;
 }
 
+/** The reading part of an access. */
+const asRead = (y: Step): Step => (y.k === "access" ? { ...y, writes: false, release: false } : y);
+
 /** Branches are decided and no earlier access faults; only then is anything written (A13). */
 function certainty(path: Path, at: number): Before {
   const { items } = path;
   const order = nothing();
-  add(order.performed, items[at]!.ctrl);
+  add(order.read, items[at]!.ctrl);
   for (const x of [...earlier(items, at), items[at]!]) {
-    if (x.k !== "fence") add(order.performed, x.address?.picks ?? []);
+    if (x.k !== "fence") add(order.read, x.address?.picks ?? []);
   }
   for (const x of earlier(items, at).filter(explicit)) outcome(order, path, x.slot);
   return order;
@@ -187,6 +223,7 @@ function outcome(order: Before, path: Path, slot: number): void {
 }
 
 function merge(to: Before, from: Before): void {
+  add(to.read, from.read);
   add(to.performed, from.performed);
   add(to.translated, from.translated);
   add(to.faulting, from.faulting);
@@ -222,14 +259,14 @@ function synchronized(path: Path, at: number): Before {
   const last = items.slice(0, at).findLastIndex((i) => i.k === "fence" && i.barrier === "ISB");
   if (last < 0) return order;
   const isb = items[last]!;
-  add(order.performed, isb.ctrl);
+  add(order.read, isb.ctrl);
   for (const x of earlier(items, last)) {
     if (x.k === "access") outcome(order, path, x.slot);
-    add(order.performed, x.address?.picks ?? []);
+    add(order.read, x.address?.picks ?? []);
     const between = fences(items, x, last);
-    const rules = PERFORMED_BEFORE.filter((r) => r.name.startsWith("DSB"));
-    if (rules.some((r) => r.from(x) && r.barrier?.some((b) => between.has(b)))) {
-      order.performed.add(x.slot);
+    for (const r of PERFORMED_BEFORE.filter((rule) => rule.name.startsWith("DSB"))) {
+      const ordered = r.from(x) && r.barrier?.some((b) => between.has(b));
+      if (ordered) order[r.read ? "read" : "performed"].add(x.slot);
     }
     if (between.has("DSB")) order.settled.add(x.slot);
   }

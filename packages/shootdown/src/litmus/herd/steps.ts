@@ -4,6 +4,7 @@
 import type { ThreadSpec } from "../../engine/program.ts";
 import {
   captured,
+  loaded,
   owes,
   SPECULATE,
   TRANSLATE,
@@ -68,7 +69,10 @@ export class Steps {
     }
     if (!this.c.dynamic(y)) {
       const address = await_(this.c.waits(this.c.order(y).translate));
-      return [agent("", locals, [address, ...own, ...this.access(y)])];
+      return [
+        ...this.readPart(y).map((body) => agent(" read", locals, [address, ...body])),
+        agent("", locals, [address, ...own, ...this.access(y)]),
+      ];
     }
     const inOrder = this.c.s.control === "protocol";
     const settled = inOrder ? negation(this.c.owing(y)) : TRUE;
@@ -76,7 +80,23 @@ export class Steps {
     return [
       agent(" walk", locals, this.walk(y)),
       ...(this.c.manages(y) ? [agent(" update", locals, this.update(y))] : []),
+      ...this.readPart(y).map((body) => agent(" read", locals, [ready, ...body])),
       agent("", locals, [ready, ...own, ...this.access(y)]),
+    ];
+  }
+
+  /** The step in which a read-modify-write reads, if that is a step of its own. */
+  private readPart(y: Access): Stmt[][] {
+    if (!this.c.split(y)) return [];
+    const slot = slotOf(y.slot);
+    const free = all(not(loaded(slot)), negation(this.c.skipped(y)), negation(this.c.killed(y)));
+    return [
+      [
+        await_(all(free, this.c.passes(y), this.c.waits(this.c.order(y).read))),
+        ...this.transfers.coherent(y, "read"),
+        ...this.transfers.reading(y),
+        set(loaded(slot), TRUE),
+      ],
     ];
   }
 
@@ -154,7 +174,8 @@ export class Steps {
     const { access, fault } = this.c.order(y);
     const made = [
       await_(all(this.c.waits(access, y), y.writes ? this.c.live(y) : TRUE)),
-      ...this.transfers.coherent(y),
+      ...(this.c.split(y) ? [await_(loaded(slotOf(y.slot)))] : []),
+      ...this.transfers.coherent(y, y.writes ? "write" : "read"),
       ...this.transfers.transfer(y),
     ];
     const late = this.c.target(y).k === "va" ? this.c.walkedLate(y) : TRUE;

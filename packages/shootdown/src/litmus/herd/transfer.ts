@@ -13,7 +13,7 @@ import {
   X,
 } from "../../hardware/arm64/instructions.ts";
 import type { Expr } from "../../ir/expr.ts";
-import { constant, eq, FALSE, ite, lt, not, TRUE } from "../../ir/expr.ts";
+import { constant, eq, ite, lt, not, TRUE } from "../../ir/expr.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { await_, either, set, when, whenElse } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
@@ -43,27 +43,31 @@ export class Transfers {
   }
 
   /** Later accesses that were made before this one must not have seen what is older. */
-  coherent(x: Access): Stmt[] {
+  coherent(x: Access, part: "read" | "write"): Stmt[] {
     const later = this.c
       .later(x)
-      .filter((y) => y.reads && this.c.mayAlias(x, y) && !this.before(y).has(x.slot));
+      .filter((y) => y.reads && this.c.mayAlias(x, y) && !this.ordered(x, y));
     return later.map((y) => {
       const from = forwarded(slotOf(y.slot));
-      const seen = all(done(y.slot), this.c.passes(y), this.c.sameLocation(x, y));
+      const seen = all(this.c.resulted(y.slot), this.c.passes(y), this.c.sameLocation(x, y));
       const number = (n: number) => constant(source, n + 1);
-      if (x.writes) return await_(some(negation(seen), negation(lt(from, number(x.slot)))));
+      if (part === "write") {
+        return await_(some(negation(seen), negation(lt(from, number(x.slot)))));
+      }
       const newer = negation(lt(from, number(x.slot + 1)));
       return await_(some(negation(seen), not(overwritten(slotOf(y.slot))), newer));
     });
   }
 
-  private before(y: Access): ReadonlySet<number> {
-    return this.c.order(y).access.performed;
+  /** Whether the whole of one access is always made before any of a later one. */
+  private ordered(x: Access, y: Access): boolean {
+    const { access, read } = this.c.order(y);
+    const before = this.c.split(y) ? read : access;
+    return before.performed.has(x.slot) || (before.read.has(x.slot) && !this.c.split(x));
   }
 
   transfer(y: Access): Stmt[] {
-    const at = this.c.target(y);
-    const body = at.k === "pte" ? this.descriptorTransfer(y, at.name) : this.dataTransfer(y);
+    const body = this.c.target(y).k === "pte" ? this.descriptorTransfer(y) : this.dataTransfer(y);
     if (y.exclusive === undefined) return body;
     const status = X(slotOf(y.slot));
     const alone = all(done(y.exclusive), not(overwritten(slotOf(y.exclusive))));
@@ -75,52 +79,57 @@ export class Transfers {
     ];
   }
 
-  private dataTransfer(y: Access): Stmt[] {
-    const place = memory_at(this.c.pageOf(y));
-    if (y.modify) {
-      const old = X(slotOf(y.slot));
-      return [
-        set(old, place),
-        ...this.modification(y, (w) => [set(place, this.c.value(w)), ...this.marksOf(y)]),
-      ];
-    }
-    if (y.writes) {
-      return [
-        set(
-          place,
-          this.c.emit(y.update!, (w) => this.c.value(w)),
-        ),
-        ...this.marksOf(y),
-      ];
-    }
-    return this.forwarding(y, [set(X(slotOf(y.slot)), place)], (x) =>
-      set(
-        X(slotOf(y.slot)),
-        this.c.emit(x.update!, (w) => this.c.value(w)),
-      ),
+  /** The reading part, from memory or from a store that is not visible yet. */
+  reading(y: Access): Stmt[] {
+    const result = X(slotOf(y.slot));
+    const { k, name } = this.c.target(y);
+    const held = k === "pte" ? this.asValue(this.entryOf(name), name) : memory_at(this.c.pageOf(y));
+    const memory = [set(result, held)];
+    if (y.modify && !this.c.split(y)) return memory;
+    return this.forwarding(y, memory, (x) =>
+      x.modify
+        ? this.modification(x, (w) => [set(result, this.c.value(w))])
+        : [
+            set(
+              result,
+              this.c.emit(x.update!, (w) => this.c.value(w)),
+            ),
+          ],
     );
   }
 
-  private descriptorTransfer(y: Access, name: string): Stmt[] {
-    const place = pte(MM, constant(t.va, this.c.s.page(name)));
+  private entryOf(name: string) {
+    return pte(MM, constant(t.va, this.c.s.page(name)));
+  }
+
+  private dataTransfer(y: Access): Stmt[] {
+    const place = memory_at(this.c.pageOf(y));
+    const store = (w: Expr<"value">) => [set(place, w), ...this.marksOf(y)];
+    if (y.modify) return this.modified(y, (w) => store(this.c.value(w)));
+    if (y.writes) return store(this.c.emit(y.update!, (w) => this.c.value(w)));
+    return this.reading(y);
+  }
+
+  private descriptorTransfer(y: Access): Stmt[] {
+    const { name } = this.c.target(y);
+    const place = this.entryOf(name);
     const entry = (w: Word): Expr<"desc"> => {
       if (w.k !== "desc") throw new Unsupported(`${keyOf(w)} stored to a page-table entry`);
       return constant(desc, this.c.s.packed(w.desc));
     };
-    const result = X(slotOf(y.slot));
-    const read = set(result, this.asValue(place, name));
     // Between a walk and the update that it owes nobody else writes: they are one (rule A14).
     const walkers = this.c.accesses.filter((x) => this.c.reaches(x, "va", name));
     const free = await_(negation(some(...walkers.map((x) => this.c.owing(x)))));
     const store = (value: Expr<"desc">) => [free, set(place, value), ...this.marksOf(y)];
-    if (y.modify) return [read, ...this.modification(y, (w) => store(entry(w)))];
+    if (y.modify) return this.modified(y, (w) => store(entry(w)));
     if (y.writes) return store(this.c.emit(y.update!, entry));
-    return this.forwarding(y, [read], (x) =>
-      set(
-        result,
-        this.c.emit(x.update!, (w) => this.c.value(w)),
-      ),
-    );
+    return this.reading(y);
+  }
+
+  /** The writing part, if nobody has written since the reading one. */
+  private modified(y: Access, store: (w: Word) => Stmt[]): Stmt[] {
+    const read = this.c.split(y) ? [await_(not(overwritten(slotOf(y.slot))))] : this.reading(y);
+    return [...read, ...this.modification(y, store)];
   }
 
   /** A descriptor of memory as the value of a register. */
@@ -159,12 +168,12 @@ export class Transfers {
   }
 
   /** A read takes from the last earlier store of its thread that is not visible yet. */
-  private forwarding(y: Access, memory: Stmt[], take: (x: Access) => Stmt): Stmt[] {
+  private forwarding(y: Access, memory: Stmt[], take: (x: Access) => Stmt[]): Stmt[] {
     const stores = this.c
       .earlier(y)
-      .filter((x) => x.writes && this.c.mayAlias(x, y) && !this.before(y).has(x.slot));
+      .filter((x) => x.writes && this.c.mayAlias(x, y) && !this.ordered(x, y));
     return stores.reduce<Stmt[]>((otherwise, x) => {
-      const known = this.c.dynamic(x) ? translated(slotOf(x.slot)) : this.addressed(x);
+      const known = this.c.dynamic(x) ? translated(slotOf(x.slot)) : this.c.addressed(x);
       const waiting = all(
         known,
         not(done(x.slot)),
@@ -172,19 +181,22 @@ export class Transfers {
         this.c.sameLocation(x, y),
         negation(this.c.skipped(x)),
       );
+      const data = [x.update, ...x.operands].flatMap((o) => (o ? [...o.deps, ...o.picks] : []));
       const ready = all(
         this.c.known(x.when),
-        bool(x.modify === undefined),
-        ...[...(x.update?.deps ?? [])].map((d) => this.c.performedOrSkipped(d)),
+        bool(this.forwards(x, y)),
+        x.modify ? this.c.resulted(x.slot) : TRUE,
+        ...data.map((d) => this.c.resultedOrSkipped(d)),
       );
       const from = set(forwarded(slotOf(y.slot)), constant(source, x.slot + 1));
-      const taken = x.modify ? [await_(FALSE)] : [await_(ready), take(x), from];
-      return [whenElse(waiting, taken, otherwise)];
+      return [whenElse(waiting, [await_(ready), ...take(x), from], otherwise)];
     }, memory);
   }
 
-  private addressed(x: Access): Bool {
-    return all(...[...x.address.deps].map((d) => this.c.performedOrSkipped(d)));
+  /** What an atomic operation writes is forwarded to no acquire; a CAS may not write at all. */
+  private forwards(x: Access, y: Access): boolean {
+    if (!x.modify) return true;
+    return this.c.split(x) && y.acquire === undefined && !x.text.startsWith("CAS");
   }
 
   private marksOf(w: Access): Stmt[] {
@@ -200,18 +212,28 @@ export class Transfers {
       .filter((r) => this.overtakes(r) || this.monitored(r))
       .map((r) => {
         const same = w ? this.c.sameLocation(r, w) : TRUE;
-        return when(all(done(r.slot), same), set(overwritten(slotOf(r.slot)), TRUE));
+        const read = all(this.c.resulted(r.slot), same, negation(this.ahead(r)));
+        return when(read, set(overwritten(slotOf(r.slot)), TRUE));
       });
   }
 
+  /** It has read from a store that is not visible yet: what others write now is older. */
+  private ahead(r: Access): Bool {
+    const stores = this.c.earlier(r).filter((x) => x.writes && this.c.mayAlias(x, r));
+    const from = forwarded(slotOf(r.slot));
+    return some(
+      ...stores
+        .filter((x) => !this.ordered(x, r))
+        .map((x) => all(eq(from, constant(source, x.slot + 1)), not(done(x.slot)))),
+    );
+  }
+
   private monitored(r: Access): boolean {
-    return this.c.accesses.some((y) => y.exclusive === r.slot);
+    return this.c.split(r) || this.c.accesses.some((y) => y.exclusive === r.slot);
   }
 
   /** Whether a read may be made before an earlier one of its thread at the same location. */
   private overtakes(y: Access): boolean {
-    return this.c
-      .earlier(y)
-      .some((x) => x.reads && this.c.mayAlias(x, y) && !this.before(y).has(x.slot));
+    return this.c.earlier(y).some((x) => x.reads && this.c.mayAlias(x, y) && !this.ordered(x, y));
   }
 }
