@@ -110,6 +110,20 @@ export const PARTS: readonly Knob[] = [
     value: "no",
     unasked: true,
   },
+  {
+    name: "amalgam",
+    values: ["no", "yes"],
+    describes: "PEs that mix fields of several entries that match one address (A19)",
+    value: "no",
+    unasked: true,
+  },
+  {
+    name: "tlbilies",
+    values: ["no", "yes"],
+    describes: "fault: a TLBI and its DSB may complete too early unless repeated (erratum 1286807)",
+    value: "no",
+    unasked: true,
+  },
   ...PCIE_PARTS,
   ...SMMU_PARTS,
 ];

@@ -12,6 +12,13 @@ export const tlbi_op = enumeration("tlbi_op", [
   ...(["VAE1", "VALE1", "VAE1IS", "VALE1IS", "ASIDE1IS", "VMALLE1IS"] as const),
   ...(["VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS", "ASIDE1", "VMALLE1"] as const),
 ]);
+/** Operations for every PE of the domain; for entries of every ASID. */
+export const BROADCAST = [
+  ...(["VAE1IS", "VALE1IS", "VAAE1IS", "VAALE1IS", "ASIDE1IS", "VMALLE1IS"] as const),
+];
+export const ANY_ASID = [
+  ...(["VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS", "VMALLE1", "VMALLE1IS"] as const),
+];
 /** Barriers (rules A20, A27). */
 export const dsb_op = enumeration("dsb_op", ["ISH", "ISHST", "NSH"]);
 /** SMMU commands (rule S14), named as in the specification. */

@@ -32,6 +32,13 @@ export const reg = field("reg", [t.agent, t.register], t.reached);
 
 /** A property asks what walkers read: it writes this, which is how a model knows. */
 export const walks_watched = field("walks_watched", [], t.bool);
+/** Observers' memory: how far break-before-make has come for a page, by whom, and from what. */
+export const break_stage = enumeration("break_stage", [
+  ...(["none", "stored", "ordered", "sent", "complete"] as const),
+]);
+export const breaking = field("breaking", [t.mm, t.va], break_stage);
+export const breaking_cpu = field("breaking_cpu", [t.mm, t.va], t.cpu);
+export const broken = field("broken", [t.mm, t.va], desc);
 /** Observers' memory: the valid entry that a store to this page's entry replaced last. */
 export const replaced = field("replaced", [t.mm, t.va], desc);
 /** Observers' memory: an entry whose frame nobody may write through this page any more. */

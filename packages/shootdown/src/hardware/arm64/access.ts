@@ -2,7 +2,7 @@
 // A load or store of a PE: translate, manage access flag and dirty state, or fault and try again.
 
 import type { Expr, Place } from "../../ir/expr.ts";
-import { and, FALSE, knobIs, not, ruleHolds, TRUE } from "../../ir/expr.ts";
+import { and, FALSE, knobIs, not, ruleHolds, TRUE, withFields } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import {
@@ -44,12 +44,13 @@ import { contextSynchronized, NEEDS_CSE, prefetched, tlb, ttbr0_valid } from "./
 
 interface Attempt extends Updated {
   readonly cpu: Expr<"cpu">;
-  /** Local. */
+  /** Locals. */
   readonly tag: Place<"asid">;
+  readonly other: Place<"desc">;
 }
 
 /** What the PE uses for a page: any entry that it may have, or what a walk finds now. */
-function translate({ cpu, mm, va, entry, tag }: Attempt): Stmt[] {
+function translate({ cpu, mm, va, entry, other, tag }: Attempt): Stmt[] {
   const at = { cpu, asid: asid_of(mm), va };
   return [
     whenElse(NEEDS_CSE, [lookup(entry, prefetched(at))], [lookup(entry, tlb(at))]),
@@ -62,7 +63,15 @@ function translate({ cpu, mm, va, entry, tag }: Attempt): Stmt[] {
       knobIs("cnp", "yes"),
       when(
         ruleHolds("A10"),
-        forall(t.cpu, (other) => [either([], [pick(entry, tlb({ ...at, cpu: other }))])]),
+        forall(t.cpu, (peer) => [either([], [pick(entry, tlb({ ...at, cpu: peer }))])]),
+      ),
+    ),
+    // Several entries match because break-before-make was left out: the frame of any of them.
+    when(
+      knobIs("amalgam", "yes"),
+      when(
+        and(ruleHolds("A19"), valid(entry)),
+        either([], [pick(other, tlb(at)), set(entry, withFields(entry, { pfn: pfnOf(other) }))]),
       ),
     ),
     when(not(ruleHolds("A4")), ...sameAgain(cpu, va, entry)),
@@ -108,17 +117,17 @@ function attempt(x: Attempt): Stmt[] {
 
 const source = {
   file: "Arm ARM D8.5, D8.16, D8.17.8",
-  rules: ["A2", "A3", "A4", "A6", "A10", "A12", "A13", "A14", "A25", "A27"],
+  rules: ["A2", "A3", "A4", "A6", "A10", "A12", "A13", "A14", "A19", "A25", "A27"],
 };
 const abstracts = ["translation and access are one step", "instruction fetches"];
 
 export const cpu_access_definition = define(cpu_access, {
   source,
   abstracts,
-  locals: { entry: desc, tag: t.asid, done: t.bool, resolved: t.bool },
-  body: ({ cpu, agent, mm, va, write, entry, tag, done, resolved }) => [
+  locals: { entry: desc, other: desc, tag: t.asid, done: t.bool, resolved: t.bool },
+  body: ({ cpu, agent, mm, va, write, entry, other, tag, done, resolved }) => [
     loop(
-      ...attempt({ cpu, agent, mm, va, write, entry, tag, done }),
+      ...attempt({ cpu, agent, mm, va, write, entry, other, tag, done }),
       callInto(resolved, do_page_fault, { cpu, mm, va, write }),
       contextSynchronized(cpu),
       when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
@@ -129,10 +138,12 @@ export const cpu_access_definition = define(cpu_access, {
 export const cpu_try_definition = define(cpu_try, {
   source,
   abstracts,
-  locals: { entry: desc, tag: t.asid, done: t.bool },
-  body: ({ cpu, agent, mm, va, write, into, entry, tag, done }) => {
+  locals: { entry: desc, other: desc, tag: t.asid, done: t.bool },
+  body: ({ cpu, agent, mm, va, write, into, entry, other, tag, done }) => {
     const record = recorded(agent, into, { entry, done });
-    return [loop(...attempt({ cpu, agent, mm, va, write, entry, tag, done, record }), leave())];
+    return [
+      loop(...attempt({ cpu, agent, mm, va, write, entry, other, tag, done, record }), leave()),
+    ];
   },
 });
 

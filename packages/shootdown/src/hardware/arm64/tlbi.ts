@@ -10,6 +10,8 @@ import {
   ANY,
   and,
   eq,
+  FALSE,
+  field,
   inRange,
   knobIs,
   member,
@@ -18,12 +20,24 @@ import {
   or,
   outstanding,
   ruleHolds,
+  TRUE,
   varies,
 } from "../../ir/expr.ts";
 import { define, pending } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { atomic, await_, clear, emit, forall, post, when, whenElse } from "../../ir/stmt.ts";
-import { dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
+import {
+  atomic,
+  await_,
+  clear,
+  either,
+  emit,
+  forall,
+  post,
+  set,
+  when,
+  whenElse,
+} from "../../ir/stmt.ts";
+import { ANY_ASID, BROADCAST, dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
 import { dma_wmb, dsb, eret, isb, tlbi } from "../../vocabulary/primitives.ts";
 import { regionsOf, t, walker } from "../../vocabulary/sorts.ts";
 import { reg } from "../../vocabulary/state.ts";
@@ -49,12 +63,10 @@ const byVa = (op: Expr<"tlbi_op">) =>
     is(op, "VAE1", "VALE1", "VAE1IS", "VALE1IS"),
     is(op, "VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS"),
   );
-const anyAsid = (op: Expr<"tlbi_op">) =>
-  is(op, "VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS", "VMALLE1", "VMALLE1IS");
+const anyAsid = (op: Expr<"tlbi_op">) => is(op, ...ANY_ASID);
 const leafOnly = (op: Expr<"tlbi_op">) =>
   and(ruleHolds("A21"), is(op, "VALE1", "VALE1IS", "VAALE1", "VAALE1IS"));
-export const broadcast = (op: Expr<"tlbi_op">) =>
-  is(op, "VAE1IS", "VALE1IS", "VAAE1IS", "VAALE1IS", "ASIDE1IS", "VMALLE1IS");
+export const broadcast = (op: Expr<"tlbi_op">) => is(op, ...BROADCAST);
 
 interface Operation {
   readonly op: Expr<"tlbi_op">;
@@ -151,11 +163,26 @@ const waits = (cpu: Expr<"cpu">, op: Expr<"dsb_op">) =>
     ),
   );
 
+/** Fault `tlbilies`: the last DSB ISH of the PE did not wait; the next one does. */
+const completion_lied = field("completion_lied", [t.cpu], t.bool);
+
 export const dsb_definition = define(dsb, {
   source: { file: "Arm ARM B2.3.12, D8.17.8", rules: ["A20", "A26", "A27", "A30", "S10", "S11"] },
   body: ({ cpu, op }) => [
     atomic(
-      await_(waits(cpu, op)),
+      whenElse(
+        knobIs("tlbilies", "yes"),
+        [
+          either(
+            [await_(waits(cpu, op)), set(completion_lied(cpu), FALSE)],
+            [
+              await_(and(eq(op, member(dsb_op, "ISH")), not(completion_lied(cpu)))),
+              set(completion_lied(cpu), TRUE),
+            ],
+          ),
+        ],
+        [await_(waits(cpu, op))],
+      ),
       whenElse(
         and(varies(reg), eq(op, member(dsb_op, "NSH"))),
         [...ordered(cpu, member(walker, "own"))],

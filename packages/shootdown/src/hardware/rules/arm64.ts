@@ -163,7 +163,7 @@ export const ARM64: readonly HardwareRule[] = [
       "address where one side is writable or contents differ, of the size of a block, or " +
       "to a global entry over others.",
     source: "Arm ARM R_WHZWS; herd aarch64bbm.cat",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A18",
@@ -172,7 +172,7 @@ export const ARM64: readonly HardwareRule[] = [
       "Store an invalid descriptor, DSB, broadcast TLBI of sufficient scope, DSB, store " +
       "the new descriptor, DSB.",
     source: "Arm ARM R_DDMVT",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A19",
@@ -182,7 +182,7 @@ export const ARM64: readonly HardwareRule[] = [
       "is mixed from several of them. FEAT_BBM levels 1 and 2 narrow this for a change of " +
       "size.",
     source: "Arm ARM D8.17.1, R_KHRBC, R_FCPSG, I_HYQMB, R_BLRKC",
-    status: UNTESTED,
+    status: MODELLED,
   },
   {
     id: "A20",
