@@ -5,9 +5,11 @@ import { describe, expect, test } from "vitest";
 import { filesOf } from "../packages/shootdown/src/hardware/rules/files.ts";
 import { carriers, RULES } from "../packages/shootdown/src/hardware/rules/registry.ts";
 import { ruleKnob } from "../packages/shootdown/src/ir/expr.ts";
+import { rulesAsked } from "../packages/shootdown/src/ir/rules.ts";
 import type { Scenario } from "../packages/shootdown/src/litmus/ast.ts";
 import { Checker } from "../packages/shootdown/src/study/check.ts";
 import { configure } from "../packages/shootdown/src/study/configuration.ts";
+import { OBSERVERS } from "../packages/shootdown/src/vocabulary/properties.ts";
 import { MACHINES } from "./support/machines.ts";
 import { scenarios } from "./support/scenarios.ts";
 
@@ -23,7 +25,8 @@ const RANGES: readonly (readonly [string, number])[] = [
 const limits = { states_max: 2_000_000, bytes_max: 2 ** 31 };
 const used = MACHINES.flatMap((machine) => carriers(machine));
 const named = new Set(used.flatMap((c) => c.named));
-const asked = new Set(used.flatMap((c) => c.asked));
+const watched = [...OBSERVERS.values()].flatMap((o) => rulesAsked(o));
+const asked = new Set([...used.flatMap((c) => c.asked), ...watched]);
 const library = scenarios();
 const labelled = new Set(library.flatMap(({ scenario }) => rulesOf(scenario)));
 

@@ -19,7 +19,10 @@ import {
   speculative_write,
 } from "./arm64/speculation.ts";
 import {
+  block_tlb,
+  combined,
   prefetched,
+  s2_tlb,
   tlb,
   unordered_store,
   unordered_upper,
@@ -173,6 +176,7 @@ export const MACHINE: Machine = {
   cells: [
     ...[unordered_store.decl, unordered_upper.decl],
     ...[walk_cache.decl, walk_under_way.decl, tlb.decl, prefetched.decl],
+    ...[block_tlb.decl, s2_tlb.decl, combined.decl],
     ste_cache.decl,
     cd_cache.decl,
     cd_ttb0_cache.decl,

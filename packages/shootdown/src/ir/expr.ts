@@ -151,6 +151,10 @@ export const limitOf = <S extends string>(sort: Ty<S>, name: string): Expr<S> =>
 export const after = <S extends string>(sort: Ty<S>, a: Expr<string>, by: Expr<string>): Expr<S> =>
   op("add", sort, a, by);
 
+/** The value of an ordered sort that is `by` before another. */
+export const back = <S extends string>(sort: Ty<S>, a: Expr<string>, by: Expr<string>): Expr<S> =>
+  op("sub", sort, a, by);
+
 /** Integer division, as a value of an ordered sort. */
 export const divided = <S extends string>(sort: Ty<S>, a: Expr<string>, by: Expr<"int">): Expr<S> =>
   op("div", sort, a, by);

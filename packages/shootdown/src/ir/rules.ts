@@ -2,16 +2,19 @@
 // Which rules of hardware a declaration asks for by `ruleHolds`, read off its expressions.
 
 import { ruleKnob } from "./expr.ts";
-import type { CellDecl, Definition, PendingDecl, RuleDecl } from "./machine.ts";
+import type { CellDecl, Definition, ObserverDecl, PendingDecl, RuleDecl } from "./machine.ts";
+
+type Part = CellDecl | PendingDecl | RuleDecl | Definition | ObserverDecl;
 
 /** The ids, each once, in the order in which they first stand there. */
-export function rulesAsked(part: CellDecl | PendingDecl | RuleDecl | Definition): string[] {
+export function rulesAsked(part: Part): string[] {
   const found = new Set<string>();
   for (const piece of pieces(part)) collect(piece, found);
   return [...found];
 }
 
-function pieces(part: CellDecl | PendingDecl | RuleDecl | Definition): unknown[] {
+function pieces(part: Part): unknown[] {
+  if ("on" in part) return part.on.map((o) => o.body());
   if (!("kind" in part)) return "when" in part ? [part.when, part.body()] : [part.body()];
   if (part.kind === "cell") return [part.admits, part.fill?.()];
   return [part.ready, part.effect()];

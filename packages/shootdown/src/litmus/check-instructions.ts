@@ -34,14 +34,15 @@ function checkTlbi(s: VerbStatement, body: Body, symbols: Symbols, out: Diagnost
   const op = wordOf(s.args[0]) ?? "";
   const scope = s.args[1];
   const isMm = symbols.names.get(wordOf(scope) ?? "")?.kind === "mm";
+  const ofAll = op.startsWith("VMALL") || op.startsWith("IPAS2");
   const byVa = TLBI_BY_VA.some((name) => name === op);
   if (byVa && (scope === undefined || isMm)) {
     const at = scope?.span ?? s.span;
     out.report("L021", at, `${quote(op)} takes an address or a range such as 'x..y'`);
-  } else if (!byVa && scope !== undefined && (!isMm || op.startsWith("VMALL"))) {
-    const takes = op.startsWith("VMALL") ? "nothing" : "nothing, or an mm";
+  } else if (!byVa && scope !== undefined && (!isMm || ofAll)) {
+    const takes = ofAll ? "nothing" : "nothing, or an mm";
     out.report("L021", scope.span, `${quote(op)} takes ${takes}`);
-  } else if (scope === undefined && !op.startsWith("VMALL")) {
+  } else if (scope === undefined && !ofAll) {
     needsMm(s, body, out);
   }
 }

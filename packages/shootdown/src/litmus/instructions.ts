@@ -26,7 +26,7 @@ import {
   tlbi,
 } from "../vocabulary/primitives.ts";
 import { t, WHOLE_MM } from "../vocabulary/sorts.ts";
-import { asid_of, life, page_life, table_life } from "../vocabulary/state.ts";
+import { asid_of, blocks_linked, life, page_life, s2, table_life } from "../vocabulary/state.ts";
 import type { Arg, VerbStatement } from "./ast.ts";
 import { leafValue, tableOf } from "./leaf.ts";
 import { pagesOf } from "./ranges.ts";
@@ -82,12 +82,26 @@ export function instruction(s: VerbStatement, by: Runs): readonly Stmt[] | undef
   switch (verb) {
     case "set_pte":
       return [setPte(s, by)];
+    case "set_s2": {
+      const of = (arg: Arg | undefined) => world.frames.get(wordOf(arg) ?? "") ?? 0;
+      const pfn = of(s.args[1]);
+      const none = wordOf(s.args[1]) === "none";
+      const value = none
+        ? PTE_NONE
+        : constant(
+            desc,
+            leafValue(world.domain, { writable: true, dirty: true, young: true, pfn }),
+          );
+      return [set(s2(constant(t.pfn, of(s.args[0]))), value)];
+    }
     case "set_pmd": {
       const { mm, va } = spot(s.args[0], by);
       const table = constant(t.table, tableOf(world.domain, mm, va));
-      const value = upperValue(wordOf(s.args[1]) ?? "", table, world);
+      const what = wordOf(s.args[1]) ?? "";
+      const value = upperValue(what, table, world);
       const region = constant(t.region, Math.floor(va / world.domain.limits["PTRS_PER_PTE"]!));
-      return [call(store_pmd, { cpu, mm: constant(t.mm, mm), region, value })];
+      const linked = world.frames.has(what) ? [set(blocks_linked(), TRUE)] : [];
+      return [...linked, call(store_pmd, { cpu, mm: constant(t.mm, mm), region, value })];
     }
     case "tlbi": {
       const scope = s.args[1];

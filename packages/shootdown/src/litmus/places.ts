@@ -31,6 +31,9 @@ export interface InitialPte {
   readonly young: boolean;
   /** Private and mapped nowhere else, so that a write needs no copy. */
   readonly exclusive: boolean;
+  /** An entry for every ASID; one of a contiguous group. */
+  readonly global: boolean;
+  readonly contiguous: boolean;
 }
 
 export interface InitialPlace {
@@ -246,7 +249,12 @@ function finishPte(
     impossible(permission, "a private page that is writable but not exclusive", why);
   } else if (dirty && isZero)
     impossible(dirtiness, "the zero page is never dirty", "leave 'dirty' out");
-  return { page: map.page.text, writable, dirty, young: age?.text !== "old", exclusive };
+  return {
+    page: map.page.text,
+    ...{ writable, dirty, young: age?.text !== "old", exclusive },
+    global: map.attributes.scope !== undefined,
+    contiguous: map.attributes.group !== undefined,
+  };
 }
 
 /** What a device holds at the start was filled from the page table. */

@@ -28,6 +28,8 @@ export const MAP_ATTRIBUTES = {
   ownership: ["exclusive", "shared"],
   backing: ["anonymous", "file"],
   sharing: ["private", "shared-mapping"],
+  scope: ["global"],
+  group: ["contiguous"],
 } as const;
 
 export const VMA_ATTRIBUTES = {
@@ -36,7 +38,7 @@ export const VMA_ATTRIBUTES = {
   sharing: ["private", "shared-mapping"],
 } as const;
 
-export const PAGE_ATTRIBUTES = { content: ["zero"] } as const;
+export const PAGE_ATTRIBUTES = { content: ["zero"], access: ["xs"] } as const;
 
 export const DEVICE_ATTRIBUTES = {
   ats: ["ats", "no-ats"],
@@ -115,8 +117,11 @@ const LEAF_WORDS = LEAF_GROUPS.flat();
 export const TLBI_BY_VA = [
   ...(["VAE1", "VALE1", "VAAE1", "VAALE1"] as const),
   ...(["VAE1IS", "VALE1IS", "VAAE1IS", "VAALE1IS"] as const),
+  ...(["VAE1IS_TTL2", "VALE1IS_TTL2", "VAE1IS_TTL3", "VALE1IS_TTL3", "VALE1ISnXS"] as const),
 ];
-export const TLBI_WHOLE = ["ASIDE1", "ASIDE1IS", "VMALLE1", "VMALLE1IS"] as const;
+export const TLBI_WHOLE = [
+  ...(["ASIDE1", "ASIDE1IS", "VMALLE1", "VMALLE1IS", "IPAS2E1IS", "VMALLS12E1IS"] as const),
+];
 
 /** What a CMD_ATC_INV is about: SSV=0, or G=1; default the PASID of the device alone. */
 export const ATC_SCOPES = ["no-pasid", "global"] as const;
@@ -136,6 +141,7 @@ const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
     },
   ],
   ["set_pmd", { params: ["spot", "upper"], by: "cpu" }],
+  ["set_s2", { params: ["page", "frame"], by: "cpu" }],
   ["tlbi", { params: [[...TLBI_BY_VA, ...TLBI_WHOLE], "scope"], optional: 1, by: "cpu" }],
   ["dsb", { params: [["ISH", "ISHST", "NSH"]], by: "cpu" }],
   ["isb", { params: [], by: "cpu" }],

@@ -19,7 +19,18 @@ import {
   zero_pfn,
 } from "../kernel/state.ts";
 import { dev_pasid } from "../vocabulary/iommu.ts";
-import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
+import {
+  asid_of,
+  is_contiguous,
+  is_global,
+  is_xs,
+  life,
+  page_life,
+  pmd,
+  pte_table,
+  s2,
+  table_life,
+} from "../vocabulary/state.ts";
 import type { Scenario, VerbStatement } from "./ast.ts";
 import { leafValue, tableOf, wordValue } from "./leaf.ts";
 import type { InitialPlace } from "./places.ts";
@@ -278,6 +289,8 @@ function initialState(
     put(pmd, [m, Math.floor(va / addresses.perTable)], upper);
     put(table_life, [next], life.values.indexOf("used"));
     if (!p.pte) continue;
+    if (p.pte.global) put(is_global, [va], 1);
+    if (p.pte.contiguous) put(is_contiguous, [va], 1);
     const entry = leafValue(domain, { ...p.pte, pfn: frames.get(p.pte.page)! });
     put(pte_table, [next, va], entry);
   }
@@ -293,6 +306,14 @@ function initialState(
     const outside = mapped.length === 1 && !exclusive ? 1 : 0;
     put(page_refs, [frame], mapped.length + outside);
     if (zero) put(is_zero_page, [frame], 1);
+    const xs = scenario.items.some(
+      (i) => i.kind === "page" && i.attributes.access && i.names.some((n) => n.text === name),
+    );
+    if (xs) put(is_xs, [frame], 1);
+    if (unwaited(scenario, (verb) => verb === "set_s2") > 0) {
+      const leaf = { writable: true, dirty: true, young: true, pfn: frame };
+      put(s2, [frame], leafValue(domain, leaf));
+    }
   }
   put(next_free_page, [], frames.size);
   const zero = domain.sizes["pfn"]! - 1;

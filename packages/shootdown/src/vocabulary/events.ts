@@ -11,13 +11,20 @@ import { t } from "./sorts.ts";
 export const tlbi_op = enumeration("tlbi_op", [
   ...(["VAE1", "VALE1", "VAE1IS", "VALE1IS", "ASIDE1IS", "VMALLE1IS"] as const),
   ...(["VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS", "ASIDE1", "VMALLE1"] as const),
+  // With a hint of the level (A22), and an nXS form (A28).
+  ...(["VAE1IS_TTL2", "VALE1IS_TTL2", "VAE1IS_TTL3", "VALE1IS_TTL3", "VALE1ISnXS"] as const),
+  // Of stage 2 (A9): the range is one of addresses whose frames are intermediate ones.
+  ...(["IPAS2E1IS", "VMALLS12E1IS"] as const),
 ]);
 /** Operations for every PE of the domain; for entries of every ASID. */
 export const BROADCAST = [
   ...(["VAE1IS", "VALE1IS", "VAAE1IS", "VAALE1IS", "ASIDE1IS", "VMALLE1IS"] as const),
+  ...(["VAE1IS_TTL2", "VALE1IS_TTL2", "VAE1IS_TTL3", "VALE1IS_TTL3", "VALE1ISnXS"] as const),
+  ...(["IPAS2E1IS", "VMALLS12E1IS"] as const),
 ];
 export const ANY_ASID = [
   ...(["VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS", "VMALLE1", "VMALLE1IS"] as const),
+  ...(["IPAS2E1IS", "VMALLS12E1IS"] as const),
 ];
 /** Barriers (rules A20, A27). */
 export const dsb_op = enumeration("dsb_op", ["ISH", "ISHST", "NSH"]);

@@ -32,6 +32,15 @@ export const reg = field("reg", [t.agent, t.register], t.reached);
 
 /** A property asks what walkers read: it writes this, which is how a model knows. */
 export const walks_watched = field("walks_watched", [], t.bool);
+/** Addresses that a scenario declares global, and those of a contiguous group; they stay so. */
+export const is_global = field("is_global", [t.va], t.bool);
+export const is_contiguous = field("is_contiguous", [t.va], t.bool);
+/** Frames that a scenario declares to be of memory with XS=1. */
+export const is_xs = field("is_xs", [t.pfn], t.bool);
+/** Stage 2: the leaf of each intermediate frame; a model in which nothing writes it has none. */
+export const s2 = field("s2", [t.pfn], desc);
+/** A scenario links blocks into the upper level: it writes this, which is how a model knows. */
+export const blocks_linked = field("blocks_linked", [], t.bool);
 /** Observers' memory: how far break-before-make has come for a page, by whom, and from what. */
 export const break_stage = enumeration("break_stage", [
   ...(["none", "stored", "ordered", "sent", "complete"] as const),

@@ -2,7 +2,7 @@
 // A load or store of a PE: translate, manage access flag and dirty state, or fault and try again.
 
 import type { Expr, Place } from "../../ir/expr.ts";
-import { and, FALSE, knobIs, not, ruleHolds, TRUE, withFields } from "../../ir/expr.ts";
+import { and, FALSE, knobIs, not, ruleHolds, TRUE, varies, withFields } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import {
@@ -25,9 +25,11 @@ import {
 } from "../../ir/stmt.ts";
 import {
   AF,
+  DBM,
   desc,
   permits,
   pfnOf,
+  RDONLY,
   valid,
   withAccessFlag,
   withDirtyState,
@@ -35,12 +37,23 @@ import {
 } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { cpu_access, cpu_try, do_page_fault, leave_mm } from "../../vocabulary/primitives.ts";
-import { t } from "../../vocabulary/sorts.ts";
-import { asid_of } from "../../vocabulary/state.ts";
+import { regionOf, t } from "../../vocabulary/sorts.ts";
+import { asid_of, is_global, reg } from "../../vocabulary/state.ts";
 import type { Updated } from "../update.ts";
 import { hardwareUpdate, recorded } from "../update.ts";
 import { sameAgain } from "./sticky.ts";
-import { contextSynchronized, NEEDS_CSE, prefetched, tlb, ttbr0_valid } from "./tlb.ts";
+import {
+  BLOCKS,
+  block_tlb,
+  combined,
+  contextSynchronized,
+  NEEDS_CSE,
+  pieceOf,
+  prefetched,
+  STAGE2,
+  tlb,
+  ttbr0_valid,
+} from "./tlb.ts";
 
 interface Attempt extends Updated {
   readonly cpu: Expr<"cpu">;
@@ -53,7 +66,30 @@ interface Attempt extends Updated {
 function translate({ cpu, mm, va, entry, other, tag }: Attempt): Stmt[] {
   const at = { cpu, asid: asid_of(mm), va };
   return [
-    whenElse(NEEDS_CSE, [lookup(entry, prefetched(at))], [lookup(entry, tlb(at))]),
+    whenElse(
+      STAGE2,
+      [lookup(entry, combined(at))],
+      [
+        whenElse(
+          BLOCKS,
+          [
+            either(
+              [lookup(entry, tlb(at))],
+              [
+                lookup(other, block_tlb({ cpu, asid: at.asid, region: regionOf(va) })),
+                set(entry, pieceOf(other, va)),
+              ],
+            ),
+          ],
+          [whenElse(NEEDS_CSE, [lookup(entry, prefetched(at))], [lookup(entry, tlb(at))])],
+        ),
+      ],
+    ),
+    // A global leaf is one of every ASID.
+    when(
+      and(varies(reg), is_global(va)),
+      either([], [choose(tag, t.asid), pick(entry, tlb({ ...at, asid: tag }))]),
+    ),
     // Entries are tagged by ASID.
     when(
       not(ruleHolds("A6")),
@@ -99,6 +135,11 @@ function attempt(x: Attempt): Stmt[] {
     when(
       knobIs("hafdbs", "yes"),
       when(
+        and(not(ruleHolds("A15")), write, valid(entry), not(AF(entry)), DBM(entry), RDONLY(entry)),
+        ...hardwareUpdate(x, withDirtyState(entry)),
+        leave(),
+      ),
+      when(
         and(valid(entry), not(AF(entry))),
         ...hardwareUpdate(x, withAccessFlag(entry)),
         when(done, leave()),
@@ -117,7 +158,7 @@ function attempt(x: Attempt): Stmt[] {
 
 const source = {
   file: "Arm ARM D8.5, D8.16, D8.17.8",
-  rules: ["A2", "A3", "A4", "A6", "A10", "A12", "A13", "A14", "A19", "A25", "A27"],
+  rules: ["A2", "A3", "A4", "A6", "A10", "A12", "A13", "A14", "A15", "A19", "A25", "A27"],
 };
 const abstracts = ["translation and access are one step", "instruction fetches"];
 

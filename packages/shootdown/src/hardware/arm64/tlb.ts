@@ -7,17 +7,21 @@
 import type { Expr, Place } from "../../ir/expr.ts";
 import {
   ANY,
+  after,
   and,
+  back,
   eq,
   field,
   ite,
   knobIs,
+  lt,
   member,
   ne,
   not,
   or,
   ruleHolds,
   varies,
+  withFields,
 } from "../../ir/expr.ts";
 import type { CellFn } from "../../ir/machine.ts";
 import { cell } from "../../ir/machine.ts";
@@ -29,12 +33,21 @@ import {
   isTable,
   nextOf,
   PTE_NONE,
+  pfnOf,
   RDONLY,
   valid,
   writableClean,
 } from "../../vocabulary/descriptor.ts";
-import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
-import { asid_of, pmd, pte_table, reg } from "../../vocabulary/state.ts";
+import { firstPage, pfn, Range, regionOf, t, walker } from "../../vocabulary/sorts.ts";
+import {
+  asid_of,
+  blocks_linked,
+  is_contiguous,
+  pmd,
+  pte_table,
+  reg,
+  s2,
+} from "../../vocabulary/state.ts";
 
 /** Whether a CPU walks an mm's tables (TTBR0_EL1), and which. */
 export const ttbr0_valid = field("ttbr0_valid", [t.cpu], t.bool, 1);
@@ -57,6 +70,10 @@ export const unordered_upper = cell("unordered_upper", {
 /** Of a PE's stores its own walker is a walker apart: a DSB NSH orders them for it alone. */
 const asSeenBy = (cpu: Expr<"cpu">, storer: Expr<"cpu">): Expr<"walker"> =>
   ite(and(varies(reg), eq(cpu, storer)), member(walker, "own"), member(walker, "PE"));
+
+/** Whether single instructions link blocks, or change stage 2. */
+export const BLOCKS = varies(blocks_linked);
+export const STAGE2 = varies(s2);
 
 /** Table pointers that a walker of this PE may use; leaf-only maintenance leaves them (A21). */
 export const walk_cache = cell("walk_cache", {
@@ -83,6 +100,28 @@ export const walk_cache = cell("walk_cache", {
   source: { file: "Arm ARM D8.16", rules: ["A2", "A5", "A7"] },
 });
 
+/** An entry for a page of a contiguous group may be made from the descriptor of any other (A8). */
+const coalesced = (va: Expr<"va">, upper: Expr<"desc">): Stmt[] => {
+  const member_ = (of: Expr<"va">) => pte_table(nextOf(upper), of);
+  const distance = (a: Expr<"va">, b: Expr<"va">) => Range.length(Range.make(a, b));
+  return [
+    forall(t.va, (of) => [
+      when(
+        and(is_contiguous(of), ne(of, va), eq(regionOf(of), regionOf(va)), valid(member_(of))),
+        whenElse(
+          lt(of, va),
+          [yields(moved(member_(of), after(pfn, pfnOf(member_(of)), distance(of, va))))],
+          [yields(moved(member_(of), before(pfnOf(member_(of)), distance(va, of))))],
+        ),
+      ),
+    ]),
+  ];
+};
+
+/** The same leaf for another frame. */
+const moved = (d: Expr<"desc">, frame: Expr<"pfn">) => withFields(d, { pfn: frame });
+const before = (frame: Expr<"pfn">, by: Expr<"int">): Expr<"pfn"> => back(pfn, frame, by);
+
 /** What a walk of this PE may find. */
 const walk = (
   { cpu, asid, va }: { cpu: Expr<"cpu">; asid: Expr<"asid">; va: Expr<"va"> },
@@ -90,7 +129,7 @@ const walk = (
 ): Stmt[] => [
   lookup(upper, walk_cache({ cpu, asid, region: regionOf(va) })),
   whenElse(
-    valid(upper),
+    isTable(upper),
     [
       yields(pte_table(nextOf(upper), va)),
       forall(t.cpu, (storer) => [
@@ -100,8 +139,10 @@ const walk = (
           }),
         ),
       ]),
+      when(and(varies(reg), ruleHolds("A8"), is_contiguous(va)), ...coalesced(va, upper)),
     ],
-    [yields(PTE_NONE)],
+    // What a block maps is in a cell of its own.
+    [when(not(valid(upper)), yields(PTE_NONE))],
   ),
 ];
 
@@ -138,6 +179,60 @@ export const tlb: CellFn<typeof translation, "desc"> = cell("tlb", {
   ],
   admits: kept,
   source: { file: "Arm ARM D8.16.1", rules: ["A1", "A2", "A3", "A4", "A5", "A6", "A29"] },
+});
+
+/**
+ * Leaves of the upper level: each maps the pages of its region to frames in a row. They may be held in
+ * pieces; maintenance of any address inside removes all of them (A8).
+ */
+export const block_tlb = cell("block_tlb", {
+  keys: { cpu: t.cpu, asid: t.asid, region: t.region },
+  value: desc,
+  locals: { upper: desc },
+  fill: ({ upper, ...at }) => [
+    lookup(upper, walk_cache(at)),
+    when(and(valid(upper), not(isTable(upper))), yields(upper)),
+  ],
+  admits: (d) => and(kept(d), not(isTable(d))),
+  exists: BLOCKS,
+  source: { file: "Arm ARM D8.17 R_LGSCG", rules: ["A8"] },
+});
+
+/** The leaf that a block gives a page. */
+export const pieceOf = (block: Expr<"desc">, va: Expr<"va">): Expr<"desc"> => {
+  const within = Range.length(Range.make(firstPage(regionOf(va)), va));
+  return moved(block, after(pfn, pfnOf(block), within));
+};
+
+/** Entries of stage 2: from an intermediate frame to a frame. */
+export const s2_tlb = cell("s2_tlb", {
+  keys: { cpu: t.cpu, frame: t.pfn },
+  value: desc,
+  fill: ({ frame }) => [yields(s2(frame))],
+  admits: cacheable,
+  exists: STAGE2,
+  source: { file: "Arm ARM D8.17.6", rules: ["A9"] },
+});
+
+/** Entries that hold what both stages give together; maintenance of stage 2 may leave them (A9). */
+export const combined = cell("combined", {
+  keys: translation,
+  value: desc,
+  locals: { first: desc, second: desc },
+  fill: ({ first, second, ...at }) => [
+    lookup(first, tlb(at)),
+    whenElse(
+      valid(first),
+      [
+        lookup(second, s2_tlb({ cpu: at.cpu, frame: pfnOf(first) })),
+        whenElse(valid(second), [yields(moved(first, pfnOf(second)))], [yields(PTE_NONE)]),
+      ],
+      [yields(PTE_NONE)],
+    ),
+  ],
+  admits: kept,
+  exists: STAGE2,
+  source: { file: "Arm ARM D8.17.6.1", rules: ["A9"] },
 });
 
 /** Whether a PE's own translations wait for its context synchronization. */

@@ -5,7 +5,7 @@
 //        └─► dvm_smmu[issuer]        if the SMMU takes part ──effect──► its TLB
 //   DSB  waits until nothing that this PE issued is outstanding; nobody else learns it (A27)
 
-import type { Expr, KeyPattern } from "../../ir/expr.ts";
+import type { CellRef, Expr, KeyPattern } from "../../ir/expr.ts";
 import {
   ANY,
   and,
@@ -37,17 +37,23 @@ import {
   when,
   whenElse,
 } from "../../ir/stmt.ts";
+import { pfnOf } from "../../vocabulary/descriptor.ts";
 import { ANY_ASID, BROADCAST, dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
 import { dma_wmb, dsb, eret, isb, tlbi } from "../../vocabulary/primitives.ts";
-import { regionsOf, t, walker } from "../../vocabulary/sorts.ts";
-import { reg } from "../../vocabulary/state.ts";
+import { EMPTY, Range, regionsOf, t, walker } from "../../vocabulary/sorts.ts";
+import { is_global, is_xs, reg } from "../../vocabulary/state.ts";
 import { dvm_smmu, heard, snoop } from "../smmuv3/dvm.ts";
 import { forgotten } from "./sticky.ts";
 import {
+  BLOCKS,
+  block_tlb,
+  combined,
   contextSynchronized,
   faultsForgotten,
   NEEDS_CSE,
   prefetched,
+  STAGE2,
+  s2_tlb,
   tlb,
   unordered_store,
   unordered_upper,
@@ -60,12 +66,24 @@ const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[numb
 /** Rule A21: what an operation looks at. */
 const byVa = (op: Expr<"tlbi_op">) =>
   or(
-    is(op, "VAE1", "VALE1", "VAE1IS", "VALE1IS"),
+    is(op, "VAE1", "VALE1", "VAE1IS", "VALE1IS", "VALE1ISnXS"),
     is(op, "VAAE1", "VAALE1", "VAAE1IS", "VAALE1IS"),
+    is(op, "VAE1IS_TTL2", "VALE1IS_TTL2", "VAE1IS_TTL3", "VALE1IS_TTL3"),
   );
 const anyAsid = (op: Expr<"tlbi_op">) => is(op, ...ANY_ASID);
 const leafOnly = (op: Expr<"tlbi_op">) =>
-  and(ruleHolds("A21"), is(op, "VALE1", "VALE1IS", "VAALE1", "VAALE1IS"));
+  and(
+    ruleHolds("A21"),
+    or(
+      is(op, "VALE1", "VALE1IS", "VAALE1", "VAALE1IS", "VALE1ISnXS"),
+      is(op, "VALE1IS_TTL2", "VALE1IS_TTL3"),
+    ),
+  );
+/** Rule A22: with a hint of the wrong level nothing need be removed. */
+const pagesMeant = (op: Expr<"tlbi_op">) =>
+  not(and(ruleHolds("A22"), is(op, "VAE1IS_TTL2", "VALE1IS_TTL2")));
+const blocksMeant = (op: Expr<"tlbi_op">) =>
+  not(and(ruleHolds("A22"), is(op, "VAE1IS_TTL3", "VALE1IS_TTL3")));
 export const broadcast = (op: Expr<"tlbi_op">) => is(op, ...BROADCAST);
 
 interface Operation {
@@ -74,28 +92,86 @@ interface Operation {
   readonly range: Expr<"range">;
 }
 
-/** Removes what an operation covers from the caches of a PE; `others`: it is another PE's. */
+/**
+ * Removes what an operation covers from the caches of a PE. Single instructions see more than the
+ * kernel's routines use: global entries, blocks, stage 2, memory with XS=1. `others`: it is another PE's.
+ */
 export function removed(
   cpu: KeyPattern | Expr<"cpu">,
   { op, asid, range }: Operation,
   others: Expr<"bool">,
 ): Stmt[] {
+  const leaves = (tag: KeyPattern | Expr<"asid">, va: KeyPattern | Expr<"va">): Stmt[] => [
+    ...cleared(tlb({ cpu, asid: tag, va }), op),
+    when(and(NEEDS_CSE, others), ...cleared(prefetched({ cpu, asid: tag, va }), op)),
+    when(STAGE2, ...cleared(combined({ cpu, asid: tag, va }), op)),
+  ];
   const drop = (tag: KeyPattern | Expr<"asid">, va: KeyPattern, region: KeyPattern): Stmt[] => [
-    clear(tlb({ cpu, asid: tag, va })),
+    when(pagesMeant(op), ...leaves(tag, va)),
     // A walk cache is found by the address, however it is indexed.
     when(and(not(leafOnly(op)), ruleHolds("A7")), clear(walk_cache({ cpu, asid: tag, region }))),
-    when(and(NEEDS_CSE, others), clear(prefetched({ cpu, asid: tag, va }))),
+    when(
+      and(BLOCKS, ruleHolds("A8"), blocksMeant(op)),
+      clear(block_tlb({ cpu, asid: tag, region })),
+    ),
   ];
   const pages = inRange(range);
   const regions = inRange(regionsOf(range));
+  const ofAsid = forall(t.va, (va) => [when(not(is_global(va)), ...leaves(asid, va))]);
   return [
     whenElse(
       byVa(op),
-      [whenElse(anyAsid(op), drop(ANY, pages, regions), drop(asid, pages, regions))],
-      [whenElse(anyAsid(op), drop(ANY, ANY, ANY), drop(asid, ANY, ANY))],
+      [
+        whenElse(anyAsid(op), drop(ANY, pages, regions), drop(asid, pages, regions)),
+        when(varies(reg), globalLeaves(range, leaves)),
+      ],
+      [
+        whenElse(
+          anyAsid(op),
+          [when(not(is(op, "IPAS2E1IS")), ...drop(ANY, ANY, ANY))],
+          [
+            // A global leaf stays; the tables above it go.
+            whenElse(
+              and(varies(reg), ruleHolds("A21")),
+              [ofAsid, ...drop(asid, EMPTY_KEY, ANY)],
+              drop(asid, ANY, ANY),
+            ),
+          ],
+        ),
+      ],
+    ),
+    when(STAGE2, ...ofStage2(cpu, op)),
+  ];
+}
+
+const EMPTY_KEY: KeyPattern = inRange(EMPTY);
+
+/** Removes entries; an nXS form does not wait for accesses to memory with XS=1 (A28). */
+function cleared(entries: CellRef<"desc">, op: Expr<"tlbi_op">): Stmt[] {
+  return [
+    whenElse(
+      and(varies(reg), ruleHolds("A28"), is(op, "VALE1ISnXS")),
+      [clear(entries, (d) => not(is_xs(pfnOf(d))))],
+      [clear(entries)],
     ),
   ];
 }
+
+/** By address, a global leaf matches whatever the ASID. */
+const globalLeaves = (
+  range: Expr<"range">,
+  leaves: (tag: KeyPattern, va: Expr<"va">) => Stmt[],
+): Stmt =>
+  forall(t.va, (va) => [when(and(is_global(va), Range.contains(range, va)), ...leaves(ANY, va))]);
+
+/** Maintenance of stage 2 leaves what combines both stages (A9). */
+const ofStage2 = (cpu: KeyPattern | Expr<"cpu">, op: Expr<"tlbi_op">): Stmt[] => [
+  when(is(op, "IPAS2E1IS", "VMALLS12E1IS"), clear(s2_tlb({ cpu, frame: ANY }))),
+  when(
+    and(is(op, "IPAS2E1IS"), not(ruleHolds("A9"))),
+    clear(combined({ cpu, asid: ANY, va: ANY })),
+  ),
+];
 
 /** Operations that a PE issued and that another PE (or itself) has not performed yet. */
 export const dvm_pe = pending("dvm_pe", {
@@ -111,7 +187,10 @@ export const dvm_pe = pending("dvm_pe", {
     when(not(ruleHolds("A4")), forgotten(target)),
     emit(events.tlbi_applied, { cpu: target, op, asid, range }),
   ],
-  source: { file: "Arm ARM D8.17.5", rules: ["A7", "A21", "A23", "A24", "A25", "A31"] },
+  source: {
+    file: "Arm ARM D8.17.5",
+    rules: ["A7", "A8", "A9", "A21", "A22", "A23", "A24", "A25", "A28", "A31"],
+  },
 });
 
 /** The PE's stores to descriptors are visible to these walkers from now on (A20). */
@@ -122,7 +201,11 @@ const ordered = (cpu: Expr<"cpu">, by: KeyPattern | Expr<"walker">): Stmt[] => [
 
 export const tlbi_definition = define(tlbi, {
   source: { file: "Arm ARM C5.5, D8.17", rules: ["A21", "A23", "A24", "A30", "S5", "S7", "S12"] },
-  abstracts: ["TTL and TG hints", "nXS", "one range is one operation, whatever its size"],
+  abstracts: [
+    "TG hints",
+    "what an nXS form leaves stands for accesses in flight",
+    "one range is one operation, whatever its size",
+  ],
   body: ({ cpu, op, asid, range }) => [
     emit(events.tlbi, { cpu, op, asid, range }),
     // A store that no DSB has ordered may be seen after the TLBI only.
