@@ -182,8 +182,8 @@ export const tlb: CellFn<typeof translation, "desc"> = cell("tlb", {
 });
 
 /**
- * Leaves of the upper level: each maps the pages of its region to frames in a row. They may be held in
- * pieces; maintenance of any address inside removes all of them (A8).
+ * Leaves of the upper level: each maps the pages of its region to frames in a row. They may be held
+ * in pieces; maintenance of any address inside removes all of them (A8).
  */
 export const block_tlb = cell("block_tlb", {
   keys: { cpu: t.cpu, asid: t.asid, region: t.region },

@@ -94,7 +94,8 @@ interface Operation {
 
 /**
  * Removes what an operation covers from the caches of a PE. Single instructions see more than the
- * kernel's routines use: global entries, blocks, stage 2, memory with XS=1. `others`: it is another PE's.
+ * kernel's routines use: global entries, blocks, stage 2, memory with XS=1. `others`: the
+ * operation is another PE's.
  */
 export function removed(
   cpu: KeyPattern | Expr<"cpu">,
