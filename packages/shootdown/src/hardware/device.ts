@@ -45,6 +45,8 @@ import {
   dev_pasid,
   dev_stalled,
   ste,
+  ste_eats,
+  ste_v,
 } from "../vocabulary/iommu.ts";
 import { device_access, device_try, handle_device_fault } from "../vocabulary/primitives.ts";
 import { regionOf, t } from "../vocabulary/sorts.ts";
@@ -67,9 +69,14 @@ interface Access {
   readonly write: Expr<"bool">;
 }
 
-/** Whether memory permits the access to this device right now, caches aside. */
+/** Through the ATC, or, without one or with ATS disabled, through the SMMU. */
+const translated = (dev: Expr<"dev">) => and(dev_ats(dev), not(ats_off(dev)));
+
+/** Whether memory and configuration permit the access right now, caches aside. */
 const memoryPermits = ({ dev, mm, va, write }: Access): Expr<"bool"> =>
   and(
+    ste_v(dev),
+    or(not(translated(dev)), ste_eats(dev)),
     cd_v(dev_pasid(dev)),
     not(cd_epd0(dev_pasid(dev))),
     isTable(pmd(mm, regionOf(va))),
@@ -86,9 +93,6 @@ interface Attempt extends Access, Updated, Configured {
 /** S19: a resumed transaction is translated as if it had just arrived. */
 const arrives = ({ resumed }: Attempt): Expr<"bool"> =>
   resumed ? or(ruleHolds("S19"), not(resumed)) : TRUE;
-
-/** Through the ATC, or, without one or with ATS disabled, through the SMMU. */
-const translated = (dev: Expr<"dev">) => and(dev_ats(dev), not(ats_off(dev)));
 
 function translate(x: Attempt): Stmt[] {
   const { dev, va, entry } = x;
