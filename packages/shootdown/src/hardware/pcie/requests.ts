@@ -11,7 +11,9 @@ import { enumeration } from "../../ir/sort.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { either, emit, post, whenElse } from "../../ir/stmt.ts";
 import { events } from "../../vocabulary/events.ts";
+import { cd, ste } from "../../vocabulary/iommu.ts";
 import { t } from "../../vocabulary/sorts.ts";
+import { arrived } from "../smmuv3/ats.ts";
 import { INFLIGHT } from "./form.ts";
 
 /** Two are enough to show that each has its own order. */
@@ -19,15 +21,17 @@ export const traffic_class = enumeration("traffic_class", ["TC0", "TC1"]);
 export const TC0 = member(traffic_class, "TC0");
 export const TC1 = member(traffic_class, "TC1");
 
+/** For the check that the SMMU makes of a request that arrives. */
+const locals = { stream: ste, context: cd };
 const entry = { agent: t.agent, mm: t.mm, va: t.va, frame: t.pfn };
 
 export const posted_write = pending("posted_write", {
   keys: { dev: t.dev, tc: traffic_class },
   entry,
   capacity: "DEVICE_REQUESTS",
-  effect: ({ agent, mm, va, frame }) => [
-    emit(events.access, { agent, mm, va, frame, write: TRUE }),
-  ],
+  locals,
+  effect: ({ dev, agent, mm, va, frame, stream, context }) =>
+    arrived({ stream, context }, dev, [emit(events.access, { agent, mm, va, frame, write: TRUE })]),
   source: { file: "PCIe Base 10.3.3", rules: ["P6", "P7", "P9"] },
 });
 
@@ -36,9 +40,11 @@ export const read_request = pending("read_request", {
   keys: { dev: t.dev },
   entry,
   capacity: "DEVICE_REQUESTS",
-  effect: ({ agent, mm, va, frame }) => [
-    emit(events.access, { agent, mm, va, frame, write: FALSE }),
-  ],
+  locals,
+  effect: ({ dev, agent, mm, va, frame, stream, context }) =>
+    arrived({ stream, context }, dev, [
+      emit(events.access, { agent, mm, va, frame, write: FALSE }),
+    ]),
   source: { file: "PCIe Base 10.3.3", rules: ["P6", "P7"] },
 });
 

@@ -56,6 +56,15 @@ export const answeredRequest = (
   ),
 ];
 
+/** A Translated Request that arrives: what it does, unless it is refused by now (S24, S4). */
+export const arrived = (found: Configured, dev: Expr<"dev">, then: readonly Stmt[]): Stmt[] => [
+  whenElse(
+    and(cr0_atschk(), ruleHolds("S24")),
+    [findStream(found, dev), when(and(STE_V(found, dev), STE_EATS(found, dev)), ...then)],
+    then,
+  ),
+];
+
 /** A Translated Request: unchecked, or refused where ATS is disabled for the stream (S24). */
 export const checkedRequest = (
   entry: Place<"desc">,
