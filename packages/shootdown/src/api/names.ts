@@ -4,7 +4,7 @@
 import { nearestName } from "../base/suggest.ts";
 import { KNOBS, MACHINES as MACHINES_OF, PARTS } from "../hardware/machines.ts";
 import { filesOf } from "../hardware/rules/files.ts";
-import { carriers, RULES } from "../hardware/rules/registry.ts";
+import { type Carrier, carriers, RULES } from "../hardware/rules/registry.ts";
 import type { HardwareRule, RuleStatus } from "../hardware/rules/rule.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { Source } from "../ir/machine.ts";
@@ -208,16 +208,15 @@ function hardware(): Hardware[] {
   ]);
 }
 
-/** Names of the parts that name a rule or ask whether it holds. */
-const carryingNames = (id: string): string[] =>
+/** The parts that name a rule or ask whether it holds. */
+const carrying = (id: string): Carrier[] =>
   Object.values(MACHINES_OF)
     .flatMap((machine) => carriers(machine))
-    .filter((c) => c.named.includes(id) || c.asked.includes(id))
-    .map((c) => c.name);
+    .filter((c) => c.named.includes(id) || c.asked.includes(id));
 
 const shownRule = ({ id, title, text, source, status }: HardwareRule): ShownRule => ({
   ...{ type: "rule", name: id, title, says: text, source, status },
-  ...{ files: filesOf(id), hardware: carryingNames(id) },
+  ...{ files: filesOf(id), hardware: [...new Set(carrying(id).map((c) => c.name))] },
 });
 
 const shownPart = (h: Hardware, { name: kernel, version }: Kernel): ShownName => ({
@@ -225,9 +224,10 @@ const shownPart = (h: Hardware, { name: kernel, version }: Kernel): ShownName =>
 });
 
 function shownCarriers(id: string, kernel: Kernel): ShownName[] {
-  const names = carryingNames(id);
+  const found = carrying(id);
+  // Two architectures define what has one name.
   return hardware()
-    .filter((h) => names.includes(h.name))
+    .filter((h) => found.some((c) => c.name === h.name && c.source === h.source))
     .map((h) => shownPart(h, kernel));
 }
 
