@@ -35,6 +35,8 @@ const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[numb
 const byAsid = (op: Expr<"tlbi_op">) => or(byVa(op), is(op, "ASIDE1IS"));
 /** By VA; local ones come here without rule S7 alone. */
 const byVa = (op: Expr<"tlbi_op">) => is(op, "VAE1IS", "VALE1IS", "VAE1", "VALE1");
+/** By VA, of every ASID: private contexts have to listen. */
+const byVaAll = (op: Expr<"tlbi_op">) => is(op, "VAAE1IS", "VAALE1IS");
 
 /**
  * Whether the SMMU performs an operation of a PE: a broadcast (S7), if CR2.PTM does not have it
@@ -82,6 +84,8 @@ function removes({ op, asid, range, isPrivate }: Operation): Stmt[] {
         ),
       ]),
     ),
+    when(byVaAll(op), clear(smmu_tlb({ asid: ANY, va: inRange(range) }))),
+    when(is(op, "VAAE1IS"), clear(smmu_walk_cache({ asid: ANY, region }))),
     when(
       is(op, "VMALLE1IS"),
       clear(smmu_tlb({ asid: ANY, va: ANY })),
@@ -122,6 +126,7 @@ export const snoop = pending("snoop", {
 const visible = ({ op, asid, range }: Omit<Operation, "isPrivate">): Expr<"bool"> =>
   and(
     or(not(byVa(op)), drained(asid, inRange(range))),
+    or(not(byVaAll(op)), drained(ANY, inRange(range))),
     or(not(is(op, "ASIDE1IS")), drained(asid, ANY)),
     or(not(is(op, "VMALLE1IS")), drained(ANY, ANY)),
   );
