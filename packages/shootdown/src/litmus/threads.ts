@@ -38,7 +38,7 @@ export function threadsOf(scenario: Scenario, world: World): ThreadSpec[] {
       if (s.verb.text === "signal") return [set(of, TRUE)];
       return s.verb.text === "await" ? [await_(of)] : own(s);
     };
-    const run: Runner = { verb, call: (s) => routineCall(s, b, world) };
+    const run: Runner = { verb, call: (s) => called(s, b, world) };
     return { name: b.agent.text, locals: {}, body: block(b.statements, run) };
   });
 }
@@ -62,7 +62,7 @@ function agentNumber(name: string, world: World): number {
 
 interface Runner {
   verb(s: VerbStatement): readonly Stmt[];
-  call(s: CallStatement): Stmt;
+  call(s: CallStatement): readonly Stmt[];
 }
 
 /** The names of a scenario's signals, in order of appearance. */
@@ -88,8 +88,14 @@ function signalName(s: VerbStatement): string {
 function block(statements: readonly Statement[], run: Runner): Stmt[] {
   return statements.flatMap((s) => {
     if (s.kind === "loop") return [loop(...block(s.body, run))];
-    return s.kind === "call" ? [run.call(s)] : run.verb(s);
+    return s.kind === "call" ? run.call(s) : run.verb(s);
   });
+}
+
+/** A routine called directly, and the return of its CPU from the kernel. */
+function called(s: CallStatement, body: Body, world: World): readonly Stmt[] {
+  const cpu = world.cpus.findIndex((c) => c.name === body.agent.text);
+  return [routineCall(s, body, world), call(eret, { cpu: constant(t.cpu, cpu) })];
 }
 
 /** `try_to_unmap_one(A, x);`: the arguments in the order of the parameters, the CPU left out. */
