@@ -27,6 +27,9 @@ export const CPU_FREEDOMS: readonly Freedom[] = [
     id: "F3",
     says: "an entry with a clear access flag is cached",
     columns: { arm64: FORBIDDEN("A1"), x86: FORBIDDEN("X1") },
+    notShown: {
+      x86: "the CPU sets the flag before it uses an entry: one kept without is not told apart",
+    },
   },
   {
     id: "F4",
