@@ -148,7 +148,9 @@ export const SMMUV3: readonly HardwareRule[] = [
       "entries is used, never a mixture. Among agents that share a table the lowest level " +
       "counts.",
     source: "SMMU 3.21.1.2-3",
-    status: notModelled("an SMMU has no blocks here: of the pages that it may hold, one is used"),
+    status: notModelled(
+      "an SMMU reports no conflict here: of the entries that it may hold, one is used",
+    ),
   },
   {
     id: "S17",

@@ -34,7 +34,12 @@ const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[numb
 /** Operations that match an ASID: contexts with ASET=1 need not listen (S6). */
 const byAsid = (op: Expr<"tlbi_op">) => or(byVa(op), is(op, "ASIDE1IS"));
 /** By VA; local ones come here without rule S7 alone. */
-const byVa = (op: Expr<"tlbi_op">) => is(op, "VAE1IS", "VALE1IS", "VAE1", "VALE1");
+const byVa = (op: Expr<"tlbi_op">) =>
+  or(
+    is(op, "VAE1IS", "VALE1IS", "VAE1", "VALE1", "VALE1ISnXS"),
+    // A hint of the level of blocks (TTL2): nothing of a page need go.
+    is(op, "VAE1IS_TTL3", "VALE1IS_TTL3"),
+  );
 /** By VA, of every ASID: private contexts have to listen. */
 const byVaAll = (op: Expr<"tlbi_op">) => is(op, "VAAE1IS", "VAALE1IS");
 
@@ -87,7 +92,7 @@ function removes({ op, asid, range, isPrivate }: Operation): Stmt[] {
     when(byVaAll(op), clear(smmu_tlb({ asid: ANY, va: inRange(range) }))),
     when(is(op, "VAAE1IS"), clear(smmu_walk_cache({ asid: ANY, region }))),
     when(
-      is(op, "VMALLE1IS"),
+      is(op, "VMALLE1IS", "VMALLS12E1IS"),
       clear(smmu_tlb({ asid: ANY, va: ANY })),
       clear(smmu_walk_cache({ asid: ANY, region: ANY })),
     ),
@@ -128,7 +133,7 @@ const visible = ({ op, asid, range }: Omit<Operation, "isPrivate">): Expr<"bool"
     or(not(byVa(op)), drained(asid, inRange(range))),
     or(not(byVaAll(op)), drained(ANY, inRange(range))),
     or(not(is(op, "ASIDE1IS")), drained(asid, ANY)),
-    or(not(is(op, "VMALLE1IS")), drained(ANY, ANY)),
+    or(not(is(op, "VMALLE1IS", "VMALLS12E1IS")), drained(ANY, ANY)),
   );
 
 /** Broadcasts of a PE that the SMMU has not performed yet; the PE's DSB waits for them (S10). */

@@ -19,7 +19,7 @@ import {
 import { cd } from "../../vocabulary/iommu.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
 import { pmd, pte_table } from "../../vocabulary/state.ts";
-import { unordered_store } from "../arm64/tlb.ts";
+import { BLOCKS, pieceOf, unordered_store } from "../arm64/tlb.ts";
 import type { Found } from "./config.ts";
 import { CD_ASID, CD_EPD0, CD_V, eachContext, withTables } from "./config.ts";
 
@@ -64,7 +64,7 @@ export const smmu_tlb = cell("smmu_tlb", {
           [
             lookup(upper, smmu_walk_cache({ asid, region: regionOf(va) })),
             whenElse(
-              valid(upper),
+              isTable(upper),
               [
                 yields(pte_table(nextOf(upper), va)),
                 forall(t.cpu, (storer) => [
@@ -78,7 +78,14 @@ export const smmu_tlb = cell("smmu_tlb", {
                   ),
                 ]),
               ],
-              [yields(PTE_NONE)],
+              [
+                // A block is kept page by page.
+                whenElse(
+                  and(BLOCKS, valid(upper)),
+                  [yields(pieceOf(upper, va))],
+                  [yields(PTE_NONE)],
+                ),
+              ],
             ),
           ],
         ),
