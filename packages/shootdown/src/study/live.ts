@@ -39,7 +39,7 @@ import {
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { cd_asid, dev_ats, ste_eats } from "../vocabulary/iommu.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
-import { OBSERVERS } from "../vocabulary/properties.ts";
+import { LIVE_OBSERVERS } from "../vocabulary/properties.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
 import { configure } from "./configuration.ts";
 import { LIVE_LIMITS, liveDomain } from "./live-domain.ts";
@@ -124,7 +124,7 @@ export class LiveMachine {
       domain: liveDomain(this.cpus),
       knobs: { ...Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]])), ...knobs },
       threads: [],
-      observers: [...OBSERVERS.values()],
+      observers: LIVE_OBSERVERS,
       initial: [],
       entries: [],
     };
@@ -282,7 +282,7 @@ export class LiveMachine {
 
   /** Properties that were violated so far. */
   violations(): string[] {
-    return [...OBSERVERS.keys()].filter((name) => this.open.violated(name));
+    return LIVE_OBSERVERS.map((o) => o.name).filter((name) => this.open.violated(name));
   }
 
   /** The events so far, as `name key=value ...` lines; a bulk group is one line with its count. */

@@ -162,3 +162,6 @@ export const OBSERVERS: ReadonlyMap<string, ObserverDecl> = new Map(
     (o) => [o.name, o],
   ),
 );
+
+/** Those of a live machine: none that looks at every address at once, nor at walks alone. */
+export const LIVE_OBSERVERS: readonly ObserverDecl[] = [use_after_free, stale_write, stale_access];
