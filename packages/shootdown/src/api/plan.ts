@@ -247,11 +247,6 @@ function foreignProblem(
       if (s.kind === "verb" && foreign.test(s.verb.text)) {
         return `the machine ${quote(machine)} has no ${quote(s.verb.text)}`;
       }
-      const large = s.kind === "verb" && s.verb.text === "set_pmd" ? s.args[1] : undefined;
-      const word = large?.kind === "name" ? large.name.text : "table";
-      if (architectureOf(knobs) === "arm64" && word !== "table" && word !== "none") {
-        return `large pages are not modelled on ${quote(machine)}`;
-      }
       if (s.kind === "call" && !kernel.routines.has(s.routine.text)) {
         return `${kernelName} on ${quote(machine)} has no ${quote(s.routine.text)}`;
       }
