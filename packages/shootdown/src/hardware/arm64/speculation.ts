@@ -18,7 +18,7 @@ import {
 } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { regionOf, t } from "../../vocabulary/sorts.ts";
-import { asid_of, life, pmd, pte, reg, table_life, walks_watched } from "../../vocabulary/state.ts";
+import { asid_of, life, pmd, pte, table_life, walks_watched } from "../../vocabulary/state.ts";
 import { smmu_walk_cache } from "../smmuv3/tlb.ts";
 import { ttbr0, ttbr0_valid, walk_cache } from "./tlb.ts";
 
@@ -26,8 +26,8 @@ import { ttbr0, ttbr0_valid, walk_cache } from "./tlb.ts";
 const reaches = (cpu: Expr<"cpu">, va: Expr<"va">): Expr<"bool"> =>
   and(ttbr0_valid(cpu), isTable(pmd(ttbr0(cpu), regionOf(va))));
 
-/** Hardware management of descriptors matters where single accesses are looked at. */
-const managed = and(varies(reg), knobIs("hafdbs", "yes"));
+/** Hardware manages access flag and dirty state. */
+const managed = knobIs("hafdbs", "yes");
 
 const update = (
   cpu: Expr<"cpu">,
