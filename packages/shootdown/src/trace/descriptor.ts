@@ -6,7 +6,7 @@
 import { fold } from "../engine/fold.ts";
 import type { Domain } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
-import { constant } from "../ir/expr.ts";
+import { constant, unsetKnob } from "../ir/expr.ts";
 import { type ChangeName, change, changeOf } from "../vocabulary/change.ts";
 import { ARM64_BITS, desc } from "../vocabulary/descriptor.ts";
 import { bit, bits, type Word64, ZERO } from "./importers/word64.ts";
@@ -92,7 +92,12 @@ function modelWord(index: number, frame: number): number {
 
 function evaluate(old: number, now: number): ChangeName {
   const expression = changeOf(constant(desc, old), constant(desc, now));
-  const scope = { domain: DOMAIN, knob: () => "", constantField: () => undefined };
+  const knob = (name: string): string => {
+    const value = unsetKnob(name);
+    if (value === undefined) throw new Error(`the class of a change asks for the knob ${name}`);
+    return value;
+  };
+  const scope = { domain: DOMAIN, knob, constantField: () => undefined };
   const node = fold(expression.node, new Map(), scope);
   const name = node.k === "const" ? change.values[node.value] : undefined;
   if (name === undefined) throw new Error("the class of a change must fold to a constant");
