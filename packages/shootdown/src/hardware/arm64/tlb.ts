@@ -69,7 +69,7 @@ export const unordered_upper = cell("unordered_upper", {
 
 /** Of a PE's stores its own walker is a walker apart: a DSB NSH orders them for it alone. */
 const asSeenBy = (cpu: Expr<"cpu">, storer: Expr<"cpu">): Expr<"walker"> =>
-  ite(and(varies(reg), eq(cpu, storer)), member(walker, "own"), member(walker, "PE"));
+  ite(eq(cpu, storer), member(walker, "own"), member(walker, "PE"));
 
 /** Whether single instructions link blocks, or change stage 2. */
 export const BLOCKS = varies(blocks_linked);

@@ -268,7 +268,7 @@ export const dsb_definition = define(dsb, {
         [await_(waits(cpu, op))],
       ),
       whenElse(
-        and(varies(reg), eq(op, member(dsb_op, "NSH"))),
+        eq(op, member(dsb_op, "NSH")),
         [...ordered(cpu, member(walker, "own"))],
         [...ordered(cpu, ANY)],
       ),
