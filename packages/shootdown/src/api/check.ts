@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checking a scenario: its text in, one plain result for each run out.
 
-import type { Limits, Progress } from "../explore/search.ts";
+import { DEFAULT_BYTES_MAX, type Limits, type Progress } from "../explore/search.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { DICTIONARY } from "../litmus/dictionary.ts";
 import { conditionOf } from "../litmus/elaborate.ts";
@@ -46,9 +46,6 @@ export interface CheckOptions extends Selection {
   readonly clock?: () => number;
   readonly progress?: (p: Progress, run: PlannedRun) => void;
 }
-
-/** Bytes of visited states, unless the caller says otherwise. */
-export const DEFAULT_BYTES_MAX = 2 ** 30;
 
 export type ParseResult =
   | { readonly ok: true; readonly scenario: Scenario; readonly text: string }

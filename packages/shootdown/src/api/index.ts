@@ -14,6 +14,7 @@
 
 export { printable, quote } from "../base/diagnostic.ts";
 export { suggestion } from "../base/suggest.ts";
+export { DEFAULT_BYTES_MAX } from "../explore/search.ts";
 export { MAX_SOURCE_BYTES } from "../litmus/source.ts";
 export { problemLine } from "../report/check-ndjson.ts";
 export { coloured, cutTo, type Paint, plain, type Tone, wrapText } from "../report/columns.ts";
@@ -58,7 +59,6 @@ export {
 export {
   type CheckOptions,
   checkScenario,
-  DEFAULT_BYTES_MAX,
   type OpenCheck,
   type OpenResult,
   openCheck,

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checking a litmus test of herd: its text in, the set of its final states and the verdict out.
 
+import { DEFAULT_BYTES_MAX } from "../explore/search.ts";
 import { holds, observationOf, verdictOf } from "../litmus/herd/judge.ts";
 import { printStates } from "../litmus/herd/print.ts";
 import { readHerdTest } from "../litmus/herd/read.ts";
 import type { LitmusMode, LitmusResult, Problem } from "../report/result.ts";
-import { decide } from "../study/herd.ts";
+import { type Decision, decide } from "../study/herd.ts";
 import { problemAt } from "./problem.ts";
 
 export interface LitmusOptions {
@@ -14,6 +15,11 @@ export interface LitmusOptions {
   readonly mode?: LitmusMode;
   readonly set?: Readonly<Record<string, string>>;
   readonly states_max?: number;
+  readonly bytes_max?: number;
+  /** These are of scenarios: with one of them a test is not decided. */
+  readonly expect?: unknown;
+  readonly drop?: unknown;
+  readonly without_rules?: readonly string[];
   readonly clock?: () => number;
 }
 
@@ -34,11 +40,13 @@ export function checkLitmus(input: Uint8Array | string, options: LitmusOptions =
   const start = clock();
   const ets2 = set["ets2"] === "yes";
   const named = { type: "litmus", file, test: test.name } as const;
-  const limit = statesMax === undefined ? {} : { statesMax };
-  const decision =
-    test.unsupported === undefined
-      ? decide(test, { mode, ets2, ...limit })
-      : ({ ok: false, reason: test.unsupported } as const);
+  const { bytes_max: bytesMax = DEFAULT_BYTES_MAX } = options;
+  const limits = { bytesMax, ...(statesMax === undefined ? {} : { statesMax }) };
+  const foreign = foreignOption(options);
+  const decision: Decision =
+    foreign === undefined
+      ? decide(test, { mode, ets2, ...limits })
+      : { ok: false, reason: `${foreign} is for scenarios` };
   if (!decision.ok) {
     return { ok: true, result: { ...named, supported: false, mode, reason: decision.reason } };
   }
@@ -53,4 +61,11 @@ export function checkLitmus(input: Uint8Array | string, options: LitmusOptions =
     seconds: Math.round((clock() - start) * 1000) / 1000,
   };
   return { ok: true, result };
+}
+
+/** An option that would go without effect, and so leave a wrong impression. */
+function foreignOption({ expect, drop, without_rules = [] }: LitmusOptions): string | undefined {
+  if (without_rules.length > 0) return "--without-rule";
+  if (drop !== undefined) return "--drop";
+  return expect === undefined ? undefined : "--expect";
 }

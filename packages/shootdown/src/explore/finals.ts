@@ -9,6 +9,7 @@ export interface Ends<T> {
   readonly found: ReadonlyMap<string, T>;
   readonly states: number;
   readonly transitions: number;
+  readonly bytes: number;
   readonly exhaustive: boolean;
 }
 
@@ -20,6 +21,7 @@ export function ends<T>(
   machine: PackedMachine,
   end: (m: PackedMachine) => { readonly key: string; readonly shows: T } | undefined,
   states_max: number,
+  bytes_max = Number.POSITIVE_INFINITY,
 ): Ends<T> {
   const visited = new VisitedSet(machine.words);
   const found = new Map<string, T>();
@@ -36,7 +38,7 @@ export function ends<T>(
   };
   machine.initial();
   meet();
-  while (stack.length > 0 && visited.count <= states_max) {
+  while (stack.length > 0 && visited.count <= states_max && visited.bytes <= bytes_max) {
     const id = stack.pop()!;
     for (const t of machine.transitions) {
       machine.successors(t, visited.arena, id * machine.words, () => {
@@ -45,5 +47,6 @@ export function ends<T>(
       });
     }
   }
-  return { found, states: visited.count, transitions, exhaustive: stack.length === 0 };
+  const { count: states, bytes } = visited;
+  return { found, states, transitions, bytes, exhaustive: stack.length === 0 };
 }

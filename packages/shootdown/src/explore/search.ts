@@ -33,6 +33,9 @@ export interface Limits {
   readonly bytes_max: number;
 }
 
+/** Bytes of visited states, unless the caller says otherwise. */
+export const DEFAULT_BYTES_MAX = 2 ** 30;
+
 export interface Progress {
   readonly states: number;
   readonly transitions: number;

@@ -16,6 +16,7 @@ export interface DecideOptions {
   readonly mode: Control;
   readonly ets2: boolean;
   readonly statesMax?: number;
+  readonly bytesMax?: number;
 }
 
 export type Decision =
@@ -30,8 +31,15 @@ export function decide(test: HerdTest, options: DecideOptions): Decision {
     const system = elaborateHerd(test, options.mode, options.ets2);
     const machine = new PackedMachine(lower(system.system), { semantics: "window" });
     const states_max = options.statesMax ?? STATES_MAX;
-    const result = ends(machine, finalStates(test, system), states_max);
-    if (!result.exhaustive) return { ok: false, reason: `more than ${states_max} states` };
+    const bytes_max = options.bytesMax ?? Number.POSITIVE_INFINITY;
+    const result = ends(machine, finalStates(test, system), states_max, bytes_max);
+    if (!result.exhaustive) {
+      const full = result.bytes > bytes_max;
+      return {
+        ok: false,
+        reason: `more than ${full ? `${bytes_max} bytes` : `${states_max} states`}`,
+      };
+    }
     return { ok: true, states: [...result.found.values()], visited: result.states };
   } catch (error) {
     if (error instanceof Unsupported) return { ok: false, reason: error.message };

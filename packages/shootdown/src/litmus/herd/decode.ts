@@ -4,7 +4,19 @@
 // Branches go forward, or back to wait for a value. A fault leads to a handler, and an ERET back.
 
 import type { HerdTest, Instruction, Operand, Thread } from "./ast.ts";
-import type { Access, Barrier, Common, Decoded, Fence, Item } from "./program.ts";
+import {
+  ARITHMETIC,
+  BRANCH,
+  barrierOf,
+  faultsAreRetried,
+  hasForm,
+  LOADS,
+  PRIVILEGED,
+  SPINS,
+  suspectsOf,
+  widthOf,
+} from "./forms.ts";
+import type { Access, Addresses, Common, Decoded, Fence, Item } from "./program.ts";
 import {
   FALSE_SYM,
   isTrue,
@@ -17,7 +29,19 @@ import {
   truth,
   union,
 } from "./symbolic.ts";
-import { arithmetic, int, narrowed, same, Unsupported, type Word, ZERO } from "./words.ts";
+import {
+  arithmetic,
+  int,
+  narrowed,
+  same,
+  signExtended,
+  Unsupported,
+  type Word,
+  ZERO,
+} from "./words.ts";
+
+/** Accesses and TLBIs, each way through a thread with its own; litmus tests have a few dozen. */
+const STEPS_MAX = 256;
 
 const REGISTERS = 31;
 const FLAGS = 32;
@@ -37,17 +61,19 @@ export function decode(
 ): { threads: Decoded[]; slots: number } {
   let slots = 0;
   let ordinals = 0;
-  const has = (pattern: RegExp) => test.variants.some((v) => pattern.test(v));
-  if (has(/^(skip|faulttonext)$/i)) throw new Unsupported("variant skip");
-  const again = has(/^(imprecise|handled)$/i);
+  const again = faultsAreRetried(test.variants);
   const suspects = suspectsOf(test);
   const threads = test.threads.map((thread, n) => {
     const initial: Sym[] = Array.from({ length: ELR + 1 }, () => known(ZERO));
-    for (const r of test.registers) if (r.thread === n) initial[r.number] = known(r.value);
+    for (const r of test.registers)
+      if (r.thread === n) initial[r.number] = known(narrowed(r.value, 64));
     const context = {
       n,
       main: thread,
-      newSlot: () => slots++,
+      newSlot: () => {
+        if (slots === STEPS_MAX) throw new Unsupported(`more than ${STEPS_MAX} steps`);
+        return slots++;
+      },
       newOrdinal: () => ordinals++,
       addresses,
       suspects,
@@ -57,15 +83,6 @@ export function decode(
     return new Decoder(context, thread, { regs: initial, live: TRUE_SYM, ctrl: new Set() }).run(0);
   });
   return { threads, slots };
-}
-
-/** The addresses of an access that may be at several, by its ordinal. */
-export type Addresses = ReadonlyMap<number, readonly Word[]>;
-
-/** The pages whose accesses may fault: their entry is said, or can be stored to. */
-function suspectsOf(test: HerdTest): ReadonlySet<string> {
-  const named = test.registers.flatMap((r) => (r.value.k === "pte" ? [r.value.name] : []));
-  return new Set([...test.ptes.keys(), ...named]);
 }
 
 interface Context {
@@ -87,6 +104,9 @@ interface Start {
   readonly ctrl: ReadonlySet<number>;
 }
 
+/** The slot of the load exclusive that a store exclusive would go with. */
+type Monitor = number | "several" | undefined;
+
 class Decoder {
   private readonly context: Context;
   private readonly thread: Thread;
@@ -97,15 +117,14 @@ class Decoder {
   private readonly origin: Sym;
   private ctrl: ReadonlySet<number>;
   /** Conditions under which control comes to an index by a branch. */
-  private readonly joins = new Map<number, Sym[]>();
+  private readonly joins = new Map<number, { goes: Sym; monitor: Monitor }[]>();
   private readonly indexOf = new Map<number, number>();
   private label: string | undefined;
   private instruction!: Instruction;
   private at = 0;
   /** What must turn out false: that a loop goes on. */
   private readonly left: Sym[] = [];
-  /** The slot of the last load exclusive. */
-  private monitor: number | undefined;
+  private monitor: Monitor;
   /** Behind an ERET. */
   private rest: Decoded | undefined;
 
@@ -166,7 +185,9 @@ class Decoder {
 
   private arrive(at: number): void {
     const joins = this.joins.get(at);
-    if (joins) this.live = lift((...ws) => truth(ws.some(isTrue)), this.live, ...joins);
+    if (!joins) return;
+    this.live = lift((...ws) => truth(ws.some(isTrue)), this.live, ...joins.map((j) => j.goes));
+    if (joins.some((j) => j.monitor !== this.monitor)) this.monitor = "several";
   }
 
   private common(): Common {
@@ -182,10 +203,14 @@ class Decoder {
 
   private step(at: number): void {
     const { mnemonic, operands } = this.instruction;
+    if (!hasForm(this.instruction)) this.fail();
     const barrier = barrierOf(mnemonic, operands);
-    if (barrier) this.items.push({ k: "fence", barrier, ...this.common() });
+    if (barrier === "unknown") this.fail();
+    else if (barrier) this.items.push({ k: "fence", barrier, ...this.common() });
     else if (mnemonic === "NOP") return;
-    else if (mnemonic === "TLBI") this.tlbi(operands);
+    else if (PRIVILEGED.test(mnemonic) && this.thread.el0 && this.thread === this.context.main) {
+      throw new Unsupported(`${mnemonic} at EL0`);
+    } else if (mnemonic === "TLBI") this.tlbi(operands);
     else if (mnemonic === "ERET") this.eret();
     else if (BRANCH.test(mnemonic)) this.branch(at, mnemonic, operands);
     else if (mnemonic in LOADS) this.load(LOADS[mnemonic], operands);
@@ -195,7 +220,7 @@ class Decoder {
   }
 
   private read(o: Operand | undefined): Sym {
-    if (o?.k === "imm") return known(int(o.value));
+    if (o?.k === "imm") return known(narrowed(int(o.value), 64));
     if (o?.k !== "reg") return this.fail();
     if (o.number === REGISTERS) return known(ZERO);
     const held = this.regs[o.number]!;
@@ -263,6 +288,7 @@ class Decoder {
       pointer,
       reads: false,
       writes: false,
+      bits: widthOf(this.instruction),
       acquire: undefined,
       release: false,
       update: undefined,
@@ -286,6 +312,7 @@ class Decoder {
   /** A store that fails, for any reason or because somebody else has written since the load. */
   private exclusive(mnemonic: string, [status, rt, at]: readonly Operand[]): void {
     if (this.monitor === undefined) this.fail();
+    if (this.monitor === "several") throw new Unsupported("an exclusive store of several loads");
     const release = mnemonic === "STLXR";
     const update = this.read(rt);
     const result = this.access({
@@ -314,7 +341,8 @@ class Decoder {
       this.write(first, this.access({ ...both, address, operands: operand, modify }));
     } else {
       const how = { ADD: "ADD", CLR: "BIC", SET: "ORR", EOR: "EOR" }[op!.slice(2)]!;
-      const modify = (old: Word, w?: Word) => arithmetic(how, old, w!, 64);
+      const bits = widthOf(this.instruction);
+      const modify = (old: Word, w?: Word) => arithmetic(how, old, w!, bits);
       const old = this.access({ ...both, address, operands: [this.read(first)], modify });
       if (op!.startsWith("LD")) this.write(second, old);
     }
@@ -343,7 +371,8 @@ class Decoder {
       return;
     }
     const goes = lift((l, c) => truth(isTrue(l) && isTrue(c)), this.live, taken);
-    this.joins.set(target, [...(this.joins.get(target) ?? []), goes]);
+    const { monitor } = this;
+    this.joins.set(target, [...(this.joins.get(target) ?? []), { goes, monitor }]);
     this.live =
       mnemonic === "B"
         ? FALSE_SYM
@@ -402,44 +431,18 @@ class Decoder {
       this.write(rd, known({ k: "label", thread: this.context.n, label: text(rn) }));
     } else if (mnemonic === "MSR" && text(rd) === "ELR_EL1") this.assign(ELR, this.read(rn));
     else if (mnemonic === "CMP") {
-      this.assign(
-        FLAGS,
-        lift((a, b) => truth(same(a, b)), this.read(rd), this.read(rn)),
-      );
+      const equal = (a: Word, b: Word) => truth(same(narrowed(a, bits), narrowed(b, bits)));
+      this.assign(FLAGS, lift(equal, this.read(rd), this.read(rn)));
     } else if (mnemonic === "CSET") {
       this.write(rd, select(this.condition(text(rn)), known(int(1)), known(ZERO)));
     } else if (mnemonic === "CSEL") {
       const [a, b] = [this.read(rn), this.read(rm)];
       this.write(rd, select(this.condition(text(cond)), a, b));
     } else if (ARITHMETIC.has(mnemonic)) {
-      const [a, b] = [this.read(rn), this.read(rm)];
-      this.write(
-        rd,
-        lift((x, y) => arithmetic(mnemonic, x, y, bits), a, b),
-      );
+      const signed = text(cond).toUpperCase() === "SXTW";
+      const extended = (w: Word) => (signed ? signExtended(w) : w);
+      const compute = (x: Word, y: Word) => arithmetic(mnemonic, x, extended(y), bits);
+      this.write(rd, lift(compute, this.read(rn), this.read(rm)));
     } else throw new Unsupported(`instruction ${mnemonic}`);
   }
-}
-
-/** What a loop that waits for a value is made of. */
-const SPINS = /^(LDR|LDAR|LDAPR|CMP|CSEL|CSET|MOV|NOP|ADD|SUB|AND|ORR|EOR|BIC|LSL|LSR)$/;
-const BRANCH = /^(B|CBZ|CBNZ|B\.\w\w)$/;
-const ARITHMETIC: ReadonlySet<string> = new Set([
-  ...["ADD", "SUB", "AND", "ORR", "EOR", "BIC", "LSL", "LSR"],
-]);
-const LOADS: Readonly<Record<string, "A" | "Q" | undefined>> = {
-  LDR: undefined,
-  LDAR: "A",
-  LDAPR: "Q",
-  LDXR: undefined,
-  LDAXR: "A",
-};
-
-/** The barrier that an instruction is; domains are those of one shareability domain here. */
-function barrierOf(mnemonic: string, [option]: readonly Operand[]): Barrier | undefined {
-  if (mnemonic === "ISB") return "ISB";
-  if (mnemonic !== "DMB" && mnemonic !== "DSB") return undefined;
-  const text = option?.k === "word" ? option.text : "SY";
-  const kind = /^(?:ISH|OSH|NSH)?(LD|ST|SY)?$/.exec(text)?.[1] ?? "SY";
-  return kind === "SY" ? mnemonic : (`${mnemonic} ${kind}` as Barrier);
 }

@@ -33,7 +33,7 @@ import { pmd, pte_table } from "../../vocabulary/state.ts";
 import type { Descriptor, HerdTest } from "./ast.ts";
 import { decode } from "./decode.ts";
 import { type Control, orderOf, type SlotOrder } from "./order.ts";
-import { type Facts, factsOf } from "./possible.ts";
+import { type Facts, factsOf, initialWord } from "./possible.ts";
 import { type Decoded, type Path, pathsOf } from "./program.ts";
 import { Steps } from "./steps.ts";
 import { keyOf, Unsupported, type Word, ZERO } from "./words.ts";
@@ -188,7 +188,7 @@ function initialState(
   for (const [n, name] of facts.names.entries()) {
     const value = packed(facts.initialEntry(name));
     initial.push({ field: pte_table.decl, index: [0, n], value });
-    const word = words.number(test.data.get(name) ?? ZERO);
+    const word = words.number(initialWord(test, name));
     initial.push({ field: memory_at.decl, index: [n], value: word });
   }
   return initial;

@@ -107,9 +107,12 @@ export class Maintenance {
   }
 }
 
-/** Rule A21, as far as one address space and one level tell operations apart. */
+/**
+ * Rule A21, as far as one address space and one level tell operations apart. ASIDE1 spares global
+ * entries, and whether an entry is one is not said.
+ */
 function scopeOf(op: string): { all: boolean; broadcast: boolean } {
-  const m = /^(VAE1|VALE1|VAAE1|VAALE1|VMALLE1|ASIDE1)(IS|OS)?$/.exec(op);
+  const m = /^(VAE1|VALE1|VAAE1|VAALE1|VMALLE1)(IS|OS)?$/.exec(op);
   if (!m) throw new Unsupported(`TLBI ${op}`);
-  return { all: m[1] === "VMALLE1" || m[1] === "ASIDE1", broadcast: m[2] !== undefined };
+  return { all: m[1] === "VMALLE1", broadcast: m[2] !== undefined };
 }

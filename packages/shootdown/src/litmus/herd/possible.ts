@@ -7,7 +7,7 @@ import { managing } from "./managing.ts";
 import type { Access, Item, Path } from "./program.ts";
 import type { Possible } from "./symbolic.ts";
 import { lift, valuesOf } from "./symbolic.ts";
-import { descKey, int, keyOf, same, Unsupported, type Word, ZERO } from "./words.ts";
+import { descKey, int, keyOf, narrowed, same, Unsupported, type Word, ZERO } from "./words.ts";
 
 /** A location that an access names: a page of data, or its page-table entry. */
 export interface Target {
@@ -64,7 +64,8 @@ export function factsOf(test: HerdTest, paths: readonly Path[]): Facts {
     return { ...DESCRIPTOR_DEFAULTS, ...given, oa: given?.oa ?? name };
   };
   for (const name of names) {
-    words.add(name, keyOf(test.data.get(name) ?? ZERO), test.data.get(name) ?? ZERO);
+    const word = initialWord(test, name);
+    words.add(name, keyOf(word), word);
     addEntry(entries, name, initialEntry(name));
   }
   const possible: Possible = (slot) => reads.of(`${slot}`);
@@ -89,6 +90,7 @@ export function factsOf(test: HerdTest, paths: readonly Path[]): Facts {
     }
   } while (entries.changed || words.changed || reads.changed);
   const several = severalAddresses(accesses, possible);
+  if (several.size === 0) checkExclusives(accesses, targets);
   return {
     names,
     targets,
@@ -98,6 +100,20 @@ export function factsOf(test: HerdTest, paths: readonly Path[]): Facts {
     words: (n) => words.of(n),
     initialEntry,
   };
+}
+
+export const initialWord = (test: HerdTest, name: string): Word =>
+  narrowed(test.data.get(name) ?? ZERO, 64);
+
+/** What an exclusive store does elsewhere than its load is CONSTRAINED UNPREDICTABLE. */
+function checkExclusives(accesses: readonly Access[], targets: ReadonlyMap<number, Target>): void {
+  for (const y of accesses) {
+    const x = accesses.find((a) => a.slot === y.exclusive);
+    const [at, from] = [y.slot, x?.slot ?? y.slot].map((slot) => targets.get(slot));
+    if (x && (x.bits !== y.bits || at?.k !== from?.k || at?.name !== from?.name)) {
+      throw new Unsupported("an exclusive store elsewhere than its load");
+    }
+  }
 }
 
 /** Accesses whose address is another than those for which they were decoded. */
@@ -125,8 +141,9 @@ interface Sets {
 }
 
 function visit(a: Access, at: Target, sets: Sets): void {
-  const { entries, words, reads, possible } = sets;
+  const { test, entries, words, reads, possible } = sets;
   if (at.k === "va") manage(a, at.name, sets);
+  else if (test.threads[a.thread]!.el0) throw new Unsupported("an entry accessed at EL0");
   const pages = entries.of(at.name).flatMap((d) => (d.oa === undefined ? [] : [d.oa]));
   if (a.exclusive !== undefined)
     for (const w of [ZERO, int(1)]) reads.add(`${a.slot}`, keyOf(w), w);
@@ -136,6 +153,10 @@ function visit(a: Access, at: Target, sets: Sets): void {
         ? entries.of(at.name).map((desc) => ({ k: "desc", desc }))
         : pages.flatMap((p) => words.of(p));
     for (const w of found) reads.add(`${a.slot}`, keyOf(w), w);
+  }
+  const fits = (w: Word) => w.k === "int" && w.value < 1n << 32n;
+  if (at.k === "va" && a.writes && a.bits === 32 && !pages.every((p) => words.of(p).every(fits))) {
+    throw new Unsupported("a store of 32 bits of more");
   }
   for (const w of written(a, possible)) {
     if (at.k === "pte") {

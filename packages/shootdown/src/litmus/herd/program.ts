@@ -31,6 +31,7 @@ export interface Access extends Common {
   readonly pointer: Sym;
   readonly reads: boolean;
   readonly writes: boolean;
+  readonly bits: 32 | 64;
   readonly acquire: "A" | "Q" | undefined;
   readonly release: boolean;
   /** What is written; `old` is what was read. Undefined: nothing is written after all. */
@@ -92,3 +93,6 @@ export function pathsOf(
   });
   return [path, ...behind];
 }
+
+/** The addresses of an access that may be at several, by its ordinal. */
+export type Addresses = ReadonlyMap<number, readonly Word[]>;

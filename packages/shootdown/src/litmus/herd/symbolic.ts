@@ -10,6 +10,8 @@ export interface Sym {
   /** The slots whose results it is a function of, ascending. */
   readonly slots: readonly number[];
   readonly at: (result: (slot: number) => Word) => Word;
+  /** How many words it is computed from, each as often as it occurs. */
+  readonly size: number;
   /** The slots that it waits for: those, and others by syntax. */
   readonly deps: ReadonlySet<number>;
   /** Slots that decided which of several words it is: a choice may be guessed. */
@@ -21,9 +23,13 @@ const NONE: ReadonlySet<number> = new Set();
 /** More combinations of results than this are not enumerated. */
 const COMBINATIONS_MAX = 20_000;
 
+/** Longer formulas are not evaluated again and again. */
+const SIZE_MAX = 4096;
+
 export const known = (word: Word, deps: ReadonlySet<number> = NONE): Sym => ({
   slots: [],
   at: () => word,
+  size: 1,
   deps,
   picks: NONE,
 });
@@ -31,6 +37,7 @@ export const known = (word: Word, deps: ReadonlySet<number> = NONE): Sym => ({
 export const resultOf = (slot: number): Sym => ({
   slots: [slot],
   at: (result) => result(slot),
+  size: 1,
   deps: new Set([slot]),
   picks: NONE,
 });
@@ -41,7 +48,9 @@ export function lift(fn: (...words: Word[]) => Word, ...args: readonly Sym[]): S
   const deps = union(...args.map((a) => a.deps));
   const picks = union(...args.map((a) => a.picks));
   if (slots.length === 0) return { ...known(fn(...args.map((a) => a.at(nothing))), deps), picks };
-  return { slots, at: (result) => fn(...args.map((a) => a.at(result))), deps, picks };
+  const size = args.reduce((n, a) => n + a.size, 1);
+  if (size > SIZE_MAX) throw new Unsupported("a long computation");
+  return { slots, at: (result) => fn(...args.map((a) => a.at(result))), size, deps, picks };
 }
 
 /** One of two words, by a condition that is not waited for. */

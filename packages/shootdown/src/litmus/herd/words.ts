@@ -62,14 +62,24 @@ function withFlags(d: Descriptor, flags: bigint): Word {
   return { k: "desc", desc };
 }
 
-/** The least significant bits of an integer; other values have no width. */
-export const narrowed = (v: Word, bits: number): Word =>
-  v.k === "int" ? int(BigInt.asUintN(bits, v.value)) : v;
+/** The least significant bits; the half of an address or of a descriptor is nothing known. */
+export function narrowed(v: Word, bits: number): Word {
+  if (v.k === "int") return int(BigInt.asUintN(bits, v.value));
+  if (bits < 64)
+    throw new Unsupported(`${bits} bits of ${v.k === "desc" ? "an entry" : "an address"}`);
+  return v;
+}
+
+/** 32 bits as 64 with the same sign. */
+export const signExtended = (v: Word): Word =>
+  v.k === "int" ? narrowed(int(BigInt.asIntN(32, v.value)), 64) : v;
 
 /** `ADD`, `SUB`, `AND`, `ORR`, `EOR`, `BIC`, `LSL`, `LSR`; throws Unsupported. */
 export function arithmetic(mnemonic: string, a: Word, b: Word, bits: number): Word {
   if (a.k === "int" && b.k === "int") {
-    return int(BigInt.asUintN(bits, onIntegers(mnemonic, a.value, b.value)));
+    const shift = mnemonic === "LSL" || mnemonic === "LSR";
+    const by = shift ? BigInt.asUintN(bits, b.value) % BigInt(bits) : b.value;
+    return int(BigInt.asUintN(bits, onIntegers(mnemonic, a.value, by)));
   }
   if (same(a, b)) {
     if (mnemonic === "EOR" || mnemonic === "SUB" || mnemonic === "BIC") return ZERO;
