@@ -13,11 +13,8 @@ import {
   atomic,
   await_,
   callInto,
-  cas,
-  either,
   emit,
   leave,
-  lookup,
   loop,
   ret,
   retry,
@@ -38,7 +35,6 @@ import { events } from "../vocabulary/events.ts";
 import {
   ats_off,
   cd,
-  cd_asid,
   cd_epd0,
   cd_v,
   dev_ats,
@@ -57,7 +53,7 @@ import { request } from "./pcie/requests.ts";
 import type { Configured } from "./smmuv3/ats.ts";
 import { checkedRequest, untranslated } from "./smmuv3/ats.ts";
 import { CD_ASID } from "./smmuv3/config.ts";
-import { smmu_tlb } from "./smmuv3/tlb.ts";
+import { walksToUpdate } from "./smmuv3/httu.ts";
 import { transacts } from "./smmuv3/transactions.ts";
 import type { Updated } from "./update.ts";
 import { hardwareUpdate, recorded } from "./update.ts";
@@ -121,32 +117,13 @@ const asksSmmu = (dev: Expr<"dev">): Expr<"bool"> =>
   or(not(translated(dev)), and(ruleHolds("P3"), knobIs("atcReRequest", "yes")));
 
 /**
- * One try, inside a loop: HTTU of a translation request, translation, the access if the entry
- * permits it. Leaves the loop when the access is done; otherwise `entry` is what denies it.
+ * One try, inside a loop: translation, the access if the entry permits it, HTTU. Leaves the loop
+ * when the access is done; otherwise `entry` is what denies it.
  */
 function attempt(x: Attempt): Stmt[] {
-  const { dev, agent, mm, va, write, entry, done, record = [] } = x;
-  const asid = cd_asid(dev_pasid(dev));
+  const { dev, agent, va, write, entry, done, upper, record = [] } = x;
+  const walk = walksToUpdate(upper, x, { dev, pasid: dev_pasid(dev) }, va);
   return [
-    when(
-      and(knobIs("httu", "yes"), ruleHolds("S23"), ruleHolds("P1")),
-      // S23: a translation request with NW=0 dirties a writable-clean page, written or not.
-      when(
-        dev_ats(dev),
-        either(
-          [],
-          [
-            atomic(
-              lookup(entry, smmu_tlb({ asid, va })),
-              when(
-                and(writableClean(entry), isTable(pmd(mm, regionOf(va)))),
-                cas(done, pte(mm, va), entry, withDirtyState(entry)),
-              ),
-            ),
-          ],
-        ),
-      ),
-    ),
     atomic(
       when(arrives(x), set(entry, PTE_NONE), ...translate(x)),
       set(done, permits(entry, write)),
@@ -158,7 +135,7 @@ function attempt(x: Attempt): Stmt[] {
       knobIs("httu", "yes"),
       when(
         and(write, writableClean(entry), asksSmmu(dev)),
-        ...hardwareUpdate(x, withDirtyState(entry)),
+        ...hardwareUpdate(x, walk, withDirtyState(entry)),
         when(done, leave()),
         // Memory holds another writable-clean descriptor by now.
         when(writableClean(entry), again()),
@@ -175,15 +152,23 @@ const source = {
 const inOneStep =
   "one access at a time; translation and access are one step, since a completed invalidation " +
   "has drained what was in flight (S10, P7); with the part inflight they are two";
-const locals = { entry: desc, done: t.bool, forged: t.pfn, stream: ste, context: cd } as const;
+const locals = {
+  entry: desc,
+  upper: desc,
+  done: t.bool,
+  forged: t.pfn,
+  stream: ste,
+  context: cd,
+} as const;
 
 export const device_access_definition = define(device_access, {
   source,
   abstracts: [inOneStep, "a page request is handled where it is made"],
   locals: { ...locals, resolved: t.bool, asked: t.bool, overflowed: t.bool, resumed: t.bool },
   body: ({ dev, agent, mm, worker, va, write, ...own }) => {
-    const { entry, done, forged, stream, context, resolved, asked, overflowed, resumed } = own;
-    const found = { entry, done, forged, stream, context, resumed };
+    const { entry, upper, done, forged, stream, context, resolved, asked, overflowed, resumed } =
+      own;
+    const found = { entry, upper, done, forged, stream, context, resumed };
     return [
       set(overflowed, FALSE),
       set(resumed, FALSE),

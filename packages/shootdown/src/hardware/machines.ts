@@ -64,6 +64,7 @@ import {
 } from "./smmuv3/cmdq.ts";
 import { cd_cache, cd_ttb0_cache, ste_cache } from "./smmuv3/config.ts";
 import { dvm_smmu, snoop } from "./smmuv3/dvm.ts";
+import { request_makes_dirty } from "./smmuv3/httu.ts";
 import { SMMU_PARTS } from "./smmuv3/parts.ts";
 import { smmu_tlb, smmu_walk_cache } from "./smmuv3/tlb.ts";
 import { transaction } from "./smmuv3/transactions.ts";
@@ -196,6 +197,7 @@ export const MACHINE: Machine = {
   rules: [
     ...[speculative_access, speculative_write, speculative_walk, speculative_smmu_walk],
     cerror_atc_inv_sync,
+    request_makes_dirty,
   ],
   definitions: [
     cpu_access_definition,

@@ -5,10 +5,10 @@ import type { Expr, Place } from "../ir/expr.ts";
 import { FALSE, ite, ruleHolds, TRUE } from "../ir/expr.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { atomic, cas, emit, set, when, whenElse } from "../ir/stmt.ts";
-import { isTable, PTE_NONE, permits, pfnOf } from "../vocabulary/descriptor.ts";
+import { isTable, nextOf, PTE_NONE, permits, pfnOf } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
-import { FAULTED, reachedFrame, regionOf } from "../vocabulary/sorts.ts";
-import { pmd, pte, reg } from "../vocabulary/state.ts";
+import { FAULTED, reachedFrame } from "../vocabulary/sorts.ts";
+import { pte_table, reg } from "../vocabulary/state.ts";
 
 export interface Updated {
   readonly agent: Expr<"agent">;
@@ -17,6 +17,8 @@ export interface Updated {
   readonly write: Expr<"bool">;
   /** What was translated; afterwards what memory holds. */
   readonly entry: Place<"desc">;
+  /** The table that the update goes to. */
+  readonly upper: Place<"desc">;
   /** Whether the access is done. */
   readonly done: Place<"bool">;
   /** What else belongs to the step that decides about the access. */
@@ -24,22 +26,26 @@ export interface Updated {
 }
 
 /**
- * Writes `updated` over the descriptor if memory still holds `entry`; otherwise takes what memory
- * holds now (A14: a stale copy must not be used). Then makes the access if that is permitted.
+ * Walks again, by `walk`, through a table pointer that may be cached: hardware may write a table
+ * that software has unlinked. Writes `updated` over the descriptor if memory still holds `entry`;
+ * otherwise takes what memory holds now (A14: a stale copy must not be used). Then makes the access
+ * if that is permitted.
  */
-export function hardwareUpdate(u: Updated, updated: Expr<"desc">): Stmt[] {
-  const { agent, mm, va, write, entry, done, record = [] } = u;
+export function hardwareUpdate(u: Updated, walk: readonly Stmt[], updated: Expr<"desc">): Stmt[] {
+  const { agent, mm, va, write, entry, done, upper, record = [] } = u;
+  const at = pte_table(nextOf(upper), va);
   return [
     atomic(
+      ...walk,
       whenElse(
-        isTable(pmd(mm, regionOf(va))),
+        isTable(upper),
         [
           whenElse(
             ruleHolds("A14"),
-            [cas(done, pte(mm, va), entry, updated)],
-            [set(pte(mm, va), updated), set(done, TRUE)],
+            [cas(done, at, entry, updated)],
+            [set(at, updated), set(done, TRUE)],
           ),
-          set(entry, ite(done, updated, pte(mm, va))),
+          set(entry, ite(done, updated, at)),
         ],
         [set(entry, PTE_NONE), set(done, FALSE)],
       ),

@@ -53,6 +53,7 @@ import {
   STAGE2,
   tlb,
   ttbr0_valid,
+  walk_cache,
 } from "./tlb.ts";
 
 interface Attempt extends Updated {
@@ -119,7 +120,8 @@ function translate({ cpu, mm, va, entry, other, tag }: Attempt): Stmt[] {
  * manages. Leaves the loop when the access is done; otherwise `entry` is what denies it.
  */
 function attempt(x: Attempt): Stmt[] {
-  const { agent, mm, va, write, entry, done, record = [] } = x;
+  const { cpu, agent, mm, va, write, entry, done, upper, record = [] } = x;
+  const walk = [lookup(upper, walk_cache({ cpu, asid: asid_of(mm), region: regionOf(va) }))];
   const access: Stmt[] = [
     when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
     ...record,
@@ -136,17 +138,17 @@ function attempt(x: Attempt): Stmt[] {
       knobIs("hafdbs", "yes"),
       when(
         and(not(ruleHolds("A15")), write, valid(entry), not(AF(entry)), DBM(entry), RDONLY(entry)),
-        ...hardwareUpdate(x, withDirtyState(entry)),
+        ...hardwareUpdate(x, walk, withDirtyState(entry)),
         leave(),
       ),
       when(
         and(valid(entry), not(AF(entry))),
-        ...hardwareUpdate(x, withAccessFlag(entry)),
+        ...hardwareUpdate(x, walk, withAccessFlag(entry)),
         when(done, leave()),
       ),
       when(
         and(write, writableClean(entry)),
-        ...hardwareUpdate(x, withDirtyState(entry)),
+        ...hardwareUpdate(x, walk, withDirtyState(entry)),
         when(done, leave()),
         // Memory holds another writable-clean descriptor by now.
         when(writableClean(entry), again()),
@@ -165,10 +167,10 @@ const abstracts = ["translation and access are one step", "instruction fetches"]
 export const cpu_access_definition = define(cpu_access, {
   source,
   abstracts,
-  locals: { entry: desc, other: desc, tag: t.asid, done: t.bool, resolved: t.bool },
-  body: ({ cpu, agent, mm, va, write, entry, other, tag, done, resolved }) => [
+  locals: { entry: desc, upper: desc, other: desc, tag: t.asid, done: t.bool, resolved: t.bool },
+  body: ({ cpu, agent, mm, va, write, entry, upper, other, tag, done, resolved }) => [
     loop(
-      ...attempt({ cpu, agent, mm, va, write, entry, other, tag, done }),
+      ...attempt({ cpu, agent, mm, va, write, entry, upper, other, tag, done }),
       callInto(resolved, do_page_fault, { cpu, mm, va, write }),
       contextSynchronized(cpu),
       when(not(resolved), emit(events.abort, { agent, va, write }), ret()),
@@ -179,11 +181,14 @@ export const cpu_access_definition = define(cpu_access, {
 export const cpu_try_definition = define(cpu_try, {
   source,
   abstracts,
-  locals: { entry: desc, other: desc, tag: t.asid, done: t.bool },
-  body: ({ cpu, agent, mm, va, write, into, entry, other, tag, done }) => {
+  locals: { entry: desc, upper: desc, other: desc, tag: t.asid, done: t.bool },
+  body: ({ cpu, agent, mm, va, write, into, entry, upper, other, tag, done }) => {
     const record = recorded(agent, into, { entry, done });
     return [
-      loop(...attempt({ cpu, agent, mm, va, write, entry, other, tag, done, record }), leave()),
+      loop(
+        ...attempt({ cpu, agent, mm, va, write, entry, upper, other, tag, done, record }),
+        leave(),
+      ),
     ];
   },
 });

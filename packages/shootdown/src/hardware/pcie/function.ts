@@ -26,12 +26,14 @@ import { leaf, permits } from "../../vocabulary/descriptor.ts";
 import { command } from "../../vocabulary/events.ts";
 import { cd_asid, dev_pasid } from "../../vocabulary/iommu.ts";
 import { pfn, va as vaSort } from "../../vocabulary/sorts.ts";
+import type { Configured } from "../smmuv3/ats.ts";
+import { answeredRequest } from "../smmuv3/ats.ts";
 import { cmdq } from "../smmuv3/cmdq.ts";
 import { smmu_tlb } from "../smmuv3/tlb.ts";
 import { atc, atc_global, atc_wide, GLOBAL, has_asked, nextFrame, WIDE } from "./ats.ts";
 import { ATC_COMMANDS } from "./invalidate.ts";
 
-interface Translation {
+interface Translation extends Configured {
   readonly dev: Expr<"dev">;
   readonly va: Expr<"va">;
   readonly write: Expr<"bool">;
@@ -76,7 +78,8 @@ const nothingWanted = (dev: Expr<"dev">): Stmt[] =>
 /** Translates by the ATC; what the function is given goes into `entry`. */
 export function translateByAtc(x: Translation): Stmt[] {
   const { dev, va, write, entry, forged } = x;
-  const ask = lookup(entry, smmu_tlb({ asid: cd_asid(dev_pasid(dev)), va }));
+  const at = { dev, pasid: dev_pasid(dev) };
+  const ask = lookup(entry, smmu_tlb({ asid: cd_asid(at.pasid), va }));
   const madeUp = leaf(forged, { RDONLY: not(TRUE), DBM: TRUE, DIRTY: TRUE, AF: TRUE });
   return [
     when(not(ruleHolds("P1")), set(has_asked(dev, va), TRUE)),
@@ -85,7 +88,7 @@ export function translateByAtc(x: Translation): Stmt[] {
     // P3: a function is permitted, not obliged, to ask again when it needs more.
     when(
       and(ruleHolds("P3"), knobIs("atcReRequest", "yes")),
-      when(not(permits(entry, write)), ask),
+      when(not(permits(entry, write)), ...answeredRequest(entry, x, at, va)),
     ),
     // P4: the entry says what is permitted, and the SMMU where the page is now.
     when(and(knobIs("atcuntranslated", "yes"), ruleHolds("P4")), when(permits(entry, write), ask)),

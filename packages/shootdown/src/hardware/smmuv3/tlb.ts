@@ -19,7 +19,7 @@ import {
 import { cd } from "../../vocabulary/iommu.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
 import { pmd, pte_table } from "../../vocabulary/state.ts";
-import { BLOCKS, pieceOf, unordered_store } from "../arm64/tlb.ts";
+import { BLOCKS, pieceOf, unordered_store, unordered_upper } from "../arm64/tlb.ts";
 import type { Found } from "./config.ts";
 import { CD_ASID, CD_EPD0, CD_V, eachContext, withTables } from "./config.ts";
 
@@ -41,12 +41,17 @@ export const smmu_walk_cache = cell("smmu_walk_cache", {
     eachContext({ context }, ({ dev, pasid }) => [
       when(
         and(tagged({ context }, pasid, asid), not(CD_EPD0({ context }, pasid))),
-        ...withTables({ tables }, { dev, pasid }, (mm) => [yields(pmd(mm, region))]),
+        ...withTables({ tables }, { dev, pasid }, (mm) => [
+          yields(pmd(mm, region)),
+          forall(t.cpu, (cpu) => [
+            yieldsHeld(unordered_upper({ cpu, walker: member(walker, "SMMU"), mm, region })),
+          ]),
+        ]),
       ),
     ]),
   ],
   admits: isTable,
-  source: { file: "SMMU 3.21.1", rules: ["S2", "S9"] },
+  source: { file: "SMMU 3.21.1", rules: ["S2", "S9", "A20"] },
 });
 
 export const smmu_tlb = cell("smmu_tlb", {
