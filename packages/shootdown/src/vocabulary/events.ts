@@ -47,6 +47,10 @@ export const events = {
   pmd_clear: event("pmd_clear", { cpu: t.cpu, region: t.region, table: t.table }),
   /** A table is linked into the upper level. */
   pmd_populate: event("pmd_populate", { cpu: t.cpu, region: t.region, table: t.table }),
+  /** An upper-level descriptor changes, where blocks are linked. */
+  block_store: event("block_store", {
+    ...{ cpu: t.cpu, mm: t.mm, region: t.region, old: desc, value: desc },
+  }),
   tlbi: event("tlbi", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range }),
   /** An operation takes effect in the caches of one PE. */
   tlbi_applied: event("tlbi_applied", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range }),

@@ -48,6 +48,10 @@ export const break_stage = enumeration("break_stage", [
 export const breaking = field("breaking", [t.mm, t.va], break_stage);
 export const breaking_cpu = field("breaking_cpu", [t.mm, t.va], t.cpu);
 export const broken = field("broken", [t.mm, t.va], desc);
+/** The same of upper-level entries, where blocks are linked. */
+export const breaking_upper = field("breaking_upper", [t.mm, t.region], break_stage);
+export const breaking_upper_cpu = field("breaking_upper_cpu", [t.mm, t.region], t.cpu);
+export const broken_upper = field("broken_upper", [t.mm, t.region], desc);
 /** Observers' memory: the valid entry that a store to this page's entry replaced last. */
 export const replaced = field("replaced", [t.mm, t.va], desc);
 /** Observers' memory: an entry whose frame nobody may write through this page any more. */

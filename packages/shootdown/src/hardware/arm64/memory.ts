@@ -17,7 +17,7 @@ import {
 } from "../../vocabulary/primitives.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
 import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
-import { unordered_store, unordered_upper } from "./tlb.ts";
+import { BLOCKS, unordered_store, unordered_upper } from "./tlb.ts";
 
 interface Where {
   readonly cpu: Expr<"cpu">;
@@ -90,6 +90,7 @@ export const store_pmd_definition = define(store_pmd, {
         and(ruleHolds("A20"), ne(old, value)),
         forall(walker, (w) => [insert(unordered_upper({ cpu, walker: w, mm, region }), old)]),
       ),
+      when(BLOCKS, emit(events.block_store, { cpu, mm, region, old, value })),
       when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
       when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),
     ),

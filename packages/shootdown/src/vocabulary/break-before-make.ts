@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The property of rules A17 and A18: an entry in use changes only when all have forgotten it.
+//
+//   none ──invalid stored──► stored ──DSB──► ordered ──TLBI──► sent ──DSB ISH──► complete
+
+import type { Expr, Place } from "../ir/expr.ts";
+import { after, and, eq, ite, member, ne, not, num, or, ruleHolds, varies } from "../ir/expr.ts";
+import { observer, on } from "../ir/machine.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import { forall, set, violate, when } from "../ir/stmt.ts";
+import { mayBeCached } from "./change.ts";
+import { DBM, isTable, nextOf, PTE_NONE, pfnOf, RDONLY, valid } from "./descriptor.ts";
+import { ANY_ASID, BROADCAST, dsb_op, events, tlbi_op } from "./events.ts";
+import { firstPage, Range, region, regionOf, t } from "./sorts.ts";
+import {
+  asid_of,
+  blocks_linked,
+  break_stage,
+  breaking,
+  breaking_cpu,
+  breaking_upper,
+  breaking_upper_cpu,
+  broken,
+  broken_upper,
+  is_global,
+  is_xs,
+  pte_table,
+} from "./state.ts";
+
+type Stage = (typeof break_stage.values)[number];
+const stage = (name: Stage) => member(break_stage, name);
+
+/** How far the sequence has come for an entry. */
+interface Sequence {
+  readonly at: Place<"break_stage">;
+  readonly by: Place<"cpu">;
+  /** What the entry was. */
+  readonly was: Place<"desc">;
+}
+
+interface Operation {
+  readonly op: Expr<"tlbi_op">;
+  readonly asid: Expr<"asid">;
+  readonly range: Expr<"range">;
+}
+
+const page = (mm: Expr<"mm">, va: Expr<"va">): Sequence => ({
+  at: breaking(mm, va),
+  by: breaking_cpu(mm, va),
+  was: broken(mm, va),
+});
+
+const upper = (mm: Expr<"mm">, r: Expr<"region">): Sequence => ({
+  at: breaking_upper(mm, r),
+  by: breaking_upper_cpu(mm, r),
+  was: broken_upper(mm, r),
+});
+
+/** Another frame of a leaf, where a write may tell the two apart. */
+const frameChanges = (old: Expr<"desc">, value: Expr<"desc">): Expr<"bool"> =>
+  and(
+    ...[not(isTable(old)), not(isTable(value)), ne(pfnOf(old), pfnOf(value))],
+    or(not(RDONLY(old)), not(RDONLY(value)), DBM(old), DBM(value)),
+  );
+
+/**
+ * Rule A17: a change that other agents must not see both sides of. Permissions and dirty state may
+ * change in place; contents of frames are not modelled: between read-only leaves they are the same.
+ */
+const needsBreak = (old: Expr<"desc">, value: Expr<"desc">): Expr<"bool"> =>
+  and(
+    ...[ruleHolds("A17"), mayBeCached(old), mayBeCached(value)],
+    or(ne(isTable(old), isTable(value)), frameChanges(old, value)),
+  );
+
+/** What a store of an entry means for its sequence. */
+const stored = (s: Sequence, cpu: Expr<"cpu">, old: Expr<"desc">, value: Expr<"desc">): Stmt[] => [
+  when(needsBreak(old, value), violate("break_before_make")),
+  when(
+    and(ruleHolds("A18"), not(valid(old)), needsBreak(s.was, value)),
+    when(ne(s.at, stage("complete")), violate("break_before_make")),
+  ),
+  when(and(valid(old), not(valid(value))), set(s.was, old), ...reached(s, "stored", cpu)),
+  when(valid(value), set(s.was, PTE_NONE)),
+];
+
+const reached = (s: Sequence, to: Stage, cpu: Expr<"cpu">): Stmt[] => [
+  set(s.at, stage(to)),
+  set(s.by, cpu),
+];
+
+const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[number][]) =>
+  or(...names.map((name) => eq(op, member(tlbi_op, name))));
+
+/** Every PE of the domain removes translations of this mm's stage 1. */
+const reaches = ({ op, asid }: Operation, mm: Expr<"mm">): Expr<"bool"> =>
+  and(
+    ...[is(op, ...BROADCAST), not(is(op, "IPAS2E1IS"))],
+    or(eq(asid, asid_of(mm)), is(op, ...ANY_ASID)),
+  );
+
+/** A wrong hint need not remove anything (A22), an nXS form not wait for XS=1 (A28). */
+const removesPage = ({ op, range }: Operation, va: Expr<"va">, was: Expr<"desc">) =>
+  and(
+    ...[Range.contains(range, va), not(is(op, "VAE1IS_TTL2", "VALE1IS_TTL2"))],
+    not(and(is(op, "VALE1ISnXS"), is_xs(pfnOf(was)))),
+    not(and(is(op, "ASIDE1IS"), is_global(va))),
+  );
+
+/** Any address in a block removes it (A8); of a table the pointer, unless leaf-only (A21). */
+function removesUpper({ op, range }: Operation, r: Expr<"region">, was: Expr<"desc">) {
+  const pages = Range.make(firstPage(r), firstPage(after(region, r, num(1))));
+  const leafOnly = is(op, "VALE1IS", "VAALE1IS", "VALE1IS_TTL2", "VALE1IS_TTL3", "VALE1ISnXS");
+  const ofTable = not(or(leafOnly, is(op, "VAE1IS_TTL2", "VAE1IS_TTL3")));
+  const xs = and(is(op, "VALE1ISnXS"), is_xs(pfnOf(was)));
+  const ofBlock = not(or(is(op, "VAE1IS_TTL3", "VALE1IS_TTL3"), xs));
+  return and(Range.overlaps(range, pages), ite(isTable(was), ofTable, ofBlock));
+}
+
+/** The pages of a table are unlinked with it, and a block in its place waits for each. */
+const pagesOf = (
+  cpu: Expr<"cpu">,
+  mm: Expr<"mm">,
+  va: Expr<"va">,
+  old: Expr<"desc">,
+  value: Expr<"desc">,
+): Stmt[] => {
+  const s = page(mm, va);
+  const leaf = pte_table(nextOf(old), va);
+  return [
+    when(
+      and(ruleHolds("A18"), valid(value), not(isTable(value))),
+      when(and(mayBeCached(s.was), ne(s.at, stage("complete"))), violate("break_before_make")),
+    ),
+    when(
+      and(isTable(old), not(valid(value)), mayBeCached(leaf)),
+      ...[set(s.was, leaf), ...reached(s, "stored", cpu)],
+    ),
+  ];
+};
+
+/** For each entry whose sequence stands at `from`. */
+const advance = (
+  [from, to]: readonly [Stage, Stage],
+  cpu: Expr<"cpu">,
+  ofPage: (s: Sequence, mm: Expr<"mm">, va: Expr<"va">) => Expr<"bool">,
+  ofUpper: (s: Sequence, mm: Expr<"mm">, r: Expr<"region">) => Expr<"bool">,
+): Stmt => {
+  const step = (s: Sequence, also: Expr<"bool">) =>
+    when(and(eq(s.at, stage(from)), also), ...reached(s, to, cpu));
+  return forall(t.mm, (mm) => [
+    forall(t.va, (va) => [step(page(mm, va), ofPage(page(mm, va), mm, va))]),
+    when(
+      varies(blocks_linked),
+      forall(t.region, (r) => [step(upper(mm, r), ofUpper(upper(mm, r), mm, r))]),
+    ),
+  ]);
+};
+
+export const break_before_make = observer(
+  "break_before_make",
+  "an entry in use changes its frame or size, and not everybody was made to forget the old one",
+  on(events.pte_store, ({ cpu, mm, va, old, value }) => stored(page(mm, va), cpu, old, value)),
+  on(events.block_store, ({ cpu, mm, region: r, old, value }) => [
+    ...stored(upper(mm, r), cpu, old, value),
+    forall(t.va, (va) => [when(eq(regionOf(va), r), ...pagesOf(cpu, mm, va, old, value))]),
+  ]),
+  on(events.tlbi, ({ cpu, ...operation }) => [
+    advance(
+      ["ordered", "sent"],
+      cpu,
+      ({ was }, mm, va) => and(reaches(operation, mm), removesPage(operation, va, was)),
+      ({ was }, mm, r) => and(reaches(operation, mm), removesUpper(operation, r, was)),
+    ),
+  ]),
+  on(events.dsb, ({ cpu, op }) => {
+    const own = ({ by }: Sequence) => eq(by, cpu);
+    return [
+      when(eq(op, member(dsb_op, "ISH")), advance(["sent", "complete"], cpu, own, own)),
+      when(ne(op, member(dsb_op, "NSH")), advance(["stored", "ordered"], cpu, own, own)),
+    ];
+  }),
+);
