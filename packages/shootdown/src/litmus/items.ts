@@ -122,9 +122,15 @@ function readMm(lexer: Lexer, keyword: Name): Item | undefined {
   return names && { kind: "mm", names, span: since(keyword, lexer) };
 }
 
+/** In a condition `A:x = none`, `CPU0:r0 = fault`: a page of that name could not be meant. */
+const NO_PAGE: readonly string[] = ["none", "fault"];
+
 function readPage(lexer: Lexer, keyword: Name): Item | undefined {
   const names = readNames(lexer, "the name of a page");
   if (names === undefined) return undefined;
+  for (const { text, span } of names.filter((n) => NO_PAGE.includes(n.text))) {
+    lexer.report("L025", span, `${quote(text)} is what stands where no page is, not a page`);
+  }
   const attributes = readAttributes(lexer, PAGE_ATTRIBUTES);
   return { kind: "page", names, attributes, span: since(keyword, lexer) };
 }

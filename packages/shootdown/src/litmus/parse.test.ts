@@ -187,6 +187,8 @@ const TABLE: [string, string, string, ...string[]][] = [
   ["a program of a page", "D       { load", "P       { load", "L015 26:1"],
   ["a reserved word", "page P, Q", "page P, Q, loop", "L025 13:14"],
   ["the name of a CPU", "page P, Q", "page P, Q, CPU7", "L025 13:14"],
+  ["a page that is none", "page P, Q", "page P, Q, none", "L025 13:14"],
+  ["a page that is a fault", "page P, Q", "page P, Q, fault", "L025 13:14"],
   ["two programs of a CPU", "CPU1(A)", "CPU0(A)", "L024 24:1"],
   ["two programs of a device", "D       {", "D { } D {", "L024 26:7"],
   // Declarations
