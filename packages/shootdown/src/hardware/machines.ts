@@ -176,8 +176,8 @@ export const KNOBS: readonly Knob[] = [
 export const MACHINE: Machine = {
   cells: [
     ...[unordered_store.decl, unordered_upper.decl],
-    ...[walk_cache.decl, walk_under_way.decl, tlb.decl, prefetched.decl],
-    ...[block_tlb.decl, s2_tlb.decl, combined.decl],
+    ...[walk_cache.decl, walk_under_way.decl, tlb.decl],
+    ...[block_tlb.decl, s2_tlb.decl, combined.decl, prefetched.decl],
     ste_cache.decl,
     cd_cache.decl,
     cd_ttb0_cache.decl,

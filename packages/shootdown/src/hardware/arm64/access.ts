@@ -43,15 +43,11 @@ import type { Updated } from "../update.ts";
 import { hardwareUpdate, recorded } from "../update.ts";
 import { sameAgain } from "./sticky.ts";
 import {
-  BLOCKS,
-  block_tlb,
-  combined,
   contextSynchronized,
   NEEDS_CSE,
-  pieceOf,
   prefetched,
-  STAGE2,
   tlb,
+  translated,
   ttbr0_valid,
   walk_cache,
 } from "./tlb.ts";
@@ -67,25 +63,7 @@ interface Attempt extends Updated {
 function translate({ cpu, mm, va, entry, other, tag }: Attempt): Stmt[] {
   const at = { cpu, asid: asid_of(mm), va };
   return [
-    whenElse(
-      STAGE2,
-      [lookup(entry, combined(at))],
-      [
-        whenElse(
-          BLOCKS,
-          [
-            either(
-              [lookup(entry, tlb(at))],
-              [
-                lookup(other, block_tlb({ cpu, asid: at.asid, region: regionOf(va) })),
-                set(entry, pieceOf(other, va)),
-              ],
-            ),
-          ],
-          [whenElse(NEEDS_CSE, [lookup(entry, prefetched(at))], [lookup(entry, tlb(at))])],
-        ),
-      ],
-    ),
+    whenElse(NEEDS_CSE, [lookup(entry, prefetched(at))], translated(at, entry)),
     // A global leaf is one of every ASID.
     when(
       and(varies(reg), is_global(va)),

@@ -26,7 +26,17 @@ import {
 import type { CellFn } from "../../ir/machine.ts";
 import { cell } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { clear, forall, lookup, when, whenElse, yields, yieldsHeld } from "../../ir/stmt.ts";
+import {
+  clear,
+  either,
+  forall,
+  lookup,
+  set,
+  when,
+  whenElse,
+  yields,
+  yieldsHeld,
+} from "../../ir/stmt.ts";
 import {
   cacheable,
   desc,
@@ -235,6 +245,32 @@ export const combined = cell("combined", {
   source: { file: "Arm ARM D8.17.6.1", rules: ["A9"] },
 });
 
+/** What a PE uses for a page: an entry that it may have, or what a walk finds now. */
+export const translated = (
+  at: { cpu: Expr<"cpu">; asid: Expr<"asid">; va: Expr<"va"> },
+  found: Place<"desc">,
+): Stmt[] => [
+  whenElse(
+    STAGE2,
+    [lookup(found, combined(at))],
+    [
+      whenElse(
+        BLOCKS,
+        [
+          either(
+            [lookup(found, tlb(at))],
+            [
+              lookup(found, block_tlb({ cpu: at.cpu, asid: at.asid, region: regionOf(at.va) })),
+              set(found, pieceOf(found, at.va)),
+            ],
+          ),
+        ],
+        [lookup(found, tlb(at))],
+      ),
+    ],
+  ),
+];
+
 /** Whether a PE's own translations wait for its context synchronization. */
 export const NEEDS_CSE = and(varies(reg), ruleHolds("A27"), knobIs("ets2", "no"));
 
@@ -247,7 +283,7 @@ export const prefetched = cell("prefetched", {
   keys: translation,
   value: desc,
   locals: { found: desc },
-  fill: ({ found, ...at }) => [lookup(found, tlb(at)), yields(found)],
+  fill: ({ found, ...at }) => [...translated(at, found), yields(found)],
   // Faults too, which no TLB keeps: an instruction may have met one already (A20).
   admits: (d) => or(kept(d), not(cacheable(d))),
   exists: NEEDS_CSE,

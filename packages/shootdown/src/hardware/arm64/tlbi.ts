@@ -40,7 +40,7 @@ import {
 import { pfnOf } from "../../vocabulary/descriptor.ts";
 import { ANY_ASID, BROADCAST, dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
 import { dma_wmb, dsb, eret, isb, tlbi } from "../../vocabulary/primitives.ts";
-import { EMPTY, Range, regionsOf, t, walker } from "../../vocabulary/sorts.ts";
+import { EMPTY, firstPage, Range, Regions, regionsOf, t, walker } from "../../vocabulary/sorts.ts";
 import { is_global, is_xs, reg } from "../../vocabulary/state.ts";
 import { dvm_smmu, heard, snoop } from "../smmuv3/dvm.ts";
 import { forgotten } from "./sticky.ts";
@@ -114,8 +114,15 @@ export function removed(
     when(
       and(BLOCKS, ruleHolds("A8"), blocksMeant(op)),
       clear(block_tlb({ cpu, asid: tag, region })),
+      when(and(NEEDS_CSE, others), clear(prefetched({ cpu, asid: tag, va: whole(va) }))),
     ),
   ];
+  // All pages of the regions that a range touches.
+  const touched = Range.make(
+    firstPage(Regions.lo(regionsOf(range))),
+    firstPage(Regions.hi(regionsOf(range))),
+  );
+  const whole = (va: KeyPattern): KeyPattern => (va === pages ? inRange(touched) : va);
   const pages = inRange(range);
   const regions = inRange(regionsOf(range));
   const ofAsid = forall(t.va, (va) => [when(not(is_global(va)), ...leaves(asid, va))]);
@@ -141,7 +148,7 @@ export function removed(
         ),
       ],
     ),
-    when(STAGE2, ...ofStage2(cpu, op)),
+    when(STAGE2, ...ofStage2(cpu, op, others)),
   ];
 }
 
@@ -166,11 +173,16 @@ const globalLeaves = (
   forall(t.va, (va) => [when(and(is_global(va), Range.contains(range, va)), ...leaves(ANY, va))]);
 
 /** Maintenance of stage 2 leaves what combines both stages (A9). */
-const ofStage2 = (cpu: KeyPattern | Expr<"cpu">, op: Expr<"tlbi_op">): Stmt[] => [
+const ofStage2 = (
+  cpu: KeyPattern | Expr<"cpu">,
+  op: Expr<"tlbi_op">,
+  others: Expr<"bool">,
+): Stmt[] => [
   when(is(op, "IPAS2E1IS", "VMALLS12E1IS"), clear(s2_tlb({ cpu, frame: ANY }))),
   when(
     and(is(op, "IPAS2E1IS"), not(ruleHolds("A9"))),
     clear(combined({ cpu, asid: ANY, va: ANY })),
+    when(and(NEEDS_CSE, others), clear(prefetched({ cpu, asid: ANY, va: ANY }))),
   ),
 ];
 
