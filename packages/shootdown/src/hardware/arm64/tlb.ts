@@ -111,7 +111,7 @@ export const walk_cache = cell("walk_cache", {
 });
 
 /** An entry for a page of a contiguous group may be made from the descriptor of any other (A8). */
-const coalesced = (va: Expr<"va">, upper: Expr<"desc">): Stmt[] => {
+export const coalesced = (va: Expr<"va">, upper: Expr<"desc">): Stmt[] => {
   const member_ = (of: Expr<"va">) => pte_table(nextOf(upper), of);
   const distance = (a: Expr<"va">, b: Expr<"va">) => Range.length(Range.make(a, b));
   return [

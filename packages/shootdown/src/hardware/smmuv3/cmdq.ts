@@ -41,7 +41,7 @@ import { invalidateRequest, invalidationsAllow, isAtcInv } from "../pcie/invalid
 import { forgetContexts, forgetStreams } from "./config.ts";
 import { dvm_smmu } from "./dvm.ts";
 import { atc_timed_out, delivered, running, TIMEOUTS } from "./timeouts.ts";
-import { smmu_tlb, smmu_walk_cache } from "./tlb.ts";
+import { dropAsid, dropPages, smmu_tlb, smmu_walk_cache } from "./tlb.ts";
 import { drained, streamDrained } from "./transactions.ts";
 
 type Command = (typeof command.values)[number];
@@ -73,24 +73,20 @@ const CFGI_STREAM = [
 const tlbInvalidation = ({ op, asid, range }: Entry): Stmt[] => [
   when(
     is(op, "CMD_TLBI_NH_VA"),
-    clear(smmu_tlb({ asid, va: inRange(range) })),
+    ...dropPages(asid, range, "command"),
     // Leaf=0: the walk cache goes too.
     clear(smmu_walk_cache({ asid, region: inRange(regionsOf(range)) })),
   ),
   when(
     or(is(op, "CMD_TLBI_NH_VA_Leaf"), and(is(op, "CMD_TLBI_NH_VA_TTL2"), not(ruleHolds("S14")))),
-    clear(smmu_tlb({ asid, va: inRange(range) })),
+    ...dropPages(asid, range, "command"),
   ),
   when(
     is(op, "CMD_TLBI_NH_VAA"),
     clear(smmu_tlb({ asid: ANY, va: inRange(range) })),
     clear(smmu_walk_cache({ asid: ANY, region: inRange(regionsOf(range)) })),
   ),
-  when(
-    is(op, "CMD_TLBI_NH_ASID"),
-    clear(smmu_tlb({ asid, va: ANY })),
-    clear(smmu_walk_cache({ asid, region: ANY })),
-  ),
+  when(is(op, "CMD_TLBI_NH_ASID"), ...dropAsid(asid)),
   when(
     is(op, ...TLBI_VMID),
     clear(smmu_tlb({ asid: ANY, va: ANY })),

@@ -21,11 +21,14 @@ import {
 import { pending } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { clear, emit, forall, post, set, when } from "../../ir/stmt.ts";
+import { pfnOf } from "../../vocabulary/descriptor.ts";
 import { events, tlbi_op } from "../../vocabulary/events.ts";
 import { cd_aset, cd_asid, cd_v, cr2_ptm } from "../../vocabulary/iommu.ts";
 import { regionsOf, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
+import { is_xs } from "../../vocabulary/state.ts";
+import { BLOCKS } from "../arm64/tlb.ts";
 import { drainedAndDropped } from "../pcie/invalidate.ts";
-import { smmu_tlb, smmu_walk_cache } from "./tlb.ts";
+import { dropAsid, dropPages, smmu_tlb, smmu_walk_cache } from "./tlb.ts";
 import { drained } from "./transactions.ts";
 
 const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[number][]) =>
@@ -37,9 +40,12 @@ const byAsid = (op: Expr<"tlbi_op">) => or(byVa(op), is(op, "ASIDE1IS"));
 const byVa = (op: Expr<"tlbi_op">) =>
   or(
     is(op, "VAE1IS", "VALE1IS", "VAE1", "VALE1", "VALE1ISnXS"),
-    // A hint of the level of blocks (TTL2): nothing of a page need go.
-    is(op, "VAE1IS_TTL3", "VALE1IS_TTL3"),
+    // With a hint (A22) what is of the other level need not go: with TTL2 no page, with TTL3 none
+    // of a block, which is kept as pages (tlb.ts).
+    and(not(BLOCKS), is(op, "VAE1IS_TTL3", "VALE1IS_TTL3")),
   );
+/** It does not wait for accesses to memory with XS=1 (A28). */
+const nXS = (op: Expr<"tlbi_op">) => is(op, "VALE1ISnXS");
 /** By VA, of every ASID: private contexts have to listen. */
 const byVaAll = (op: Expr<"tlbi_op">) => is(op, "VAAE1IS", "VAALE1IS");
 
@@ -80,13 +86,15 @@ function removes({ op, asid, range, isPrivate }: Operation): Stmt[] {
     when(
       byAsid(op),
       ...unlessPrivate(asid, isPrivate, [
-        when(byVa(op), clear(smmu_tlb({ asid, va: inRange(range) }))),
-        when(is(op, "VAE1IS", "VAE1"), clear(smmu_walk_cache({ asid, region }))),
+        when(and(byVa(op), not(nXS(op))), ...dropPages(asid, range, "broadcast")),
         when(
-          is(op, "ASIDE1IS"),
-          clear(smmu_tlb({ asid, va: ANY })),
-          clear(smmu_walk_cache({ asid, region: ANY })),
+          nXS(op),
+          clear(smmu_tlb({ asid, va: inRange(range) }), (d) =>
+            or(not(ruleHolds("A28")), not(is_xs(pfnOf(d)))),
+          ),
         ),
+        when(is(op, "VAE1IS", "VAE1"), clear(smmu_walk_cache({ asid, region }))),
+        when(is(op, "ASIDE1IS"), ...dropAsid(asid)),
       ]),
     ),
     when(byVaAll(op), clear(smmu_tlb({ asid: ANY, va: inRange(range) }))),

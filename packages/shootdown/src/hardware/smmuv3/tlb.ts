@@ -3,10 +3,23 @@
 //
 // Entries are tagged by ASID, not by StreamID or SubstreamID; caching is as in Armv8-A (S9).
 
-import type { Expr } from "../../ir/expr.ts";
-import { and, eq, member, not, or, ruleHolds } from "../../ir/expr.ts";
+import type { Expr, Place } from "../../ir/expr.ts";
+import {
+  ANY,
+  and,
+  eq,
+  inRange,
+  member,
+  ne,
+  not,
+  or,
+  ruleHolds,
+  TRUE,
+  varies,
+} from "../../ir/expr.ts";
 import { cell } from "../../ir/machine.ts";
-import { forall, lookup, when, whenElse, yields, yieldsHeld } from "../../ir/stmt.ts";
+import type { Stmt } from "../../ir/stmt.ts";
+import { clear, forall, lookup, when, whenElse, yields, yieldsHeld } from "../../ir/stmt.ts";
 import {
   cacheable,
   desc,
@@ -16,10 +29,10 @@ import {
   RDONLY,
   valid,
 } from "../../vocabulary/descriptor.ts";
-import { cd } from "../../vocabulary/iommu.ts";
-import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
-import { pmd, pte_table } from "../../vocabulary/state.ts";
-import { BLOCKS, pieceOf, unordered_store, unordered_upper } from "../arm64/tlb.ts";
+import { cd, cd_aset, cd_asid } from "../../vocabulary/iommu.ts";
+import { Range, regionOf, t, walker } from "../../vocabulary/sorts.ts";
+import { is_contiguous, is_global, pmd, pte_table, reg } from "../../vocabulary/state.ts";
+import { BLOCKS, coalesced, pieceOf, unordered_store, unordered_upper } from "../arm64/tlb.ts";
 import type { Found } from "./config.ts";
 import { CD_ASID, CD_EPD0, CD_V, eachContext, withTables } from "./config.ts";
 
@@ -54,11 +67,32 @@ export const smmu_walk_cache = cell("smmu_walk_cache", {
   source: { file: "SMMU 3.21.1", rules: ["S2", "S9", "A20"] },
 });
 
+/** S2: a global leaf of another context, which serves this ASID too. */
+const ofOthers = (
+  { asid, va }: { asid: Expr<"asid">; va: Expr<"va"> },
+  { upper, context }: { upper: Place<"desc">; context: Place<"cd"> },
+): Stmt =>
+  when(
+    and(varies(reg), is_global(va)),
+    eachContext({ context }, ({ pasid }) => {
+      const of = CD_ASID({ context }, pasid);
+      const leaf = pte_table(nextOf(upper), va);
+      return [
+        when(
+          and(ne(of, asid), CD_V({ context }, pasid), not(CD_EPD0({ context }, pasid))),
+          lookup(upper, smmu_walk_cache({ asid: of, region: regionOf(va) })),
+          when(isTable(upper), when(valid(leaf), yields(leaf))),
+        ),
+      ];
+    }),
+  );
+
 export const smmu_tlb = cell("smmu_tlb", {
   keys: { asid: t.asid, va: t.va },
   value: desc,
   locals: { upper: desc, context: cd },
   fill: ({ asid, va, upper, context }) => [
+    ofOthers({ asid, va }, { upper, context }),
     eachContext({ context }, ({ pasid }) => [
       when(
         tagged({ context }, pasid, asid),
@@ -82,6 +116,7 @@ export const smmu_tlb = cell("smmu_tlb", {
                     }),
                   ),
                 ]),
+                when(and(varies(reg), ruleHolds("A8"), is_contiguous(va)), ...coalesced(va, upper)),
               ],
               [
                 // A block is kept page by page.
@@ -98,5 +133,41 @@ export const smmu_tlb = cell("smmu_tlb", {
     ]),
   ],
   admits: kept,
-  source: { file: "SMMU 3.17, 3.21.1", rules: ["S2", "S9", "A1", "A2", "A3", "A4"] },
+  source: { file: "SMMU 3.17, 3.21.1", rules: ["S2", "S9", "A1", "A2", "A3", "A4", "A8"] },
 });
+
+/**
+ * Removes the leaves of a range for an ASID, and whatever the ASID those that are global; a
+ * broadcast leaves global ones of private contexts (S6).
+ */
+export const dropPages = (
+  asid: Expr<"asid">,
+  range: Expr<"range">,
+  by: "command" | "broadcast",
+): Stmt[] => [
+  clear(smmu_tlb({ asid, va: inRange(range) })),
+  when(
+    varies(reg),
+    forall(t.va, (va) => [
+      when(
+        and(is_global(va), Range.contains(range, va)),
+        forall(t.pasid, (of) => [
+          when(
+            by === "command" ? TRUE : not(cd_aset(of)),
+            clear(smmu_tlb({ asid: cd_asid(of), va })),
+          ),
+        ]),
+      ),
+    ]),
+  ),
+];
+
+/** Removes what an ASID has; a global leaf stays (A21). */
+export const dropAsid = (asid: Expr<"asid">): Stmt[] => [
+  whenElse(
+    and(varies(reg), ruleHolds("A21")),
+    [forall(t.va, (va) => [when(not(is_global(va)), clear(smmu_tlb({ asid, va })))])],
+    [clear(smmu_tlb({ asid, va: ANY }))],
+  ),
+  clear(smmu_walk_cache({ asid, region: ANY })),
+];
