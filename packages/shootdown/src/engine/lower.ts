@@ -110,7 +110,9 @@ class Lowering {
   }
 
   private scope(): Scope {
-    const { domain, knobs } = this.system;
+    const { domain, knobs, initial } = this.system;
+    const given = initial.filter((i) => i.value !== i.field.initial);
+    const begins = new Set(given.map((i) => i.field.name));
     return {
       domain,
       knob: (name) => {
@@ -120,7 +122,7 @@ class Lowering {
         return value;
       },
       uniformField: (field) => this.uniform(field),
-      varies: (field) => this.written.has(field.name),
+      varies: (field) => this.written.has(field.name) || begins.has(field.name),
       isFixed: (field) => !this.keepAll && !this.written.has(field.name),
       constantField: (field, index) => {
         if (this.keepAll || this.written.has(field.name)) return undefined;

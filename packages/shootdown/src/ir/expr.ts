@@ -181,8 +181,9 @@ export const unsetKnob = (name: string): string | undefined =>
   name.startsWith(ruleKnob("")) ? "yes" : undefined;
 
 /**
- * Whether anything in a model writes one of these fields; folds to a constant. Guards what a model
- * should not pay for whose fields stay as they are. A live run says no.
+ * Whether one of these fields is ever other than declared: something in a model writes it, or it
+ * begins so; folds to a constant. Guards what a model should not pay for that does without. A live
+ * run says no.
  */
 export const varies = (...fields: readonly { readonly decl: FieldDecl }[]): Expr<"bool"> =>
   or(...fields.map((f) => expr<"bool">({ k: "varies", field: f.decl, sort: bool })));

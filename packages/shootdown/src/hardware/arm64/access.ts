@@ -38,7 +38,7 @@ import {
 import { events } from "../../vocabulary/events.ts";
 import { cpu_access, cpu_try, do_page_fault, leave_mm } from "../../vocabulary/primitives.ts";
 import { regionOf, t } from "../../vocabulary/sorts.ts";
-import { asid_of, is_global, reg } from "../../vocabulary/state.ts";
+import { asid_of, is_global } from "../../vocabulary/state.ts";
 import type { Updated } from "../update.ts";
 import { hardwareUpdate, recorded } from "../update.ts";
 import { sameAgain } from "./sticky.ts";
@@ -66,7 +66,7 @@ function translate({ cpu, mm, va, entry, other, tag }: Attempt): Stmt[] {
     whenElse(NEEDS_CSE, [lookup(entry, prefetched(at))], translated(at, entry)),
     // A global leaf is one of every ASID.
     when(
-      and(varies(reg), is_global(va)),
+      and(varies(is_global), is_global(va)),
       either([], [choose(tag, t.asid), pick(entry, tlb({ ...at, asid: tag }))]),
     ),
     // Entries are tagged by ASID.

@@ -149,7 +149,7 @@ const walk = (
           }),
         ),
       ]),
-      when(and(varies(reg), ruleHolds("A8"), is_contiguous(va)), ...coalesced(va, upper)),
+      when(and(varies(is_contiguous), ruleHolds("A8"), is_contiguous(va)), ...coalesced(va, upper)),
     ],
     // What a block maps is in a cell of its own.
     [when(not(valid(upper)), yields(PTE_NONE))],

@@ -41,7 +41,7 @@ import { pfnOf } from "../../vocabulary/descriptor.ts";
 import { ANY_ASID, BROADCAST, dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
 import { dma_wmb, dsb, eret, isb, tlbi } from "../../vocabulary/primitives.ts";
 import { EMPTY, firstPage, Range, Regions, regionsOf, t, walker } from "../../vocabulary/sorts.ts";
-import { is_global, is_xs, reg } from "../../vocabulary/state.ts";
+import { is_global, is_xs } from "../../vocabulary/state.ts";
 import { dvm_smmu, heard, snoop } from "../smmuv3/dvm.ts";
 import { forgotten } from "./sticky.ts";
 import {
@@ -131,7 +131,7 @@ export function removed(
       byVa(op),
       [
         whenElse(anyAsid(op), drop(ANY, pages, regions), drop(asid, pages, regions)),
-        when(varies(reg), globalLeaves(range, leaves)),
+        when(varies(is_global), globalLeaves(range, leaves)),
       ],
       [
         whenElse(
@@ -140,7 +140,7 @@ export function removed(
           [
             // A global leaf stays; the tables above it go.
             whenElse(
-              and(varies(reg), ruleHolds("A21")),
+              and(varies(is_global), ruleHolds("A21")),
               [ofAsid, ...drop(asid, EMPTY_KEY, ANY)],
               drop(asid, ANY, ANY),
             ),
@@ -158,7 +158,7 @@ const EMPTY_KEY: KeyPattern = inRange(EMPTY);
 function cleared(entries: CellRef<"desc">, op: Expr<"tlbi_op">): Stmt[] {
   return [
     whenElse(
-      and(varies(reg), ruleHolds("A28"), is(op, "VALE1ISnXS")),
+      and(varies(is_xs), ruleHolds("A28"), is(op, "VALE1ISnXS")),
       [clear(entries, (d) => not(is_xs(pfnOf(d))))],
       [clear(entries)],
     ),
