@@ -163,3 +163,14 @@ exists ([y]=1 /\\ 0:X5=2)
 `;
   expect(observe(text)).toBe("Always");
 });
+
+test("additions that follow each other have finitely many sums", () => {
+  const text = (exists: string): string => `AArch64 add
+{ 0:X1=1; 1:X1=1; 0:X2=x; 1:X2=x; }
+P0 | P1 ;
+LDADD W1,W0,[X2] | LDADD W1,W0,[X2] ;
+exists (${exists})
+`;
+  expect(observe(text("[x]=2"))).toBe("Always");
+  expect(observe(text("0:X0=0 /\\ 1:X0=0"))).toBe("Never");
+});

@@ -70,7 +70,8 @@ export function factsOf(test: HerdTest, paths: readonly Path[]): Facts {
   }
   const possible: Possible = (slot) => reads.of(`${slot}`);
   const accesses = [...new Set(paths.flatMap((p) => p.items.filter(isAccess)))];
-  do {
+  // Each access is made once, so that no value is the work of more of them than there are.
+  for (let round = 0; round <= accesses.length; round++) {
     entries.changed = words.changed = reads.changed = false;
     if (test.threads.some((x) => managing(x).HA)) {
       for (const name of names) {
@@ -88,7 +89,8 @@ export function factsOf(test: HerdTest, paths: readonly Path[]): Facts {
       targets.set(a.slot, address);
       visit(a, address, { test, entries, words, reads, possible });
     }
-  } while (entries.changed || words.changed || reads.changed);
+    if (!entries.changed && !words.changed && !reads.changed) break;
+  }
   const several = severalAddresses(accesses, possible);
   if (several.size === 0) checkExclusives(accesses, targets);
   return {
