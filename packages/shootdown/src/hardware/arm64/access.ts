@@ -140,7 +140,11 @@ const source = {
   file: "Arm ARM D8.5, D8.16, D8.17.8",
   rules: ["A2", "A3", "A4", "A6", "A10", "A12", "A13", "A14", "A15", "A19", "A25", "A27"],
 };
-const abstracts = ["translation and access are one step", "instruction fetches"];
+const abstracts = [
+  "translation and access are one step",
+  "instruction fetches",
+  "without registers in a scenario, each TLBI or DSB synchronizes the context of its CPU",
+];
 
 export const cpu_access_definition = define(cpu_access, {
   source,

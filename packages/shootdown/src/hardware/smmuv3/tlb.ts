@@ -31,7 +31,7 @@ import {
 } from "../../vocabulary/descriptor.ts";
 import { cd, cd_aset, cd_asid } from "../../vocabulary/iommu.ts";
 import { Range, regionOf, t, walker } from "../../vocabulary/sorts.ts";
-import { is_contiguous, is_global, pmd, pte_table, reg } from "../../vocabulary/state.ts";
+import { is_contiguous, is_global, pmd, pte_table } from "../../vocabulary/state.ts";
 import { BLOCKS, coalesced, pieceOf, unordered_store, unordered_upper } from "../arm64/tlb.ts";
 import type { Found } from "./config.ts";
 import { CD_ASID, CD_EPD0, CD_V, eachContext, withTables } from "./config.ts";
@@ -73,7 +73,7 @@ const ofOthers = (
   { upper, context }: { upper: Place<"desc">; context: Place<"cd"> },
 ): Stmt =>
   when(
-    and(varies(reg), is_global(va)),
+    and(varies(is_global), is_global(va)),
     eachContext({ context }, ({ pasid }) => {
       const of = CD_ASID({ context }, pasid);
       const leaf = pte_table(nextOf(upper), va);
@@ -116,7 +116,10 @@ export const smmu_tlb = cell("smmu_tlb", {
                     }),
                   ),
                 ]),
-                when(and(varies(reg), ruleHolds("A8"), is_contiguous(va)), ...coalesced(va, upper)),
+                when(
+                  and(varies(is_contiguous), ruleHolds("A8"), is_contiguous(va)),
+                  ...coalesced(va, upper),
+                ),
               ],
               [
                 // A block is kept page by page.
@@ -147,7 +150,7 @@ export const dropPages = (
 ): Stmt[] => [
   clear(smmu_tlb({ asid, va: inRange(range) })),
   when(
-    varies(reg),
+    varies(is_global),
     forall(t.va, (va) => [
       when(
         and(is_global(va), Range.contains(range, va)),
@@ -165,7 +168,7 @@ export const dropPages = (
 /** Removes what an ASID has; a global leaf stays (A21). */
 export const dropAsid = (asid: Expr<"asid">): Stmt[] => [
   whenElse(
-    and(varies(reg), ruleHolds("A21")),
+    and(varies(is_global), ruleHolds("A21")),
     [forall(t.va, (va) => [when(not(is_global(va)), clear(smmu_tlb({ asid, va })))])],
     [clear(smmu_tlb({ asid, va: ANY }))],
   ),

@@ -25,7 +25,7 @@ export const invlpg_definition = define(invlpg, {
 
 export const write_cr3_definition = define(write_cr3, {
   source: { file: "Intel SDM 4.10.4.1", rules: ["X2"] },
-  abstracts: ["each mm has a PCID of its own on a CPU"],
+  abstracts: ["each mm has a PCID of its own on a CPU", "global entries go as others do"],
   body: ({ cpu, user, mm, flush }) => [
     call(smp_mb, { cpu }),
     atomic(
