@@ -163,7 +163,12 @@ const locals = {
 
 export const device_access_definition = define(device_access, {
   source,
-  abstracts: [inOneStep, "a page request is handled where it is made"],
+  abstracts: [
+    inOneStep,
+    "a page request is handled where it is made",
+    "the SMMU never sets the access flag (CD.HA): an old entry faults, or a CPU makes it young",
+    "a stalled transaction is not tried again before its CMD_RESUME, though it may be (S20)",
+  ],
   locals: { ...locals, resolved: t.bool, asked: t.bool, overflowed: t.bool, resumed: t.bool },
   body: ({ dev, agent, mm, worker, va, write, ...own }) => {
     const { entry, upper, done, forged, stream, context, resolved, asked, overflowed, resumed } =

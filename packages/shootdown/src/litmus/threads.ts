@@ -14,6 +14,7 @@ import { DEFINITIONS } from "../kernel/kernels.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
+import { device_goes_on } from "../vocabulary/iommu.ts";
 import { cpu_access, device_access, eret } from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { signal } from "../vocabulary/state.ts";
@@ -39,7 +40,8 @@ export function threadsOf(scenario: Scenario, world: World): ThreadSpec[] {
       return s.verb.text === "await" ? [await_(of)] : own(s);
     };
     const run: Runner = { verb, call: (s) => called(s, b, world) };
-    return { name: b.agent.text, locals: {}, body: block(b.statements, run) };
+    const late = isDevice(b, world) && goesOn(b.statements) ? [set(device_goes_on(), TRUE)] : [];
+    return { name: b.agent.text, locals: {}, body: [...late, ...block(b.statements, run)] };
   });
 }
 
@@ -58,6 +60,19 @@ export function interruptsOf(
 
 function agentNumber(name: string, world: World): number {
   return world.domain.names["agent"]!.indexOf(name);
+}
+
+const isDevice = (body: Body, world: World) =>
+  world.devices.some((d) => d.name === body.agent.text);
+
+/** Whether something that tells when it happened follows an access, which may be in flight. */
+function goesOn(statements: readonly Statement[]): boolean {
+  const isAccess = (s: Statement) =>
+    s.kind === "verb" && (s.verb.text === "load" || s.verb.text === "store");
+  const first = statements.findIndex((s) => isAccess(s) || s.kind === "loop");
+  return statements
+    .slice(first + 1)
+    .some((s) => first >= 0 && s.kind === "verb" && (s.verb.text === "signal" || s.into));
 }
 
 interface Runner {

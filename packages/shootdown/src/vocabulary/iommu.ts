@@ -40,6 +40,8 @@ export const gerror_cmdq = field("gerror_cmdq", [], t.bool);
 export const dev_pasid = field("dev_pasid", [t.dev], t.pasid);
 /** The endpoint's ATS Enable. */
 export const dev_ats = field("dev_ats", [t.dev], t.bool);
+/** A device does something after an access: it writes this, which is how a model knows. */
+export const device_goes_on = field("device_goes_on", [], t.bool);
 /** A transaction of the device waits for CMD_RESUME. */
 export const dev_stalled = field("dev_stalled", [t.dev], t.bool);
 
