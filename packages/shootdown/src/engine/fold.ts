@@ -18,7 +18,7 @@ export interface Scope {
   /** Whether nothing writes a field. */
   isFixed?(field: FieldDecl): boolean;
   /** Whether anything writes a field, whatever else is kept; absent: nothing does. */
-  varies?(field: FieldDecl): boolean;
+  varies?(field: FieldDecl, written: boolean): boolean;
   /** Key combinations of a pending set that can hold an entry that matters. */
   live?(set: { readonly name: string }): boolean;
 }
@@ -51,7 +51,7 @@ export function fold(node: Node, env: Env, scope: Scope): Node {
       return constant(value, node.sort);
     }
     case "varies":
-      return constant(scope.varies?.(node.field) ? 1 : 0, bool);
+      return constant(scope.varies?.(node.field, node.written) ? 1 : 0, bool);
     case "read": {
       const uniform = scope.uniformField?.(node.field);
       if (uniform !== undefined) return constant(uniform, node.sort);

@@ -5,6 +5,7 @@ import type { Expr } from "../ir/expr.ts";
 import {
   ANY,
   add,
+  changes,
   constant,
   eq,
   FALSE,
@@ -149,6 +150,18 @@ test("a model knows which of its fields vary", () => {
     s.set(flag(), FALSE),
   ];
   expect(code(of(body))).toEqual(["0 await not(flag[])", "1 flag[] := 0", "2 halt"]);
+});
+
+test("what begins otherwise than declared varies, and does not change", () => {
+  const body = [
+    s.when(varies(flag), s.await_(eq(memory(pg(0)), num(1)))),
+    s.when(changes(flag), s.await_(eq(memory(pg(0)), num(0)))),
+    s.set(memory(pg(0)), num(1)),
+  ];
+  const begun = { initial: [{ field: flag.decl, index: [], value: 1 }] };
+  expect(code(of(body, begun)).join("\n")).toContain("await (memory[0] == 1)");
+  expect(code(of(body, begun)).join("\n")).not.toContain("memory[0] == 0");
+  expect(code(of(body)).join("\n")).not.toContain("await");
 });
 
 test("an entry does not wait for what nobody issues", () => {

@@ -122,7 +122,8 @@ class Lowering {
         return value;
       },
       uniformField: (field) => this.uniform(field),
-      varies: (field) => this.written.has(field.name) || begins.has(field.name),
+      varies: (field, written) =>
+        this.written.has(field.name) || (!written && begins.has(field.name)),
       isFixed: (field) => !this.keepAll && !this.written.has(field.name),
       constantField: (field, index) => {
         if (this.keepAll || this.written.has(field.name)) return undefined;

@@ -39,7 +39,7 @@ export function nodeText(n: Node | KeyPattern): string {
     case "limit":
       return n.name;
     case "varies":
-      return `varies(${n.field.name})`;
+      return `${n.written ? "changes" : "varies"}(${n.field.name})`;
     case "read":
       return `${n.field.name}[${n.index.map(nodeText).join()}]`;
     case "apply":

@@ -44,7 +44,13 @@ export type Node =
   | { readonly k: "reg"; readonly reg: number; readonly sort: AnySort }
   | { readonly k: "knob"; readonly knob: string; readonly is: string; readonly sort: AnySort }
   | { readonly k: "limit"; readonly name: string; readonly sort: AnySort }
-  | { readonly k: "varies"; readonly field: FieldDecl; readonly sort: AnySort }
+  | {
+      readonly k: "varies";
+      readonly field: FieldDecl;
+      /** Only a field that is written counts, however it begins. */
+      readonly written: boolean;
+      readonly sort: AnySort;
+    }
   | {
       readonly k: "read";
       readonly field: FieldDecl;
@@ -186,7 +192,14 @@ export const unsetKnob = (name: string): string | undefined =>
  * run says no.
  */
 export const varies = (...fields: readonly { readonly decl: FieldDecl }[]): Expr<"bool"> =>
-  or(...fields.map((f) => expr<"bool">({ k: "varies", field: f.decl, sort: bool })));
+  or(...fields.map((f) => variation(f.decl, false)));
+
+/** The same of fields that something in a model writes, however they begin. */
+export const changes = (...fields: readonly { readonly decl: FieldDecl }[]): Expr<"bool"> =>
+  or(...fields.map((f) => variation(f.decl, true)));
+
+const variation = (field: FieldDecl, written: boolean): Expr<"bool"> =>
+  expr({ k: "varies", field, written, sort: bool });
 
 export const TRUE: Expr<"bool"> = constant(bool, 1);
 export const FALSE: Expr<"bool"> = constant(bool, 0);

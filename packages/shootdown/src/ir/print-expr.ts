@@ -91,7 +91,7 @@ export function expression(n: Node | KeyPattern, outer: number, names: Names): s
         ? n.knob.replace(" ", "_")
         : wrapped(EQUALITY, `knob(${n.knob}) == ${n.is}`);
     case "varies":
-      return `varies(${n.field.name})`;
+      return `${n.written ? "changes" : "varies"}(${n.field.name})`;
     case "read":
       return place(n.field.name, n.index, names);
     case "apply":

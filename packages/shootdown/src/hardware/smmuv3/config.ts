@@ -10,6 +10,7 @@
 import type { Expr, Place } from "../../ir/expr.ts";
 import {
   ANY,
+  changes,
   constant,
   eq,
   get,
@@ -17,7 +18,6 @@ import {
   not,
   or,
   ruleHolds,
-  varies,
   withFields,
 } from "../../ir/expr.ts";
 import { cell } from "../../ir/machine.ts";
@@ -39,9 +39,9 @@ import { asid, t } from "../../vocabulary/sorts.ts";
 
 const file = "SMMU 3.21.3, 5.2, 5.4";
 
-const steVaries = varies(ste_v, ste_eats);
-const cdVaries = varies(cd_v, cd_epd0, cd_asid);
-const ttb0Varies = varies(cd_ttb0);
+const steVaries = changes(ste_v, ste_eats);
+const cdVaries = changes(cd_v, cd_epd0, cd_asid);
+const ttb0Varies = changes(cd_ttb0);
 
 export const ste_cache = cell("ste_cache", {
   keys: { dev: t.dev },
