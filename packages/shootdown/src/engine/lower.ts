@@ -111,8 +111,8 @@ class Lowering {
 
   private scope(): Scope {
     const { domain, knobs, initial } = this.system;
-    const given = initial.filter((i) => i.value !== i.field.initial);
-    const begins = new Set(given.map((i) => i.field.name));
+    const begins = (f: FieldDecl) =>
+      initial.some((i) => i.field.name === f.name && i.value !== f.initial);
     return {
       domain,
       knob: (name) => {
@@ -122,8 +122,7 @@ class Lowering {
         return value;
       },
       uniformField: (field) => this.uniform(field),
-      varies: (field, written) =>
-        this.written.has(field.name) || (!written && begins.has(field.name)),
+      varies: (f, written) => this.written.has(f.name) || (!written && begins(f)),
       isFixed: (field) => !this.keepAll && !this.written.has(field.name),
       constantField: (field, index) => {
         if (this.keepAll || this.written.has(field.name)) return undefined;
