@@ -138,9 +138,10 @@ class Lowering {
     });
     let rules = system.machine.rules.flatMap((r) => this.ruleInstances(r));
     for (const t of [...threads, ...rules]) this.collect(t);
-    const effects = this.effects().map((e) => this.withReady(e, new Set()));
+    const made = this.effects().map((e) => this.withReady(e, new Set()));
     const constants = this.constantCells();
     const known = <C extends Code>(code: C): C => this.withConstants(code, constants);
+    const effects = made.map(known);
     threads = threads.map(known);
     rules = rules.map(known);
     for (const [text, c] of this.used) {
@@ -151,9 +152,8 @@ class Lowering {
     const dead = this.deadSets(effects);
     threads = threads.map((t) => this.withoutDead(t, dead));
     rules = rules.map((r) => this.withoutDead(r, dead));
-    const pending = effects
-      .filter((p) => !dead.has(p))
-      .map((p) => this.withReady(this.withoutDead(p, dead), dead));
+    const live = effects.filter((p) => !dead.has(p));
+    const pending = live.map((p) => this.withReady(this.withoutDead(p, dead), dead));
     const cells = this.cellGroups();
     return this.finish(threads, rules, pending, cells);
   }

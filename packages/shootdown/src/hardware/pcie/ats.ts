@@ -53,7 +53,11 @@ export const translation_completion = cell("translation_completion", {
   value: desc,
   locals: { answer: desc, stream: ste, context: cd },
   fill: ({ dev, pasid, va, answer, ...found }) => [
-    when(INFLIGHT, ...answeredRequest(answer, found, { dev, pasid }, va), yields(answer)),
+    when(
+      and(INFLIGHT, or(ruleHolds("P1"), has_asked(dev, va))),
+      ...answeredRequest(answer, found, { dev, pasid }, va),
+      yields(answer),
+    ),
   ],
   admits: kept,
   exists: INFLIGHT,
