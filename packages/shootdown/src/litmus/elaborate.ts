@@ -139,11 +139,24 @@ function beyondTheModel(scenario: Scenario): Unsupported | undefined {
   if (loop && countVerbs(loop.body, (s) => s.verb.text === "ttbr0") > 0) {
     return { span: loop.span, why: "ttbr0 in a loop is not modelled" };
   }
+  const shared = sharedContext(scenario);
+  if (shared) return shared;
   const { expr } = scenario.condition;
   if (loop && expr.kind === "atom" && expr.property.text === "stuck") {
     return { span: loop.span, why: "stuck(...) cannot be decided beside a loop" };
   }
   return undefined;
+}
+
+/** A context descriptor belongs to an mm here: of two devices in one, each would have its own. */
+function sharedContext(scenario: Scenario): Unsupported | undefined {
+  const devices = scenario.items.filter((i) => i.kind === "device");
+  const twice = devices.some((d, n) => devices.slice(0, n).some((e) => e.mm.text === d.mm.text));
+  const verbs = scenario.bodies.flatMap((b) => b.statements).filter((s) => s.kind === "verb");
+  const sets = verbs.find((s) => s.verb.text.startsWith("set_cd"));
+  if (!twice || !sets) return undefined;
+  const why = `${sets.verb.text} is not modelled where two devices use one mm`;
+  return { span: sets.span, why };
 }
 
 /** Reads a condition; `stuck` must stand alone. */
