@@ -58,6 +58,7 @@ class Lowering {
   private readonly system: System;
   private readonly keepAll: boolean;
   private readonly knobs = new Set<string>();
+  private readonly neverConstant = new Set<string>();
   private readonly written: Set<string>;
   private readonly initial = new Map<string, number>();
   private readonly definitions: ReadonlyMap<string, Definition>;
@@ -154,8 +155,7 @@ class Lowering {
     rules = rules.map((r) => this.withoutDead(r, dead));
     const live = effects.filter((p) => !dead.has(p));
     const pending = live.map((p) => this.withReady(this.withoutDead(p, dead), dead));
-    const cells = this.cellGroups();
-    return this.finish(threads, rules, pending, cells);
+    return this.finish(threads, rules, pending, this.cellGroups());
   }
 
   private code(
@@ -183,7 +183,7 @@ class Lowering {
   /** Notes the cells that code looks up and the pending sets that it posts to. */
   private collect(code: Code): void {
     for (const i of code.instrs) {
-      if (i.op === "lookup" || i.op === "yieldHeld") this.use(i.cell, i.index);
+      if (i.op === "lookup" || i.op === "yieldHeld") this.use(i.cell, i.index, i.op === "lookup");
       if (i.op === "post") {
         for (const key of this.keys(Object.values(i.set.keys), i.index)) {
           this.posted.set(keyText(i.set.name, key), { decl: i.set, key });
@@ -205,7 +205,8 @@ class Lowering {
     );
   }
 
-  private use(decl: CellDecl, index: readonly KeyPattern[]): void {
+  private use(decl: CellDecl, index: readonly KeyPattern[], looks = true): void {
+    if (!looks || index.some((k) => k.k !== "const")) this.neverConstant.add(decl.name);
     const names = Object.entries(decl.keys);
     for (const key of this.keys(Object.values(decl.keys), index)) {
       const text = keyText(decl.name, key);
@@ -220,8 +221,7 @@ class Lowering {
   }
 
   /**
-   * Cells that can only ever give one value: their fill yields one constant whatever happens, and
-   * nothing else puts values there. A look-up of such a cell is that constant.
+   * Cells whose fill yields one constant, and into which nothing else puts values: a look-up is it.
    */
   private constantCells(): ReadonlyMap<string, Node> {
     const found = new Map<string, Node>();
@@ -230,7 +230,7 @@ class Lowering {
     for (const [text, c] of this.used) {
       const [only, end] = c.fill?.instrs ?? [];
       if (only?.op !== "yield" || end?.op !== "halt" || only.value.k !== "const") continue;
-      if (!initial.has(text)) found.set(text, only.value);
+      if (!initial.has(text) && !this.neverConstant.has(c.decl.name)) found.set(text, only.value);
     }
     for (const text of found.keys()) this.used.delete(text);
     return found;
