@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layout of a packed state: where each variable lies in a vector of 32-bit words.
 //
-//   [ field elements | cells | pending entries | per thread: pc, live registers | latches ]
+//   [ cells | mark | field elements | pending entries | per thread: pc, live registers | latches ]
 //
 // No variable straddles a word. A thread's registers exist in the state only where a step may end
 // while they still matter; registers that are never live together share bits.
@@ -42,6 +42,8 @@ export interface ThreadLayout {
 
 export interface Layout {
   readonly words: number;
+  /** A bit that is 0 in every state: whoever stores states may use it to tell them from nothing. */
+  readonly mark: Bits;
   readonly bits: number;
   readonly fields: ReadonlyMap<string, FieldLayout>;
   /** For each cell group the word of each instance: a set of interned values. */
@@ -88,6 +90,7 @@ export function layoutOf(program: Program): Layout {
   const { domain } = program;
   const space = new Allocator();
   const cells = program.cells.map((g) => g.instances.map(() => space.take(32).word));
+  const mark = space.take(1);
   const fields = new Map<string, FieldLayout>();
   for (const decl of program.fields) {
     const sizes = decl.index.map((s) => sizeOf(s, domain));
@@ -102,7 +105,7 @@ export function layoutOf(program: Program): Layout {
   });
   const threads = program.threads.map((t) => threadLayout(t, domain, space));
   const latches = program.observers.map(() => space.take(1));
-  return { words: space.words, bits: space.used, fields, cells, pending, threads, latches };
+  return { words: space.words, bits: space.used, mark, fields, cells, pending, threads, latches };
 }
 
 function threadLayout(thread: Thread, domain: Domain, space: Allocator): ThreadLayout {
