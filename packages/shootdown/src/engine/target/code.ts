@@ -6,6 +6,7 @@
 //                               └► c.ts (bench)   the physical limit, for comparison
 //
 // Every value is an i32. Addresses are bytes of one linear memory; all accesses are aligned.
+// Parts of an address do not wrap and are not negative, but for an offset or a difference.
 // Nothing is checked here: locals and labels are numbers that FnBuilder hands out.
 
 /** Operators of two operands. Comparisons yield 0 or 1; `_u` unsigned, `_s` signed. */
@@ -44,7 +45,7 @@ export type Ex =
   | { readonly k: "local"; readonly n: number }
   | { readonly k: "bin"; readonly op: Binary; readonly a: Ex; readonly b: Ex }
   | { readonly k: "un"; readonly op: Unary; readonly a: Ex }
-  /** `c ? a : b`; both are evaluated. */
+  /** `c ? a : b`; all are evaluated, `c` last. */
   | { readonly k: "select"; readonly c: Ex; readonly a: Ex; readonly b: Ex }
   /** Word at `addr + offset`; `atomic` is sequentially consistent. */
   | { readonly k: "load"; readonly addr: Ex; readonly offset: number; readonly atomic?: true }
