@@ -183,31 +183,6 @@ test("an entry does not wait for what nobody issues", () => {
   expect(ready([s.post(queue({ core: co(1) }), { page: pg(0) })])).not.toBe(undefined);
 });
 
-test("an effect knows what a cell holds that is always the same", () => {
-  const same = cell("same", {
-    keys: { core },
-    value: int,
-    fill: () => [s.yields(num(3))],
-    source,
-  });
-  const reader = pending("reader", {
-    keys: { core },
-    entry: { page },
-    capacity: "N",
-    locals: { e: int },
-    effect: ({ e }) => [s.lookup(e, same({ core: co(0) })), s.set(memory(pg(0)), e)],
-    source,
-  });
-  const body = [
-    s.post(reader({ core: co(0) }), { page: pg(0) }),
-    s.await_(eq(memory(pg(0)), num(3))),
-  ];
-  const machine = { cells: [same.decl], pending: [reader.decl] };
-  const program = lower(system(body, {}, machine));
-  expect(program.cells).toEqual([]);
-  expect(program.pending[0]!.instrs.map((i) => i.op)).not.toContain("lookup");
-});
-
 test("cells that nobody looks up are left out, with the pending sets that clear them", () => {
   const body = [
     s.post(queue({ core: co(0) }), { page: pg(0) }),
