@@ -27,7 +27,7 @@ export class TooManyValues extends Error {
 }
 
 /** Numbers the values of a sort in the order in which they reach a cell. */
-class Interner {
+export class Interner {
   readonly values: number[] = [];
   private readonly bits = new Map<number, number>();
   private readonly sort: string;
@@ -76,15 +76,18 @@ export class PackedCells {
   readonly instances: readonly Instance[];
   private readonly machine: PackedMachine;
   private readonly groups: readonly CellGroup[];
-  private readonly interners: readonly Interner[];
+  /** What numbers the values of each group; groups of one sort share it. */
+  readonly interners: readonly Interner[];
   private readonly first: readonly number[];
   private readonly admits: readonly ((bit: number) => number)[];
-  private readonly order: readonly Instance[];
-  private readonly cyclic: boolean;
+  /** All instances, each after those that its fill looks up. */
+  readonly order: readonly Instance[];
+  /** Fills look each other up: closing goes round until nothing changes. */
+  readonly cyclic: boolean;
   private readonly fieldBits = new Map<string, number>();
   private dirty = -1;
-  /** What every step is taken to change. */
-  private always = 0;
+  /** What every step is taken to change, as bits of `dirty`. */
+  always = 0;
   private collector = 0;
   private collecting: Interner | undefined;
   /** What the fill being run took over from cells as a whole. */
@@ -287,7 +290,7 @@ export class PackedCells {
   }
 
   /** A bit of `dirty` for a field; fields beyond the word's end share the last bit. */
-  private fieldBit(name: string): number {
+  fieldBit(name: string): number {
     let bit = this.fieldBits.get(name);
     if (bit === undefined) {
       const at = Math.min(31, this.groups.length + this.fieldBits.size);

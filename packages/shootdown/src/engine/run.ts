@@ -5,7 +5,7 @@
 export type Step = () => number;
 
 /** A thread step runs at most this many instructions; more is a loop without a shared access. */
-const STEP_INSTRUCTIONS_MAX = 100_000;
+export const STEP_INSTRUCTIONS_MAX = 100_000;
 
 /** Runs one step from `start`; the index where the next begins, or -1 if it is not enabled. */
 export function runStep(code: readonly Step[], start: number, pointOf: readonly number[]): number {

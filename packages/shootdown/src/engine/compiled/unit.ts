@@ -22,7 +22,7 @@ export interface StepUnit {
   readonly imports: readonly Import[];
   readonly expand: string;
   readonly free: string | undefined;
-  /** At most so many successors of one state by one call. */
+  /** At most so many successors of one state by one call; more, and the call fails. */
   readonly successors_max: number;
   /** The unit's tables lie at [base, base + data.length * 4) and begin as `data`. */
   readonly base: number;
