@@ -17,6 +17,7 @@ import {
   member,
   ne,
   not,
+  or,
   place,
   TRUE,
 } from "../../packages/shootdown/src/ir/expr.ts";
@@ -67,14 +68,16 @@ const source = { file: "bench/models/shootdown-s.ts" };
 const q = (n: number) => constant(slot, n);
 const nobody = constant(cpu, 0);
 const nowhere = constant(page, 0);
-const stepped = event("stepped", {});
+/** A cache, a response or an access has got hold of a page; a page's frame has been freed. */
+const filled = event("filled", { page });
+const freed = event("freed", { page });
 const unlocked = event("unlocked", { page });
 
 const rules: RuleDecl[] = [
   rule("tlb_fill", {
     forall: { c: cpu, p: page },
     when: ({ c, p }) => and(eq(tlb(c, p), NONE), ne(pte(p), NONE)),
-    body: ({ c, p }) => [set(tlb(c, p), pte(p)), emit(stepped, {})],
+    body: ({ c, p }) => [set(tlb(c, p), pte(p)), emit(filled, { page: p })],
     source,
   }),
   rule("tlb_evict", {
@@ -95,7 +98,7 @@ const rules: RuleDecl[] = [
   rule("stlb_fill", {
     forall: { p: page },
     when: ({ p }) => and(eq(stlb(p), NONE), ne(pte(p), NONE)),
-    body: ({ p }) => [set(stlb(p), pte(p)), emit(stepped, {})],
+    body: ({ p }) => [set(stlb(p), pte(p)), emit(filled, { page: p })],
     source,
   }),
   rule("stlb_evict", {
@@ -107,7 +110,7 @@ const rules: RuleDecl[] = [
   rule("ats_request", {
     forall: { p: page },
     when: ({ p }) => and(eq(req_value(), NONE), eq(atc(p), NONE), ne(stlb(p), NONE)),
-    body: ({ p }) => [set(req_page(), p), set(req_value(), stlb(p)), emit(stepped, {})],
+    body: ({ p }) => [set(req_page(), p), set(req_value(), stlb(p)), emit(filled, { page: p })],
     source,
   }),
   rule("ats_response", {
@@ -117,7 +120,7 @@ const rules: RuleDecl[] = [
       set(atc(p), req_value()),
       set(req_value(), NONE),
       set(req_page(), nowhere),
-      emit(stepped, {}),
+      emit(filled, { page: p }),
     ],
     source,
   }),
@@ -130,7 +133,7 @@ const rules: RuleDecl[] = [
   rule("dma_start", {
     forall: { p: page },
     when: ({ p }) => and(not(dma()), ne(atc(p), NONE)),
-    body: ({ p }) => [set(dma(), TRUE), set(dma_page(), p), emit(stepped, {})],
+    body: ({ p }) => [set(dma(), TRUE), set(dma_page(), p), emit(filled, { page: p })],
     source,
   }),
   rule("dma_land", {
@@ -237,7 +240,7 @@ function thread(c: number, options: ModelOptions, parts: CpuParts): Stmt[] {
       ...put(2, "SYNC", nowhere, me),
     ),
     ...(options.bug === 2 ? [] : [atomic(await_(done(me)), set(done(me), FALSE))]),
-    atomic(set(free(p), TRUE), emit(stepped, {})),
+    atomic(set(free(p), TRUE), emit(freed, { page: p })),
   ];
   const upgrade: Stmt[] = [
     choose(p, page),
@@ -259,14 +262,18 @@ function thread(c: number, options: ModelOptions, parts: CpuParts): Stmt[] {
 const useAfterFree: ObserverDecl = observer(
   "use_after_free",
   "a freed frame is still in a cache, in a response or in flight",
-  on(stepped, () => [
-    forall(page, (p) => [
-      when(and(free(p), ne(stlb(p), NONE)), violate("use_after_free")),
-      when(and(free(p), ne(atc(p), NONE)), violate("use_after_free")),
-      when(and(free(p), ne(req_value(), NONE), eq(req_page(), p)), violate("use_after_free")),
-      when(and(free(p), dma(), eq(dma_page(), p)), violate("use_after_free")),
-      forall(cpu, (c) => [when(and(free(p), ne(tlb(c, p), NONE)), violate("use_after_free"))]),
-    ]),
+  on(filled, ({ page: p }) => [when(free(p), violate("use_after_free"))]),
+  on(freed, ({ page: p }) => [
+    when(
+      or(
+        ne(stlb(p), NONE),
+        ne(atc(p), NONE),
+        and(ne(req_value(), NONE), eq(req_page(), p)),
+        and(dma(), eq(dma_page(), p)),
+      ),
+      violate("use_after_free"),
+    ),
+    forall(cpu, (c) => [when(ne(tlb(c, p), NONE), violate("use_after_free"))]),
   ]),
 );
 

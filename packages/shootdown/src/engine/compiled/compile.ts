@@ -319,7 +319,7 @@ class StepCompiler {
           for (let i = s; i < slots.length; i++) {
             f.write(slots[i]!, slots[i + 1] ? f.original(slots[i + 1]!) : num(0));
           }
-          writeStep(
+          this.few += this.step(
             this.whole(p, (_, end) => this.finished(end, out), place),
             f,
           );
@@ -341,7 +341,7 @@ class StepCompiler {
       this.functions.push(
         this.stepFunction(name, (w, place, out) => {
           for (const r of some) {
-            writeStep(
+            this.few += this.step(
               this.whole(r, (_, end) => this.finished(end, out), place),
               new Frame(w),
             );

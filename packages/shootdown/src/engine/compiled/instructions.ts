@@ -78,7 +78,7 @@ export class Instructions {
         this.choose(i, f, step);
         return next;
       case "either":
-        return { choice: step.choose(num(i.to.length), f), to: i.to };
+        return { choice: step.choose(num(i.to.length), f), among: i.to };
       case "lookup":
         this.lookup(i, f, step, place);
         return next;

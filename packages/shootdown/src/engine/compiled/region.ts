@@ -21,10 +21,18 @@ import { placeOf, Uncompilable } from "./frame.ts";
 import { bounded, maxOf } from "./values.ts";
 
 /** Where control goes after an instruction. */
-export type Next =
-  | { readonly to: number }
-  | { readonly cond: Ex; readonly yes: number; readonly no: number }
-  | { readonly choice: Ex; readonly to: readonly number[] };
+export type Next = { readonly to: number } | Fork | Alternatives;
+
+interface Fork {
+  readonly cond: Ex;
+  readonly yes: number;
+  readonly no: number;
+}
+
+interface Alternatives {
+  readonly choice: Ex;
+  readonly among: readonly number[];
+}
 
 export interface Body {
   readonly code: Code;
@@ -163,17 +171,17 @@ class Region implements Step {
       const i = this.body.code.instrs[at]!;
       this.at = at;
       const next = this.body.instruction(i, at, f, this);
-      if ("to" in next && !("choice" in next)) {
+      if ("to" in next) {
         if (!this.inline(next.to, at)) return this.goTo(next.to, f, at);
         at = next.to;
         continue;
       }
       if ("cond" in next) return this.branch(next, f, at);
-      return this.alternatives(next.choice, next.to, f, at);
+      return this.alternatives(next, f, at);
     }
   }
 
-  private branch(next: Next & { cond: Ex }, f: Frame, from: number): void {
+  private branch(next: Fork, f: Frame, from: number): void {
     const { cond, yes, no } = next;
     if (cond.k === "const") return this.goTo(cond.value ? yes : no, f, from);
     const { writer } = this;
@@ -182,10 +190,10 @@ class Region implements Step {
     this.goTo(no, f, from);
   }
 
-  private alternatives(choice: Ex, to: readonly number[], f: Frame, from: number): void {
+  private alternatives({ choice, among }: Alternatives, f: Frame, from: number): void {
     const { writer } = this;
-    for (const [n, target] of to.entries()) {
-      if (n === to.length - 1) return this.goTo(target, f, from);
+    for (const [n, target] of among.entries()) {
+      if (n === among.length - 1) return this.goTo(target, f, from);
       const then = writer.apart(() => this.goTo(target, f.copy(), from));
       writer.push(iff(bin("eq", choice, num(n)), then));
     }
@@ -202,7 +210,8 @@ class Region implements Step {
   /** Goes on at an instruction: ends the step, meets another branch, or continues here. */
   private goTo(to: number, f: Frame, from?: number): void {
     const { writer } = this;
-    if (this.body.ends(to) && from !== undefined) {
+    const over = from !== undefined || this.body.code.instrs[to]!.op === "halt";
+    if (over && this.body.ends(to)) {
       this.body.finish(to, f);
       writer.push(br(this.end));
       return;
