@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory of a search, seen from outside while nobody works in it: beginnings, growth, lists.
+
+import type { StepUnit } from "../../engine/compiled/unit.ts";
+import type { Exports } from "../../engine/target/code.ts";
+import { PAGE_BYTES } from "../../engine/target/code.ts";
+import type { Plan } from "./plan.ts";
+import { ALL, CHUNK, chunkBytes, LIST, OWN, ownOf, tableStart } from "./plan.ts";
+
+/** A memory that grows; WebAssembly's, or one that looks like it. */
+export interface GrowingMemory {
+  readonly buffer: ArrayBufferLike;
+  grow(pages: number): number;
+}
+
+/** A function called for states: their words begin at `states[at]`. */
+export type Look = (states: Int32Array, at: number) => boolean;
+
+/** Chunks joined to a list: places of the first and last, plus one; 0 is none. */
+export interface Chunks {
+  readonly head: number;
+  readonly tail: number;
+}
+
+export interface StoreLimits {
+  readonly states_max: number;
+  readonly bytes_max: number;
+}
+
+const FIRST_SLOTS = 1 << 10;
+/** The table grows when so much of it is taken; more, if memory is not to be had. */
+const LOAD = 0.85;
+const LOAD_PRESSED = 0.95;
+/** Slots behind the table for those that are at home at its end. */
+const FIRST_PAD = 64;
+const PAD_STEP = 16;
+
+/** By how much a table grows: sparing where it matters. */
+const factorOf = (slots: number): number => (slots < 1 << 16 ? 4 : slots < 1 << 21 ? 2 : 1.25);
+
+export class Store {
+  readonly plan: Plan;
+  private readonly exports: Exports;
+  private readonly memory: GrowingMemory;
+  private readonly limits: StoreLimits;
+  private view: Int32Array;
+  private size = 0;
+  private pad = FIRST_PAD;
+  private load = LOAD;
+  states = 0;
+  transitions = 0;
+
+  constructor(
+    plan: Plan,
+    unit: StepUnit,
+    exports: Exports,
+    memory: GrowingMemory,
+    limits: StoreLimits,
+  ) {
+    this.plan = plan;
+    this.exports = exports;
+    this.memory = memory;
+    this.limits = limits;
+    this.view = new Int32Array(memory.buffer);
+    this.view.set(unit.data, unit.base / 4);
+    this.setAll(ALL.table, tableStart(plan));
+    this.setAll(ALL.pool, tableStart(plan) + this.tableBytes(FIRST_SLOTS, FIRST_PAD));
+    this.setAll(ALL.limit, this.bytes - this.all(ALL.pool));
+    this.setTable(FIRST_SLOTS);
+    this.count();
+  }
+
+  /** The words of the memory as it is now. */
+  get words(): Int32Array {
+    if (this.view.buffer !== this.memory.buffer) this.view = new Int32Array(this.memory.buffer);
+    return this.view;
+  }
+
+  get bytes(): number {
+    return this.memory.buffer.byteLength;
+  }
+
+  all(offset: number): number {
+    return this.words[(this.plan.all + offset) >>> 2]! >>> 0;
+  }
+
+  setAll(offset: number, value: number): void {
+    this.words[(this.plan.all + offset) >>> 2] = value;
+  }
+
+  own(thread: number, offset: number): number {
+    return this.words[(ownOf(this.plan, thread) + offset) >>> 2]! >>> 0;
+  }
+
+  setOwn(thread: number, offset: number, value: number): void {
+    this.words[(ownOf(this.plan, thread) + offset) >>> 2] = value;
+  }
+
+  /** Index in `words` of a place in the pool. */
+  at(place: number): number {
+    return (this.all(ALL.pool) + place) >>> 2;
+  }
+
+  /** Puts a state into the first thread's buffer. */
+  buffer(state: Int32Array): void {
+    this.words.set(state, (ownOf(this.plan, 0) + this.plan.buffer) >>> 2);
+  }
+
+  /** Adds up what the threads counted, and lets them add states again. */
+  count(): void {
+    for (let t = 0; t < this.plan.threads; t++) {
+      this.states += this.own(t, OWN.added);
+      this.transitions += this.own(t, OWN.transitions);
+      for (const offset of [OWN.added, OWN.transitions, OWN.quota]) this.setOwn(t, offset, 0);
+    }
+    const room = Math.floor(this.size * this.load) - this.states;
+    const left = Math.max(0, Math.min(room, this.limits.states_max - this.states));
+    if (this.plan.shared) this.setAll(ALL.room, left);
+    else this.setOwn(0, OWN.quota, left);
+  }
+
+  /** Whether some thread met a state that passes a test: its place, plus one. */
+  found(): number {
+    for (let t = 0; t < this.plan.threads; t++) {
+      const found = this.own(t, OWN.found);
+      if (found !== 0) return found;
+    }
+    return 0;
+  }
+
+  /** Makes room for more states; what limit was hit, if there is none to be had. */
+  growTable(): string | undefined {
+    this.count();
+    const { states_max, bytes_max } = this.limits;
+    if (this.states >= states_max) return `--max-states ${states_max}`;
+    const wanted = Math.ceil(this.size * factorOf(this.size));
+    const pad = this.pad + PAD_STEP;
+    const aside = this.exports["longest"]!(this.end) >>> 0;
+    const rest = tableStart(this.plan) + this.all(ALL.limit) + aside + PAGE_BYTES;
+    const most = Math.floor((Math.min(bytes_max, MEMORY_MAX) - rest) / this.plan.slot) - pad;
+    let size = Math.min(wanted, most);
+    if (size < this.size * 1.02 || !this.moveTable(size, pad, aside)) {
+      // Memory may be had in smaller pieces.
+      size = Math.ceil(this.size * 1.02);
+      if (size > most || !this.moveTable(size, pad, aside)) {
+        if (this.load === LOAD_PRESSED) return `--max-memory ${bytes_max}`;
+        this.load = LOAD_PRESSED;
+      }
+    }
+    this.count();
+    return undefined;
+  }
+
+  /** Makes room for more chunks; what limit was hit, if there is none to be had. */
+  growPool(): string | undefined {
+    const bytes = chunkBytes(this.plan);
+    const limit = this.all(ALL.limit);
+    const pool = this.all(ALL.pool);
+    const least = this.all(ALL.used) + bytes * this.plan.threads;
+    const most = Math.min(this.limits.bytes_max, MEMORY_MAX) - pool;
+    const wanted = Math.max(least, Math.ceil(limit * 1.125));
+    for (const size of [Math.min(wanted, most), least]) {
+      if (size < least || size > most || !this.reserve(pool + size)) continue;
+      // Whole pages were had; all of them are used.
+      this.setAll(ALL.limit, Math.min(this.bytes - pool, most));
+      return undefined;
+    }
+    return `--max-memory ${this.limits.bytes_max}`;
+  }
+
+  /** Takes the lists that the threads have written, joined; they begin new ones. */
+  take(list: number): Chunks {
+    const { plan } = this;
+    let [head, tail] = [0, 0];
+    for (let t = 0; t < plan.threads; t++) {
+      const first = this.own(t, list + LIST.head);
+      if (first === 0) continue;
+      const last = this.own(t, list + LIST.tail);
+      const to = this.own(t, list + LIST.to);
+      this.words[this.at(last - 1 + CHUNK.until)] = to;
+      // The rest of a chunk at the end is free again; where chunks are used again they stay whole.
+      const trims = plan.wide && list === OWN.out;
+      if (trims && this.own(t, list + LIST.end) === this.all(ALL.used)) this.setAll(ALL.used, to);
+      for (let o = 0; o < LIST.bytes; o += 4) this.setOwn(t, list + o, 0);
+      if (tail === 0) head = first;
+      else this.words[this.at(tail - 1 + CHUNK.next)] = first;
+      tail = last;
+    }
+    return { head, tail };
+  }
+
+  /** Takes the chunks that were read and kept, joined. */
+  takeKept(): Chunks {
+    let all: Chunks = { head: 0, tail: 0 };
+    for (let t = 0; t < this.plan.threads; t++) {
+      const head = this.own(t, OWN.kept + LIST.head);
+      const tail = this.own(t, OWN.kept + LIST.tail);
+      for (const o of [LIST.head, LIST.tail]) this.setOwn(t, OWN.kept + o, 0);
+      all = this.join(all, { head, tail });
+    }
+    return all;
+  }
+
+  join(a: Chunks, b: Chunks): Chunks {
+    if (a.head === 0 || b.head === 0) return a.head === 0 ? b : a;
+    this.words[this.at(a.tail - 1 + CHUNK.next)] = b.head;
+    return { head: a.head, tail: b.tail };
+  }
+
+  /** Gives chunks back to the first thread. */
+  drop(chunks: Chunks): void {
+    if (chunks.head === 0) return;
+    this.words[this.at(chunks.tail - 1 + CHUNK.next)] = this.own(0, OWN.spare);
+    this.setOwn(0, OWN.spare, chunks.head);
+  }
+
+  /** Calls `look` with the places of all records of closed chunks. */
+  each(chunks: Chunks, look: (place: number) => void): void {
+    for (let chunk = chunks.head; chunk !== 0; ) {
+      const header = this.at(chunk - 1);
+      const until = this.words[header + CHUNK.until / 4]! >>> 0;
+      for (let p = chunk - 1 + CHUNK.records; p < until; p += this.plan.record) look(p);
+      chunk = this.words[header + CHUNK.next / 4]! >>> 0;
+    }
+  }
+
+  private get end(): number {
+    return this.all(ALL.table) + this.tableBytes(this.size, this.pad);
+  }
+
+  private tableBytes(size: number, pad: number): number {
+    return (size + pad) * this.plan.slot;
+  }
+
+  private setTable(size: number): void {
+    this.size = size;
+    this.setAll(ALL.size, size);
+    this.setAll(ALL.last, this.end - this.plan.slot);
+  }
+
+  /** Moves the pool up and gives the table the room. */
+  private moveTable(size: number, pad: number, aside: number): boolean {
+    const before = this.end;
+    const pool = this.all(ALL.table) + this.tableBytes(size, pad);
+    const limit = this.all(ALL.limit);
+    if (!this.reserve(pool + limit + aside)) return false;
+    const { words } = this;
+    const old = this.all(ALL.pool);
+    words.copyWithin(pool >>> 2, old >>> 2, (old + this.all(ALL.used)) >>> 2);
+    words.fill(0, before >>> 2, pool >>> 2);
+    this.setAll(ALL.pool, pool);
+    this.pad = pad;
+    this.setTable(size);
+    this.exports["sweep"]!(before, pool + limit);
+    return true;
+  }
+
+  /** Makes the memory so many bytes long at least. */
+  private reserve(bytes: number): boolean {
+    const pages = Math.ceil(bytes / PAGE_BYTES) - this.bytes / PAGE_BYTES;
+    if (pages <= 0) return true;
+    try {
+      return this.memory.grow(pages) >= 0;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Bytes of the largest memory, all of whose addresses, ends included, are numbers of 32 bits. */
+export const MEMORY_MAX = 2 ** 32 - PAGE_BYTES;
+
+/** Pages that a search begins with. */
+export const firstPages = (plan: Plan): number =>
+  Math.ceil(
+    (tableStart(plan) + (FIRST_SLOTS + FIRST_PAD) * plan.slot + 4 * chunkBytes(plan)) / PAGE_BYTES,
+  );
