@@ -20,11 +20,7 @@ export interface Compared {
 const text = (s: Int32Array): string => [...s].map((w) => (w >>> 0).toString(16)).join(" ");
 
 /** Compares the successors of up to `states_max` reachable states. */
-export function compareSteps(
-  program: Program,
-  semantics: Semantics,
-  states_max: number,
-): Compared {
+export function compareSteps(program: Program, semantics: Semantics, states_max: number): Compared {
   const machine = new PackedMachine(program, { semantics });
   const visited = new VisitedSet(machine.words);
   visited.add(machine.initial());
