@@ -47,6 +47,7 @@ class StepCompiler {
   private readonly machine: PackedMachine;
   private readonly base: number;
   private readonly words: number;
+  private readonly inLocals: boolean;
   private readonly exprs: Expressions;
   private readonly cells: CompiledCells;
   private readonly instructions: Instructions;
@@ -62,6 +63,7 @@ class StepCompiler {
     this.machine = machine;
     this.base = base;
     this.words = machine.words;
+    this.inLocals = this.words <= LOCAL_WORDS_MAX;
     this.exprs = new Expressions(machine.program, machine.layout);
     this.cells = new CompiledCells(machine, this.exprs, base, this.reasons);
     this.instructions = new Instructions(machine, this.exprs, this.cells);
@@ -74,17 +76,13 @@ class StepCompiler {
     const expand = this.expand();
     const free = machine.semantics === "concrete" && cells.hasInstances ? this.free() : undefined;
     return {
-      words,
-      mark: machine.layout.mark,
+      ...{ words, base, expand, free, mark: machine.layout.mark },
       functions: [...cells.functions, ...this.functions],
       imports: [
         { name: "intern", params: 2, result: true },
         { name: "fail", params: 1, result: true },
       ],
-      expand,
-      free,
       successors_max: this.successorsMax,
-      base,
       data: Int32Array.from(cells.data),
       host: (memory) => ({
         intern: (sort, value) => cells.intern(sort, value, memory()),
@@ -93,10 +91,6 @@ class StepCompiler {
         },
       }),
     };
-  }
-
-  private get inLocals(): boolean {
-    return this.words <= LOCAL_WORDS_MAX;
   }
 
   private get successorsMax(): number {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step as structured code: from where it begins, through its branches, to each place where it ends.
+// A step as structured code: from where it begins, through its branches, to each place where
+// it ends.
 //
 //   loop all choices {
 //     block end {
