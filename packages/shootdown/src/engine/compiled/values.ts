@@ -16,7 +16,8 @@ export interface Cut {
   readonly mask: number;
 }
 
-const cuts = new WeakMap<Ex, Cut>();
+/** What is known of a value besides how it is computed; targets do not look at it. */
+type Known = Ex & { readonly cut?: Cut; readonly max?: number };
 
 /** Bits of a word of the source state as a value. */
 export function cut(base: Ex, word: number, shift: number, mask: number): Ex {
@@ -24,19 +25,15 @@ export function cut(base: Ex, word: number, shift: number, mask: number): Ex {
   const shifted = bin("shr_u", base, num(shift));
   // The topmost bits need no mask.
   const top = shift + 32 - Math.clz32(mask) === 32 && (mask & (mask + 1)) === 0;
-  const ex: Ex = top ? copy(shifted) : bin("and", shifted, num(mask));
-  cuts.set(ex, { word, base, shift, mask });
-  return ex;
+  const ex = top ? shifted : bin("and", shifted, num(mask));
+  return { ...ex, cut: { word, base, shift, mask } } as Known;
 }
 
-/** A node of its own, so that what is known of it is not known of another use. */
-const copy = (ex: Ex): Ex => ({ ...ex });
-
-export const cutOf = (ex: Ex): Cut | undefined => cuts.get(ex);
+export const cutOf = (ex: Ex): Cut | undefined => (ex as Known).cut;
 
 /** Bits `(ex >>> offset) & mask` of a value. */
 export function bitsOf(ex: Ex, offset: number, mask: number): Ex {
-  const c = cuts.get(ex);
+  const c = cutOf(ex);
   if (c) {
     const inner = (c.mask >>> offset) & mask;
     return inner === 0 ? num(0) : cut(c.base, c.word, c.shift + offset, inner);
@@ -46,7 +43,7 @@ export function bitsOf(ex: Ex, offset: number, mask: number): Ex {
 
 /** An upper bound of a value as unsigned number. */
 export function maxOf(ex: Ex): number {
-  const c = cuts.get(ex);
+  const c = cutOf(ex);
   if (c) return c.mask >>> 0;
   switch (ex.k) {
     case "const":
@@ -58,18 +55,15 @@ export function maxOf(ex: Ex): number {
     case "bin":
       return maxOfBinary(ex);
     default:
-      return BOUNDS.get(ex) ?? ALL;
+      return (ex as Known).max ?? ALL;
   }
 }
 
 const ALL = 0xffffffff;
 
-/** Bounds known of locals: where they are set, somebody knew. */
-const BOUNDS = new WeakMap<Ex, number>();
-
+/** A local that is known not to exceed `max`. */
 export function bounded(ex: Ex, max: number): Ex {
-  if (max < ALL && ex.k === "local") BOUNDS.set(ex, max);
-  return ex;
+  return max < ALL && ex.k === "local" ? ({ ...ex, max } as Known) : ex;
 }
 
 const TRUTHS = new Set(["eq", "ne", "lt_u", "lt_s", "le_u", "le_s", "gt_u", "ge_u"]);
@@ -121,7 +115,7 @@ export function merge(base: Ex, word: number, pieces: readonly Piece[], cleared:
       known |= p.value.value << p.shift;
       continue;
     }
-    const c = cuts.get(p.value);
+    const c = cutOf(p.value);
     if (!c) {
       rest.push(bin("shl", p.value, num(p.shift)));
       continue;
