@@ -133,6 +133,7 @@ function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): 
   };
   const checking = {
     semantics: engine === "fast" ? ("window" as const) : ("concrete" as const),
+    engine: engine === "fast" ? ("auto" as const) : ("closures" as const),
     limits,
     ...(planned.drop ? { overlay: planned.drop.overlay } : {}),
     ...(progress ? { progress: (p: Progress) => progress(p, planned) } : {}),

@@ -11,6 +11,8 @@ import { VisitedSet } from "./visited.ts";
 export interface Question {
   /** Holds from some state on: the answer is known as soon as it is seen. */
   readonly latched?: (m: PackedMachine) => boolean;
+  /** `latched` holds just where one of these observers has been violated. */
+  readonly observers?: readonly string[];
   /** Holds in a final state. */
   readonly final?: (m: PackedMachine) => boolean;
   /** Index of a thread that may try again for ever. */
@@ -120,7 +122,7 @@ class Search {
         limit = this.limitHit();
         if (limit !== undefined) break;
       }
-      if (this.found && (this.counter || this.probe())) return this.answer(true, undefined);
+      if (this.found && this.escapes()) return this.answer(true, undefined);
       current = next;
       next = [];
       if (current.length > 0) this.depth++;
@@ -185,10 +187,10 @@ class Search {
   private final(id: number): void {
     const { machine, question, visited } = this;
     machine.load(visited.arena, id * machine.words);
-    const waits = question.stuck !== undefined && waitsForEver(machine, question.stuck);
-    const holds = waits || question.latched?.(machine) || question.final?.(machine) || false;
-    if (!holds) this.counter = true;
-    else if (!this.found) this.found = { state: id };
+    if (!endsWell(machine, question)) this.counter = true;
+    else if (!this.found || this.level[id]! < this.level[this.found.state]!) {
+      this.found = { state: id };
+    }
   }
 
   /** Whether some run without the condition never ends: a cycle among states that lack it. */
@@ -231,38 +233,10 @@ class Search {
     return false;
   }
 
-  /** Looks for a maximal run without what is asked for, depth first; bounded. */
-  private probe(): boolean {
-    const { machine, question } = this;
-    const seen = new VisitedSet(machine.words);
-    seen.add(machine.initial());
-    const stack = [0];
-    const words = machine.words;
-    for (
-      let id = stack.pop();
-      id !== undefined && seen.count < PROBE_STATES_MAX;
-      id = stack.pop()
-    ) {
-      let moves = false;
-      for (const t of machine.transitions) {
-        if (t.free) continue;
-        machine.successors(t, seen.arena, id * words, () => {
-          moves ||= t.kind !== "rule";
-          if (question.latched?.(machine)) return;
-          const before = seen.count;
-          const to = seen.add(machine.state);
-          if (seen.count > before) stack.push(to);
-        });
-      }
-      if (moves) continue;
-      machine.load(seen.arena, id * words);
-      const waits = question.stuck !== undefined && waitsForEver(machine, question.stuck);
-      if (!waits && !question.final?.(machine)) {
-        this.counter = true;
-        return true;
-      }
-    }
-    return false;
+  /** Whether some maximal run is known to lack what is asked for. */
+  private escapes(): boolean {
+    this.counter ||= escapes(this.machine, this.question);
+    return this.counter;
   }
 
   private answer(exhaustive: boolean, limit: string | undefined): Outcome {
@@ -274,8 +248,8 @@ class Search {
       const base = { ...common, observed, depth: this.depth } as const;
       return limit === undefined ? base : { ...base, limit };
     }
-    const escapes = this.counter || !exhaustive || this.runsForEver();
-    const observed = escapes ? "sometimes" : "always";
+    const sometimes = this.counter || !exhaustive || this.runsForEver();
+    const observed = sometimes ? "sometimes" : "always";
     const path = this.path(found.state);
     const depth = this.level[found.state]!;
     const base = { ...common, observed, depth, path } as const;
@@ -304,5 +278,36 @@ class Search {
   }
 }
 
+/** Whether what is asked for holds at the end of a run: the scratch state, from which none goes on. */
+export function endsWell(machine: PackedMachine, question: Question): boolean {
+  const waits = question.stuck !== undefined && waitsForEver(machine, question.stuck);
+  return waits || question.latched?.(machine) || question.final?.(machine) || false;
+}
+
 /** A run that ends without the condition is looked for among so many states. */
 const PROBE_STATES_MAX = 20_000;
+
+/** Looks for a maximal run that ends without what is asked for, depth first; bounded. */
+export function escapes(machine: PackedMachine, question: Question): boolean {
+  const seen = new VisitedSet(machine.words);
+  seen.add(machine.initial());
+  const stack = [0];
+  const { words } = machine;
+  for (let id = stack.pop(); id !== undefined && seen.count < PROBE_STATES_MAX; id = stack.pop()) {
+    let moves = false;
+    for (const t of machine.transitions) {
+      if (t.free) continue;
+      machine.successors(t, seen.arena, id * words, () => {
+        moves ||= t.kind !== "rule";
+        if (question.latched?.(machine)) return;
+        const before = seen.count;
+        const to = seen.add(machine.state);
+        if (seen.count > before) stack.push(to);
+      });
+    }
+    if (moves) continue;
+    machine.load(seen.arena, id * words);
+    if (!endsWell(machine, question)) return true;
+  }
+  return false;
+}

@@ -21,6 +21,8 @@ import type { World } from "./world.ts";
 /** What the condition asks of runs, in terms of a packed machine. */
 export interface Condition {
   readonly latched?: (m: PackedMachine) => boolean;
+  /** `latched` holds just where one of these has been violated. */
+  readonly observers?: readonly string[];
   readonly final?: (m: PackedMachine) => boolean;
   /** Thread that may be stuck. */
   readonly stuck?: number;
@@ -175,7 +177,17 @@ export function conditionOf(scenario: Scenario, world: World): Condition | Unsup
   if (wrong) return wrong;
   const holds = evaluate(expr, world);
   const property = describe(expr);
-  return monotone(expr) ? { latched: holds, property } : { final: holds, property };
+  if (!monotone(expr)) return { final: holds, property };
+  const observers = alternatives(expr);
+  return observers ? { latched: holds, observers, property } : { latched: holds, property };
+}
+
+/** The observers of which one must be violated, if a monotone condition asks for no more. */
+function alternatives(e: Expr): string[] | undefined {
+  if (e.kind === "atom") return [e.property.text];
+  if (e.kind !== "or") return undefined;
+  const parts = e.parts.map(alternatives);
+  return parts.every((p) => p !== undefined) ? parts.flat() : undefined;
 }
 
 function undecided(e: Expr): Unsupported | undefined {

@@ -7,11 +7,11 @@
 import { TooManyValues } from "../engine/cells.ts";
 import { lower } from "../engine/lower.ts";
 import type { Semantics } from "../engine/packed.ts";
-import { PackedMachine } from "../engine/packed.ts";
 import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Initial, Program } from "../engine/program.ts";
 import type { Limits, Outcome, Progress } from "../explore/search.ts";
-import { search } from "../explore/search.ts";
+import type { Engine } from "../explore/tiers.ts";
+import { explore } from "../explore/tiers.ts";
 import { KNOBS, machineWith, PARTS } from "../hardware/machines.ts";
 import { ruleKnob } from "../ir/expr.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
@@ -28,6 +28,7 @@ export type Observation = "never" | "sometimes" | "always" | "inconclusive";
 export interface CheckOptions {
   readonly semantics: Semantics;
   readonly limits: Limits;
+  readonly engine?: Engine;
   readonly progress?: (p: Progress) => void;
   /** An edit of the kernel, for `--drop`. */
   readonly overlay?: Overlay;
@@ -186,7 +187,7 @@ export class Checker {
   }
 
   private outcome(program: Program, options: CheckOptions): Outcome {
-    const key = `${options.semantics} ${program.hash}`;
+    const key = `${options.semantics} ${options.engine} ${program.hash}`;
     const known = this.outcomes.get(key);
     if (known) return known.outcome;
     const outcome = guarded(program, this.condition, options);
@@ -240,8 +241,7 @@ function join(observed: readonly Observation[]): Observation {
 function guarded(program: Program, condition: Condition, options: CheckOptions): Outcome {
   const none = { exhaustive: false, states: 0, transitions: 0, depth: 0 } as const;
   try {
-    const machine = new PackedMachine(program, { semantics: options.semantics });
-    return search(machine, condition, options.limits, options.progress);
+    return explore(program, condition, options);
   } catch (error) {
     if (error instanceof DomainOverflow || error instanceof TooManyValues) {
       return { ...none, observed: "inconclusive", limit: error.message };

@@ -18,8 +18,8 @@ export interface FastOptions {
   readonly states_max: number;
   readonly bytes_max: number;
   readonly target: Target;
-  /** What an instance of the unit imports. */
-  readonly imports?: () => Imports;
+  /** What an instance of the unit imports; it may look at the words of its memory when called. */
+  readonly imports?: (memory: () => Int32Array) => Imports;
   /** A state that passes one of these is found. */
   readonly latches?: readonly Latch[];
   /** Called for every state, level by level; one for which it returns true is found. */
@@ -96,7 +96,7 @@ export class Exploration {
       shared: false,
     });
     const module = moduleOf(unit, plan, options.functions ?? [], options.bytes_max);
-    const { exports, memory } = instanceOf(module, options.target, options.imports?.() ?? {});
+    const { exports, memory } = instanceOf(module, options.target, options.imports);
     this.options = options;
     this.exports = exports;
     this.frees = unit.free !== undefined;

@@ -4,6 +4,8 @@
 import type { StepUnit } from "../../engine/compiled/unit.ts";
 import type { Exports, Fn, Module } from "../../engine/target/code.ts";
 import { PAGE_BYTES } from "../../engine/target/code.ts";
+import type { LinearMemory } from "../../engine/target/javascript.ts";
+import { instantiate as asJavaScript, plainMemory } from "../../engine/target/javascript.ts";
 import type { Imports } from "../../engine/target/wasm.ts";
 import { instantiate, memoryFor } from "../../engine/target/wasm.ts";
 import { frontierFunctions } from "./frontier.ts";
@@ -41,8 +43,20 @@ export interface Instance {
   readonly memory: GrowingMemory;
 }
 
-export function instanceOf(module: Module, target: Target, imports: Imports): Instance {
-  if (target === "javascript") throw new Error("no JavaScript yet");
-  const memory = memoryFor(module.memory);
-  return { exports: instantiate(module, memory, imports), memory };
+export function instanceOf(
+  module: Module,
+  target: Target,
+  imports?: (memory: () => Int32Array) => Imports,
+): Instance {
+  const javascript = target === "javascript";
+  const memory = javascript ? plainMemory(module.memory) : memoryFor(module.memory);
+  let words = new Int32Array(memory.buffer);
+  const given = imports?.(() => {
+    if (words.buffer !== memory.buffer) words = new Int32Array(memory.buffer);
+    return words;
+  });
+  const exports = javascript
+    ? asJavaScript(module, memory as LinearMemory, given)
+    : instantiate(module, memory as WebAssembly.Memory, given);
+  return { exports, memory };
 }
