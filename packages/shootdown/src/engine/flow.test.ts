@@ -5,9 +5,10 @@ import type { Node } from "../ir/expr.ts";
 import { field } from "../ir/expr.ts";
 import { cell, event, pending } from "../ir/machine.ts";
 import { bool, int } from "../ir/sort.ts";
-import { beginsStep, defines, liveness, operands, successors, tidy, visitNode } from "./flow.ts";
+import { beginsStep, defines, liveness, operands, successors, visitNode } from "./flow.ts";
 import type { Instr, Operation } from "./program.ts";
 import { codeText } from "./text.ts";
+import { tidy } from "./tidy.ts";
 
 const shared = field("shared", [int], int);
 const source = { file: "toy" };

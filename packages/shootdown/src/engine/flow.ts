@@ -70,15 +70,24 @@ export function visitNode(node: Node | KeyPattern, visit: (n: Node) => void): vo
   }
 }
 
-/** Whether evaluating the operands reads shared state. */
-function readsShared(i: Operation): boolean {
-  let found = false;
-  for (const node of operands(i)) {
-    visitNode(node, (n) => {
-      if ((n.k === "read" && !n.fixed) || n.k === "outstanding") found = true;
-    });
+/** Whether evaluating an expression reads shared state. */
+function readsShared(n: Node | KeyPattern): boolean {
+  switch (n.k) {
+    case "read":
+      return !n.fixed || n.index.some(readsShared);
+    case "outstanding":
+      return true;
+    case "op":
+      return n.args.some(readsShared);
+    case "get":
+      return readsShared(n.arg);
+    case "with":
+      return readsShared(n.arg) || n.set.some(([, e]) => readsShared(e));
+    case "in":
+      return readsShared(n.range);
+    default:
+      return false;
   }
-  return found;
 }
 
 /** Whether a step begins here: the instruction touches something that others can see. */
@@ -97,7 +106,7 @@ export function beginsStep(i: Instr): boolean {
     case "each":
     case "next":
     case "grow":
-      return readsShared(i);
+      return operands(i).some(readsShared);
     default:
       return true;
   }
@@ -136,29 +145,117 @@ export function defines(i: Operation): number {
   }
 }
 
-const usesOf = new WeakMap<Operation, readonly number[]>();
-
-/** The registers that an operation reads. */
+/** The registers that an operation reads; one twice if it does. */
 export function uses(i: Operation): readonly number[] {
-  let known = usesOf.get(i);
-  if (!known) usesOf.set(i, (known = findUses(i)));
-  return known;
-}
-
-function findUses(i: Operation): number[] {
   const found: number[] = [];
-  for (const node of operands(i)) {
-    visitNode(node, (n) => {
-      if (n.k === "reg") found.push(n.reg);
-    });
-  }
+  for (const node of operands(i)) collectRegisters(node, found);
   if (i.op === "each" || i.op === "next" || i.op === "grow") found.push(i.reg);
   // `where` binds its own register: the value under test.
   const bound = i.op === "clear" ? i.where?.reg : i.op === "choose" ? i.reg : undefined;
   return bound === undefined ? found : found.filter((r) => r !== bound);
 }
 
-/** Sets of registers, one row of 32-bit words for each instruction. */
+function collectRegisters(n: Node | KeyPattern, found: number[]): void {
+  switch (n.k) {
+    case "reg":
+      found.push(n.reg);
+      return;
+    case "op":
+      for (const a of n.args) collectRegisters(a, found);
+      return;
+    case "get":
+      return collectRegisters(n.arg, found);
+    case "read":
+      for (const a of n.index) collectRegisters(a, found);
+      return;
+    case "in":
+      return collectRegisters(n.range, found);
+    case "with":
+      collectRegisters(n.arg, found);
+      for (const [, e] of n.set) collectRegisters(e, found);
+      return;
+    case "outstanding":
+      for (const p of n.index) collectRegisters(p, found);
+      for (const [, e] of n.where) collectRegisters(e, found);
+      return;
+    default:
+  }
+}
+
+/** Where the registers of a code are read and set, and from where on each still matters. */
+export class Registers {
+  /** For each register the instructions that read it. */
+  readonly reads = new Map<number, number[]>();
+  /** For each register the instructions that give it a value of their own. */
+  readonly sets = new Map<number, number[]>();
+  private readonly code: readonly Instr[];
+  private previous: readonly number[][] | undefined;
+  private readonly marks: Int32Array;
+  private mark = 0;
+
+  constructor(code: readonly Instr[]) {
+    this.code = code;
+    this.marks = new Int32Array(code.length + 1);
+    for (let at = 0; at < code.length; at++) {
+      const i = code[at]!;
+      for (const reg of uses(i)) note(this.reads, reg, at);
+      const reg = defines(i);
+      if (reg >= 0) note(this.sets, reg, at);
+    }
+  }
+
+  /** Calls `found` with each instruction before which the register's value matters. */
+  live(reg: number, found: (at: number) => void = () => {}): void {
+    const { marks } = this;
+    const mark = ++this.mark;
+    const work: number[] = [];
+    const reach = (at: number): void => {
+      if (marks[at] === mark) return;
+      marks[at] = mark;
+      work.push(at);
+      found(at);
+    };
+    for (const at of this.reads.get(reg) ?? []) reach(at);
+    this.previous ??= predecessors(this.code);
+    for (let at = work.pop(); at !== undefined; at = work.pop()) {
+      for (const before of this.previous[at]!) {
+        if (defines(this.code[before]!) !== reg) reach(before);
+      }
+    }
+  }
+
+  /** Whether the register that `live` was last asked for matters before an instruction. */
+  reached(at: number): boolean {
+    return this.marks[at] === this.mark;
+  }
+
+  /** An instruction does not read the register any more. */
+  unread(reg: number, at: number): void {
+    const reads = this.reads.get(reg)!;
+    reads.splice(reads.indexOf(at), 1);
+  }
+
+  /** The code's jumps have changed. */
+  rerouted(): void {
+    this.previous = undefined;
+  }
+}
+
+function note(map: Map<number, number[]>, reg: number, at: number): void {
+  const known = map.get(reg);
+  if (known === undefined) map.set(reg, [at]);
+  else if (known.at(-1) !== at) known.push(at);
+}
+
+function predecessors(code: readonly Instr[]): number[][] {
+  const found: number[][] = code.map(() => []);
+  for (let at = 0; at < code.length; at++) {
+    for (const to of successors(code[at]!, at)) found[to]!.push(at);
+  }
+  return found;
+}
+
+/** Sets of registers, one for each instruction. */
 export interface Liveness {
   /** Whether the register's value matters when the instruction is about to run. */
   has(at: number, reg: number): boolean;
@@ -168,136 +265,9 @@ export interface Liveness {
 
 /** Which registers are live before each instruction. */
 export function liveness(code: readonly Instr[]): Liveness {
-  const numbers = new Map<number, number>();
-  const number = (reg: number): number => {
-    let n = numbers.get(reg);
-    if (n === undefined) numbers.set(reg, (n = numbers.size));
-    return n;
-  };
-  const used = code.map((i) => uses(i).map(number));
-  const defined = code.map((i) => {
-    const reg = defines(i);
-    return reg < 0 ? -1 : number(reg);
-  });
-  const words = Math.max(1, (numbers.size + 31) >>> 5);
-  const live = new Int32Array(code.length * words);
-  const flow = code.map((i, at) => successors(i, at));
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (let at = code.length - 1; at >= 0; at--) {
-      const row = at * words;
-      const d = defined[at]!;
-      for (let w = 0; w < words; w++) {
-        let bits = 0;
-        for (const next of flow[at]!) bits |= live[next * words + w]!;
-        if (d >>> 5 === w) bits &= ~(1 << (d & 31));
-        for (const u of used[at]!) if (u >>> 5 === w) bits |= 1 << (u & 31);
-        if (bits !== live[row + w]) {
-          live[row + w] = bits;
-          changed = true;
-        }
-      }
-    }
-  }
-  const regs = [...numbers.keys()];
-  const test = (at: number, n: number) => ((live[at * words + (n >>> 5)]! >>> (n & 31)) & 1) === 1;
-  return {
-    has: (at, reg) => numbers.has(reg) && test(at, numbers.get(reg)!),
-    at: (at) => regs.filter((_, n) => test(at, n)).sort((a, b) => a - b),
-  };
-}
-
-/** Removes unreachable code, jumps to jumps, and results that nobody reads. */
-export function tidy(code: readonly Instr[]): readonly Instr[] {
-  let current = shorten(code);
-  for (;;) {
-    const live = liveness(current);
-    const dead = (i: Instr, at: number) => i.op === "let" && !live.has(at + 1, i.reg);
-    if (!current.some(dead)) return current;
-    current = shorten(current.map((i, at) => (dead(i, at) ? idle(i, at) : i)));
-  }
-}
-
-/** Takes an instruction out; the start of an atomic block stays where it was. */
-export function idle(i: Instr, at: number): Instr {
-  const { origin, joined } = i;
-  return { op: "jump", to: at + 1, origin, joined, ...(i.first ? { first: true } : {}) };
-}
-
-/** Whether an idle jump must stay, because the rest of its atomic block relies on it. */
-function holdsStep(code: readonly Instr[], i: Instr & { op: "jump" }): boolean {
-  return i.first === true && code[finalTarget(code, i.to)]!.joined;
-}
-
-/** Removes unreachable code and jumps to jumps. */
-export function shorten(code: readonly Instr[]): readonly Instr[] {
-  const direct = threadJumps(code);
-  const reached = new Uint8Array(direct.length);
-  const work = [0];
-  reached[0] = 1;
-  for (let at = work.pop(); at !== undefined; at = work.pop()) {
-    for (const next of successors(direct[at]!, at)) {
-      if (reached[next]) continue;
-      reached[next] = 1;
-      work.push(next);
-    }
-  }
-  const moved = new Int32Array(direct.length);
-  const keep: Instr[] = [];
-  for (let at = 0; at < direct.length; at++) {
-    moved[at] = keep.length;
-    const i = direct[at]!;
-    if (!reached[at]) continue;
-    const useless = i.op === "jump" && nextReached(reached, at + 1) === i.to;
-    if (useless && !holdsStep(direct, i)) continue;
-    keep.push(i);
-  }
-  return keep.map((i): Instr => {
-    switch (i.op) {
-      case "jump":
-      case "branch":
-      case "each":
-      case "next":
-        return { ...i, to: moved[i.to]! };
-      case "either":
-        return { ...i, to: i.to.map((t) => moved[t]!) };
-      default:
-        return i;
-    }
-  });
-}
-
-/** The first reachable instruction from an index on. */
-function nextReached(reached: Uint8Array, from: number): number {
-  let at = from;
-  while (at < reached.length && !reached[at]) at++;
-  return at;
-}
-
-function finalTarget(code: readonly Instr[], to: number): number {
-  let at = to;
-  for (let hops = 0; hops < code.length; hops++) {
-    const i = code[at]!;
-    if (i.op !== "jump" || i.first) return at;
-    at = i.to;
-  }
-  return at;
-}
-
-function threadJumps(code: readonly Instr[]): readonly Instr[] {
-  return code.map((i) => {
-    switch (i.op) {
-      case "jump":
-      case "branch":
-      case "each":
-      case "next": {
-        const to = finalTarget(code, i.to);
-        return to === i.to ? i : { ...i, to };
-      }
-      case "either":
-        return { ...i, to: i.to.map((t) => finalTarget(code, t)) };
-      default:
-        return i;
-    }
-  });
+  const registers = new Registers(code);
+  const rows: number[][] = code.map(() => []);
+  const ascending = [...registers.reads.keys()].sort((a, b) => a - b);
+  for (const reg of ascending) registers.live(reg, (at) => rows[at]!.push(reg));
+  return { has: (at, reg) => rows[at]!.includes(reg), at: (at) => [...rows[at]!] };
 }

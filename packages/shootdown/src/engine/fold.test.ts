@@ -130,11 +130,9 @@ test("words", () => {
   expect(folded(get(withFields(empty, { b: p }), "a", bool))).toBe("0{b:r1}.a");
 });
 
-test("pending sets that cannot hold anything are empty", () => {
+test("pending sets keep their patterns", () => {
   const asked = outstanding(waiting({ page: inRange(pages.one(known)) }), { page: p });
   expect(folded(asked)).toBe("outstanding(waiting[in range(2,3)]{page:r1})");
-  const none = { ...scope, live: () => false };
-  expect(nodeText(fold(asked.node, env, none))).toBe("0");
 });
 
 test.each<readonly [Expr<string>, string]>([
@@ -143,6 +141,16 @@ test.each<readonly [Expr<string>, string]>([
   [limit("M"), "the domain has no limit M"],
 ])("%# mistakes are named", (e, message) => {
   expect(() => folded(e)).toThrow(message);
+});
+
+test("known registers are put in, and what knows nothing new is the same node", () => {
+  const sum = add(n, num(1)).node;
+  const knows = (r: number): Scope => ({
+    ...scope,
+    register: (at) => (at === r ? num(2).node : undefined),
+  });
+  expect(nodeText(fold(sum, env, knows(6)))).toBe("3");
+  expect(fold(sum, env, knows(5))).toBe(sum);
 });
 
 test("arithmetic on numbers", () => {

@@ -4,6 +4,7 @@
 import type { FieldDecl, KeyPattern, Node, Op } from "../ir/expr.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { bool } from "../ir/sort.ts";
+import type { Pairs } from "../ir/stmt.ts";
 import type { Domain } from "./program.ts";
 import { wordLayout } from "./word.ts";
 
@@ -19,20 +20,21 @@ export interface Scope {
   isFixed?(field: FieldDecl): boolean;
   /** Whether anything writes a field, whatever else is kept; absent: nothing does. */
   varies?(field: FieldDecl, written: boolean): boolean;
-  /** Key combinations of a pending set that can hold an entry that matters. */
-  live?(set: { readonly name: string }): boolean;
+  /** The value of a register, where it is known. */
+  register?(reg: number): Node | undefined;
 }
 
 export type Env = ReadonlyMap<string, Node>;
 
 const constant = (value: number, sort: AnySort): Node => ({ k: "const", value, sort });
 
-/** Substitutes locals by `env`, folds knobs, limits and constants. */
+/** Substitutes locals by `env`, folds knobs, limits and constants; the same node if nothing is. */
 export function fold(node: Node, env: Env, scope: Scope): Node {
   switch (node.k) {
     case "const":
-    case "reg":
       return node;
+    case "reg":
+      return scope.register?.(node.reg) ?? node;
     case "named": {
       const at = scope.domain.names[node.sort.name]?.indexOf(node.name) ?? -1;
       if (at < 0) throw new Error(`the domain has no ${node.sort.name} ${node.name}`);
@@ -52,19 +54,8 @@ export function fold(node: Node, env: Env, scope: Scope): Node {
     }
     case "varies":
       return constant(scope.varies?.(node.field, node.written) ? 1 : 0, bool);
-    case "read": {
-      const uniform = scope.uniformField?.(node.field);
-      if (uniform !== undefined) return constant(uniform, node.sort);
-      const index = node.index.map((i) => fold(i, env, scope));
-      if (index.every((i) => i.k === "const")) {
-        const value = scope.constantField(
-          node.field,
-          index.map((i) => (i as { value: number }).value),
-        );
-        if (value !== undefined) return constant(value, node.sort);
-      }
-      return scope.isFixed?.(node.field) ? { ...node, index, fixed: true } : { ...node, index };
-    }
+    case "read":
+      return foldRead(node, env, scope);
     case "apply":
       return fold(node.body, env, scope);
     case "get":
@@ -73,45 +64,76 @@ export function fold(node: Node, env: Env, scope: Scope): Node {
       return foldWith(node, env, scope);
     case "op":
       if (node.op === "and" || node.op === "or") return foldJunction(node, env, scope);
-      return foldOp(
-        node,
-        node.args.map((a) => fold(a, env, scope)),
-      );
-    case "outstanding":
-      if (scope.live && !scope.live(node.set)) return constant(0, bool);
-      return {
-        ...node,
-        index: node.index.map((p) => foldPattern(p, env, scope)),
-        where: node.where.map(([n, e]) => [n, fold(e, env, scope)] as const),
-      };
+      return foldOp(node, foldAll(node.args, env, scope));
+    case "outstanding": {
+      const index = node.index.map((p) => foldPattern(p, env, scope));
+      const where = foldPairs(node.where, env, scope);
+      const same = where === node.where && index.every((p, n) => p === node.index[n]);
+      return same ? node : { k: "outstanding", set: node.set, index, where, sort: node.sort };
+    }
   }
+}
+
+/** The nodes folded; the same array if none changes. */
+function foldAll(nodes: readonly Node[], env: Env, scope: Scope): readonly Node[] {
+  let folded: Node[] | undefined;
+  for (let n = 0; n < nodes.length; n++) {
+    const now = fold(nodes[n]!, env, scope);
+    if (now === nodes[n] && !folded) continue;
+    folded ??= nodes.slice(0, n);
+    folded.push(now);
+  }
+  return folded ?? nodes;
+}
+
+function foldPairs(pairs: Pairs, env: Env, scope: Scope): Pairs {
+  const folded = pairs.map((pair): Pairs[number] => {
+    const now = fold(pair[1], env, scope);
+    return now === pair[1] ? pair : [pair[0], now];
+  });
+  return folded.every((pair, n) => pair === pairs[n]) ? pairs : folded;
+}
+
+const numberOf = (n: Node): number => (n as { value: number }).value;
+const isConst = (n: Node): boolean => n.k === "const";
+
+function foldRead(node: Node & { k: "read" }, env: Env, scope: Scope): Node {
+  const { field, sort } = node;
+  const uniform = scope.uniformField?.(field);
+  if (uniform !== undefined) return constant(uniform, sort);
+  const index = foldAll(node.index, env, scope);
+  if (index.every(isConst)) {
+    const value = scope.constantField(field, index.map(numberOf));
+    if (value !== undefined) return constant(value, sort);
+  }
+  const fixed = node.fixed ?? scope.isFixed?.(field) ?? false;
+  if (index === node.index && fixed === (node.fixed ?? false)) return node;
+  return fixed ? { k: "read", field, index, sort, fixed: true } : { k: "read", field, index, sort };
 }
 
 export function foldPattern(p: KeyPattern, env: Env, scope: Scope): KeyPattern {
   if (p.k === "any") return p;
-  if (p.k === "in") return { k: "in", range: fold(p.range, env, scope) };
-  return fold(p, env, scope);
+  if (p.k !== "in") return fold(p, env, scope);
+  const range = fold(p.range, env, scope);
+  return range === p.range ? p : { k: "in", range };
 }
 
 function foldGet(node: Node & { k: "get" }, arg: Node, scope: Scope): Node {
   if (arg.k === "const") {
     return constant(wordLayout(arg.sort, scope.domain).get(arg.value, node.field), node.sort);
   }
-  return { ...node, arg };
+  return arg === node.arg ? node : { k: "get", field: node.field, arg, sort: node.sort };
 }
 
 function foldWith(node: Node & { k: "with" }, env: Env, scope: Scope): Node {
   const arg = fold(node.arg, env, scope);
-  const set = node.set.map(([n, e]) => [n, fold(e, env, scope)] as const);
+  const set = foldPairs(node.set, env, scope);
   if (arg.k === "const" && set.every(([, e]) => e.k === "const")) {
     const layout = wordLayout(node.sort, scope.domain);
-    const value = set.reduce(
-      (v, [n, e]) => layout.put(v, n, (e as { value: number }).value),
-      arg.value,
-    );
+    const value = set.reduce((v, [n, e]) => layout.put(v, n, numberOf(e)), arg.value);
     return constant(value, node.sort);
   }
-  return { ...node, arg, set };
+  return arg === node.arg && set === node.set ? node : { k: "with", arg, set, sort: node.sort };
 }
 
 /** Folds from the left and stops where the result is known: the rest is never asked for. */
@@ -120,7 +142,12 @@ function foldJunction(node: Node & { k: "op" }, env: Env, scope: Scope): Node {
   const a = fold(node.args[0]!, env, scope);
   if (a.k === "const" && (a.value ? 1 : 0) !== unit) return a;
   const b = fold(node.args[1]!, env, scope);
-  return foldAnd(a, b, unit) ?? { ...node, args: [a, b] };
+  return foldAnd(a, b, unit) ?? withArgs(node, [a, b]);
+}
+
+function withArgs(node: Node & { k: "op" }, args: readonly Node[]): Node {
+  if (args === node.args || args.every((a, n) => a === node.args[n])) return node;
+  return { k: "op", op: node.op, args, sort: node.sort };
 }
 
 /** Same value by construction: constants, registers, ranges of such. */
@@ -131,35 +158,33 @@ function same(a: Node, b: Node): boolean {
 
 function foldOp(node: Node & { k: "op" }, args: readonly Node[]): Node {
   const [a, b, c] = args;
-  const plain = () => ({ ...node, args });
   switch (node.op) {
     case "and":
-      return foldAnd(a!, b!, 1) ?? plain();
+      return foldAnd(a!, b!, 1) ?? withArgs(node, args);
     case "or":
-      return foldAnd(a!, b!, 0) ?? plain();
+      return foldAnd(a!, b!, 0) ?? withArgs(node, args);
     case "ite":
       if (a!.k === "const") return a!.value ? b! : c!;
-      return plain();
+      return withArgs(node, args);
     case "lo":
     case "hi":
-      return a!.k === "op" && a!.op === "range" ? a!.args[node.op === "lo" ? 0 : 1]! : plain();
+      return a!.k === "op" && a!.op === "range"
+        ? a!.args[node.op === "lo" ? 0 : 1]!
+        : withArgs(node, args);
     case "range":
-      return plain();
+      return withArgs(node, args);
     case "empty":
     case "contains":
     case "overlaps":
-      return foldRange(node, args) ?? plain();
+      return foldRange(node, args) ?? withArgs(node, args);
     case "eq":
     case "ne":
       if (same(a!, b!)) return constant(node.op === "eq" ? 1 : 0, bool);
       break;
     default:
   }
-  if (args.every((x) => x.k === "const")) {
-    const values = args.map((x) => (x as { value: number }).value);
-    return constant(arith(node.op, values), node.sort);
-  }
-  return plain();
+  if (args.every(isConst)) return constant(arith(node.op, args.map(numberOf)), node.sort);
+  return withArgs(node, args);
 }
 
 /** Absorbs constants of a conjunction (`unit` 1) or disjunction (`unit` 0). */

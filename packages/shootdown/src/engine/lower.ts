@@ -12,7 +12,7 @@ import { unsetKnob } from "../ir/expr.ts";
 import type { CellDecl, Definition, PendingDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { idle, liveness, operands, shorten, tidy, visitNode } from "./flow.ts";
+import { liveness, operands, Registers, visitNode } from "./flow.ts";
 import type { Env, Scope } from "./fold.ts";
 import { fold } from "./fold.ts";
 import type { InlineContext } from "./inline.ts";
@@ -31,6 +31,7 @@ import type {
 import { sizeOf } from "./program.ts";
 import { propagate } from "./propagate.ts";
 import { programText } from "./text.ts";
+import { dropDead, idle, shorten } from "./tidy.ts";
 import { writtenFields } from "./written.ts";
 
 export interface LowerOptions {
@@ -237,7 +238,11 @@ class Lowering {
   }
 
   private tidied(instrs: readonly Instr[]): readonly Instr[] {
-    return tidy(this.keepAll ? instrs : propagate(instrs, this.context.scope));
+    const code = [...instrs];
+    const registers = new Registers(code);
+    if (!this.keepAll) propagate(code, registers, this.context.scope);
+    dropDead(code, registers);
+    return shorten(code);
   }
 
   private withConstants<C extends Code>(code: C, constants: ReadonlyMap<string, Node>): C {

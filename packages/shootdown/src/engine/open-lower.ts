@@ -9,7 +9,7 @@ import { unsetKnob } from "../ir/expr.ts";
 import type { CellDecl, PendingDecl, RuleDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { operands, tidy, visitNode } from "./flow.ts";
+import { operands, visitNode } from "./flow.ts";
 import { fold } from "./fold.ts";
 import type { InlineContext } from "./inline.ts";
 import { inline } from "./inline.ts";
@@ -23,6 +23,7 @@ import type {
 } from "./open-program.ts";
 import type { Domain, System, Thread, ThreadSpec } from "./program.ts";
 import { sizeOf } from "./program.ts";
+import { tidy } from "./tidy.ts";
 
 /** Arguments of a rule are listed, to be tried one by one, up to this many. */
 export const RULE_ARGS_MAX = 4096;

@@ -2,75 +2,98 @@
 // Constants that a register has wherever it is read: substituted, and the branches on them decided.
 
 import type { KeyPattern, Node } from "../ir/expr.ts";
-import { defines, liveness, uses } from "./flow.ts";
+import type { Registers } from "./flow.ts";
+import { uses } from "./flow.ts";
 import type { Scope } from "./fold.ts";
-import { fold } from "./fold.ts";
+import { fold, foldPattern } from "./fold.ts";
 import type { Instr } from "./program.ts";
+import { idle } from "./tidy.ts";
 
 const NOTHING: ReadonlyMap<string, Node> = new Map();
 
-/** Replaces registers that are assigned once, a constant, by that constant. */
-export function propagate(code: readonly Instr[], scope: Scope): readonly Instr[] {
-  const known = singleConstants(code);
-  if (known.size === 0) return code;
-  const node = (n: Node): Node => substitute(n, known, scope);
-  const pattern = (p: KeyPattern): KeyPattern =>
-    p.k === "any" ? p : p.k === "in" ? { k: "in", range: node(p.range) } : node(p);
-  return propagate(
-    code.map((i, at) => rewritten(i, at, node, pattern)),
-    scope,
+/** Replaces, in place, registers that are assigned once, a constant, by that constant. */
+export function propagate(code: Instr[], registers: Registers, scope: Scope): void {
+  decideBranches(code, registers);
+  let candidates = singleSets(code, registers);
+  while (candidates.length > 0) {
+    const known = new Map<number, Node>();
+    const rest: number[] = [];
+    for (const reg of candidates) {
+      const value = constantAt(code, registers, reg);
+      if (value && !matters(registers, reg)) known.set(reg, value);
+      else if (value) rest.push(reg);
+    }
+    if (known.size === 0) return;
+    candidates = [...rest, ...substitute(code, registers, known, scope)];
+  }
+}
+
+/** Registers that one instruction gives a value, and no other changes. */
+function singleSets(code: readonly Instr[], registers: Registers): number[] {
+  const changed = new Set<number>();
+  for (const i of code) if (i.op === "grow" || i.op === "next") changed.add(i.reg);
+  return [...registers.sets].flatMap(([reg, at]) =>
+    at.length === 1 && !changed.has(reg) ? [reg] : [],
   );
 }
 
-function singleConstants(code: readonly Instr[]): ReadonlyMap<number, Node> {
-  const times = new Map<number, number>();
-  for (const i of code) {
-    const reg = i.op === "grow" || i.op === "next" ? i.reg : defines(i);
-    if (reg >= 0) times.set(reg, (times.get(reg) ?? 0) + 1);
-  }
-  const known = new Map<number, Node>();
-  for (const i of code) {
-    if (i.op === "let" && i.value.k === "const" && times.get(i.reg) === 1) {
-      known.set(i.reg, i.value);
-    }
-  }
-  if (known.size === 0) return known;
-  const read = new Set(code.flatMap(uses));
-  const live = liveness(code);
-  for (const reg of known.keys()) {
-    // Live at the start: somewhere it is read before it is set, and is 0 there.
-    if (!read.has(reg) || live.has(0, reg)) known.delete(reg);
-  }
-  return known;
+/** The constant that a register is set to where it is set, if it is read at all. */
+function constantAt(code: readonly Instr[], registers: Registers, reg: number): Node | undefined {
+  const i = code[registers.sets.get(reg)![0]!]!;
+  if (i.op !== "let" || i.value.k !== "const") return undefined;
+  return registers.reads.get(reg)?.length ? i.value : undefined;
 }
 
-function substitute(n: Node, known: ReadonlyMap<number, Node>, scope: Scope): Node {
-  const go = (x: Node): Node => {
-    switch (x.k) {
-      case "reg":
-        return known.get(x.reg) ?? x;
-      case "read":
-        return { ...x, index: x.index.map(go) };
-      case "op":
-        return { ...x, args: x.args.map(go) };
-      case "get":
-        return { ...x, arg: go(x.arg) };
-      case "with":
-        return { ...x, arg: go(x.arg), set: x.set.map(([f, e]) => [f, go(e)] as const) };
-      case "outstanding":
-        return {
-          ...x,
-          index: x.index.map((p) =>
-            p.k === "any" ? p : p.k === "in" ? { k: "in", range: go(p.range) } : go(p),
-          ),
-          where: x.where.map(([f, e]) => [f, go(e)] as const),
-        };
-      default:
-        return x;
-    }
-  };
-  return fold(go(n), NOTHING, scope);
+/** Whether the value at the start matters: somewhere it is read before it is set, and is 0 there. */
+function matters(registers: Registers, reg: number): boolean {
+  registers.live(reg);
+  return registers.reached(0);
 }
+
+/** Puts the known registers in; yields those that are constants now. */
+function substitute(
+  code: Instr[],
+  registers: Registers,
+  known: ReadonlyMap<number, Node>,
+  outer: Scope,
+): number[] {
+  const scope: Scope = { ...outer, register: (reg) => known.get(reg) };
+  const node = (n: Node): Node => fold(n, NOTHING, scope);
+  const pattern = (p: KeyPattern): KeyPattern => foldPattern(p, NOTHING, scope);
+  const readers = new Set([...known.keys()].flatMap((reg) => registers.reads.get(reg)!));
+  const settled: number[] = [];
+  let turned = false;
+  for (const at of readers) {
+    const old = code[at]!;
+    const now = rewritten(old, at, node, pattern);
+    code[at] = now;
+    const left = uses(now);
+    for (const reg of new Set(uses(old))) {
+      if (!left.includes(reg)) registers.unread(reg, at);
+    }
+    if (now.op !== old.op) turned = true;
+    if (now.op === "let" && now.value.k === "const") settled.push(now.reg);
+  }
+  if (turned) registers.rerouted();
+  return settled.filter((reg) => registers.sets.get(reg)!.length === 1);
+}
+
+/** Branches on what is constant by now. */
+function decideBranches(code: Instr[], registers: Registers): void {
+  for (let at = 0; at < code.length; at++) {
+    const i = code[at]!;
+    if (i.op !== "branch" || i.cond.k !== "const") continue;
+    code[at] = decided(i, at, i.cond.value);
+    registers.rerouted();
+  }
+}
+
+/** The jump that a branch on a constant is. */
+const decided = (i: Instr & { op: "branch" }, at: number, value: number): Instr => ({
+  ...idle(i, at),
+  op: "jump",
+  to: value ? at + 1 : i.to,
+});
 
 /** The instruction with its expressions mapped; a decided branch becomes a jump. */
 function rewritten(
@@ -93,9 +116,7 @@ function rewritten(
     case "branch": {
       const cond = node(i.cond);
       if (cond.k !== "const") return { ...i, cond };
-      const { origin, joined } = i;
-      const first = i.first ? { first: true } : {};
-      return { op: "jump", to: cond.value ? at + 1 : i.to, origin, joined, ...first };
+      return decided(i, at, cond.value);
     }
     case "each":
       return { ...i, over: node(i.over) };
