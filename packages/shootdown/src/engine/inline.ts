@@ -3,7 +3,6 @@
 
 import type { KeyPattern, Node } from "../ir/expr.ts";
 import { unwrap } from "../ir/expr.ts";
-import type { Kernel } from "../ir/kernel.ts";
 import { inVersions } from "../ir/kernel.ts";
 import type { Definition, ObserverDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
@@ -21,8 +20,10 @@ const UNROLL_MAX = 8;
 const CALL_DEPTH_MAX = 40;
 
 export interface InlineContext {
-  readonly kernel: Kernel;
-  readonly definitions: ReadonlyMap<string, Definition>;
+  /** Of the kernel. */
+  readonly version: string;
+  /** The definition that a call of a name gets. */
+  readonly find: (name: string) => Definition | undefined;
   readonly observers: readonly ObserverDecl[];
   readonly scope: Scope;
   /** Hands out register numbers. */
@@ -89,7 +90,7 @@ class Flattener {
     result: Frame["result"],
   ): Frame {
     for (const [name, sort] of Object.entries(locals)) env.set(name, this.local(sort));
-    const numbers = stepsOf(body, this.context.kernel.version);
+    const numbers = stepsOf(body, this.context.version);
     return { routine, numbers, env, result, returns: [], loops: [] };
   }
 
@@ -103,9 +104,12 @@ class Flattener {
     const joined = this.atomicDepth > 0 && this.atomicBegun;
     const first = this.atomicDepth > 0 && !this.atomicBegun;
     this.atomicBegun = true;
-    const begins = first ? { first } : {};
-    this.instrs.push({ ...operation, origin: this.origin, joined, ...begins } as Draft);
-    return this.instrs.length - 1;
+    // The operation was made for this place: it becomes the instruction.
+    const instr = operation as Draft;
+    instr.origin = this.origin;
+    instr.joined = joined;
+    if (first) instr.first = true;
+    return this.instrs.push(instr) - 1;
   }
 
   private here(): number {
@@ -269,9 +273,7 @@ class Flattener {
   private control(s: Stmt): void {
     switch (s.k) {
       case "since":
-        this.block(
-          inVersions(`${s.version}..`, this.context.kernel.version) ? s.then : s.otherwise,
-        );
+        this.block(inVersions(`${s.version}..`, this.context.version) ? s.then : s.otherwise);
         return;
       case "label":
         this.block(s.body);
@@ -388,8 +390,7 @@ class Flattener {
   }
 
   private call(s: Stmt & { k: "call" }): void {
-    const { kernel, definitions } = this.context;
-    const callee = kernel.routines.get(s.callee) ?? definitions.get(s.callee);
+    const callee = this.context.find(s.callee);
     if (!callee) throw new Error(`${this.frame.routine} calls ${s.callee}, which is not defined`);
     if (++this.depth > CALL_DEPTH_MAX) throw new Error(`${s.callee} calls itself`);
     const given = new Map(s.args);

@@ -183,6 +183,14 @@ test("an entry does not wait for what nobody issues", () => {
   expect(ready([s.post(queue({ core: co(1) }), { page: pg(0) })])).not.toBe(undefined);
 });
 
+test("a branch on what is never outstanding is decided, though no register is known", () => {
+  const body = [
+    s.when(outstanding(queue({ core: co(0) })), s.set(memory(pg(0)), num(1))),
+    s.await_(eq(memory(pg(0)), num(1))),
+  ];
+  expect(code(of(body))).toEqual(["0 await (memory[0] == 1)", "1 halt"]);
+});
+
 test("cells that nobody looks up are left out, with the pending sets that clear them", () => {
   const body = [
     s.post(queue({ core: co(0) }), { page: pg(0) }),

@@ -78,11 +78,12 @@ interface OpenContext extends InlineContext {
 
 function contextOf(system: System): OpenContext {
   const { machine, kernel, domain, knobs, observers } = system;
+  const definitions = new Map(machine.definitions.map((d) => [d.name, d]));
   let registers = 0;
   return {
     fields: new Map(system.initial.map((i) => [i.field.name, i.field])),
-    kernel,
-    definitions: new Map(machine.definitions.map((d) => [d.name, d])),
+    version: kernel.version,
+    find: (name) => kernel.routines.get(name) ?? definitions.get(name),
     observers,
     scope: {
       domain,

@@ -6,6 +6,15 @@ import type { Definition } from "../ir/machine.ts";
 import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
 
+/** What a body writes by itself, and whom it calls. */
+interface Writes {
+  readonly fields: ReadonlySet<string>;
+  readonly callees: ReadonlySet<string>;
+}
+
+/** Bodies are made once and do not change. */
+const known = new WeakMap<readonly Stmt[], Writes>();
+
 /** Names of the fields that statements reachable from `roots` write. */
 export function writtenFields(
   roots: readonly (readonly Stmt[])[],
@@ -13,20 +22,39 @@ export function writtenFields(
 ): Set<string> {
   const written = new Set<string>();
   const called = new Set<string>();
+  const work = [...roots];
+  for (let body = work.pop(); body !== undefined; body = work.pop()) {
+    const { fields, callees } = writesOf(body);
+    for (const name of fields) written.add(name);
+    for (const name of callees) {
+      if (called.has(name)) continue;
+      called.add(name);
+      const callee = find(name);
+      if (callee) work.push(callee.body());
+    }
+  }
+  return written;
+}
+
+function writesOf(body: readonly Stmt[]): Writes {
+  let writes = known.get(body);
+  if (!writes) known.set(body, (writes = lookThrough(body)));
+  return writes;
+}
+
+function lookThrough(body: readonly Stmt[]): Writes {
+  const fields = new Set<string>();
+  const callees = new Set<string>();
   const visit = (stmts: readonly Stmt[]): void => {
     for (const s of stmts) {
       if (s.k === "set" || s.k === "xchg" || s.k === "cas") {
         const to = unwrap(s.k === "set" ? s.to : s.at);
-        if (to.k === "read") written.add(to.field.name);
+        if (to.k === "read") fields.add(to.field.name);
       }
-      if (s.k === "call" && !called.has(s.callee)) {
-        called.add(s.callee);
-        const callee = find(s.callee);
-        if (callee) visit(callee.body());
-      }
+      if (s.k === "call") callees.add(s.callee);
       nested(s).forEach(visit);
     }
   };
-  roots.forEach(visit);
-  return written;
+  visit(body);
+  return { fields, callees };
 }

@@ -2,12 +2,14 @@
 // Elaboration: a parsed scenario, a machine and a kernel become a system that can be lowered.
 
 import type { PackedMachine } from "../engine/packed.ts";
-import type { Initial, System } from "../engine/program.ts";
+import type { Initial, System, ThreadSpec } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
 import { machineOf } from "../hardware/machines.ts";
 import { smmu_tlb } from "../hardware/smmuv3/tlb.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
+import type { Architecture } from "../vocabulary/architecture.ts";
+import { architectureOf } from "../vocabulary/architecture.ts";
 import { desc } from "../vocabulary/descriptor.ts";
 import { cd_asid } from "../vocabulary/iommu.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
@@ -55,12 +57,31 @@ export function elaborate(
     kernel,
     domain: world.domain,
     knobs,
-    threads: [...threadsOf(scenario, world), ...interruptsOf(world, knobs)],
+    threads: agentsOf(scenario, world, knobs),
     observers: [...OBSERVERS.values()].filter((o) => names.has(o.name)),
     initial: dedupe(initial),
     entries,
     watched: watchedFields(scenario.condition.expr, world),
   };
+}
+
+/** Made once for a world and an architecture, so that lowerings know them again. */
+const agents = new WeakMap<World, Map<Architecture, readonly ThreadSpec[]>>();
+
+function agentsOf(
+  scenario: Scenario,
+  world: World,
+  knobs: Readonly<Record<string, string>>,
+): readonly ThreadSpec[] {
+  let known = agents.get(world);
+  if (!known) agents.set(world, (known = new Map()));
+  const architecture = architectureOf(knobs);
+  let threads = known.get(architecture);
+  if (!threads) {
+    threads = [...threadsOf(scenario, world), ...interruptsOf(world, knobs)];
+    known.set(architecture, threads);
+  }
+  return threads;
 }
 
 /** The page-table entry of a page at the start. */

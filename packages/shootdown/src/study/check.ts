@@ -9,6 +9,7 @@ import { lower } from "../engine/lower.ts";
 import type { Semantics } from "../engine/packed.ts";
 import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Initial, Program } from "../engine/program.ts";
+import { Shared } from "../engine/shared.ts";
 import type { Limits, Outcome, Progress } from "../explore/search.ts";
 import type { Engine } from "../explore/tiers.ts";
 import { explore } from "../explore/tiers.ts";
@@ -64,6 +65,7 @@ export class Checker {
   readonly world: World;
   readonly condition: Condition;
   private readonly boots = new WeakMap<Kernel, Map<string, readonly Initial[]>>();
+  private readonly shared = new Shared();
   private readonly programs = new Map<string, Program>();
   private readonly outcomes = new Map<string, { program: Program; outcome: Outcome }>();
 
@@ -172,7 +174,8 @@ export class Checker {
     options: CheckOptions,
   ): Program {
     const kernel = options.overlay ? options.overlay(configuration.kernel) : configuration.kernel;
-    return lower(elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs)));
+    const system = elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs));
+    return lower(system, { shared: this.shared });
   }
 
   /** What the kernel's set-up leaves; it depends on the kernel, on ATS, and on rules taken out. */

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the lowerings of one scenario have in common: a piece of code is made once for all of them.
+//
+//   site     a thread, or a rule, effect or fill for one choice of its keys
+//   variant  what it became, with the answers that this rests on
+//
+// The variants of a site are never in one program, so they have the same registers.
+
+import type { Asked, FactTable, Names } from "./known.ts";
+
+interface Site {
+  readonly registers: number[];
+  readonly variants: { readonly made: unknown; readonly asked: Asked }[];
+}
+
+/** For systems that have the domain and the observers in common. */
+export class Shared {
+  readonly facts: FactTable = new Map();
+  /** One more than the highest register so far. */
+  registers = 0;
+  private readonly sites = new Map<object, Map<string, Site>>();
+  private site: Site = { registers: [], variants: [] };
+  private taken = 0;
+
+  /** What `make` makes for a site, or has made for it when all was as it is now. */
+  once<T>(owner: object, key: string, names: Names, make: () => T): T {
+    const site = this.siteOf(owner, key);
+    const known = site.variants.findLast((v) => names.agrees(v.asked));
+    if (known) {
+      names.askedAgain(known.asked);
+      return known.made as T;
+    }
+    this.site = site;
+    this.taken = 0;
+    const variant = names.asking(make);
+    site.variants.push(variant);
+    return variant.made;
+  }
+
+  /** A register of the site for which something is being made. */
+  newRegister(): number {
+    const { registers } = this.site;
+    if (this.taken === registers.length) registers.push(this.registers++);
+    return registers[this.taken++]!;
+  }
+
+  private siteOf(owner: object, key: string): Site {
+    let sites = this.sites.get(owner);
+    if (!sites) this.sites.set(owner, (sites = new Map()));
+    let site = sites.get(key);
+    if (!site) sites.set(key, (site = { registers: [], variants: [] }));
+    return site;
+  }
+}
