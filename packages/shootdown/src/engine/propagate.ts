@@ -44,7 +44,7 @@ function constantAt(code: readonly Instr[], registers: Registers, reg: number): 
   return registers.reads.get(reg)?.length ? i.value : undefined;
 }
 
-/** Whether the value at the start matters: somewhere it is read before it is set, and is 0 there. */
+/** Whether its value at the start matters: it may be read before it is set, and is 0 there. */
 function matters(registers: Registers, reg: number): boolean {
   registers.live(reg);
   return registers.reached(0);

@@ -278,7 +278,7 @@ class Search {
   }
 }
 
-/** Whether what is asked for holds at the end of a run: the scratch state, from which none goes on. */
+/** Whether what is asked for holds at the end of a run: in the scratch state, none goes on. */
 export function endsWell(machine: PackedMachine, question: Question): boolean {
   const waits = question.stuck !== undefined && waitsForEver(machine, question.stuck);
   return waits || question.latched?.(machine) || question.final?.(machine) || false;
