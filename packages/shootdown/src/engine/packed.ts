@@ -239,6 +239,11 @@ export class PackedMachine {
     return this.layout.threads[thread]!.points[this.pcs[thread]!()]!;
   }
 
+  /** Number of that point among those at which the thread may stand. */
+  point(thread: number): number {
+    return this.pcs[thread]!();
+  }
+
   halted(thread: number): boolean {
     return this.pcs[thread]!() === this.halts[thread];
   }

@@ -66,14 +66,21 @@ export interface PathStep {
   readonly choices: readonly number[];
 }
 
-/** Searches all runs. `progress` is called now and then; it may throw to stop. */
+/** By thread and point: whether a step from there, if it is enabled, may be taken alone. */
+export type AloneTable = readonly (readonly boolean[])[];
+
+/**
+ * Searches all runs. `progress` is called now and then; it may throw to stop. With `alone` a state
+ * in which a thread may step alone has only that thread's successors, of the first such thread.
+ */
 export function search(
   machine: PackedMachine,
   question: Question,
   limits: Limits,
   progress?: (p: Progress) => void,
+  alone?: AloneTable,
 ): Outcome {
-  return new Search(machine, question, limits, progress).run();
+  return new Search(machine, question, limits, progress, alone).run();
 }
 
 /** Between two calls of `progress`. */
@@ -84,6 +91,7 @@ class Search {
   private readonly question: Question;
   private readonly limits: Limits;
   private readonly progress: ((p: Progress) => void) | undefined;
+  private readonly alone: AloneTable | undefined;
   private readonly visited: VisitedSet;
   private readonly parents: number[] = [-1];
   private readonly via: number[] = [-1];
@@ -99,8 +107,10 @@ class Search {
     question: Question,
     limits: Limits,
     progress: ((p: Progress) => void) | undefined,
+    alone: AloneTable | undefined,
   ) {
     this.machine = machine;
+    this.alone = alone;
     this.question = question;
     this.limits = limits;
     this.progress = progress;
@@ -143,32 +153,48 @@ class Search {
   }
 
   private expand(id: number, current: number[], next: number[]): void {
-    const { machine, visited } = this;
+    const { machine } = this;
+    if (this.alone) {
+      machine.load(this.visited.arena, id * machine.words);
+      const ready = this.alone.flatMap((of, n) => (of[machine.point(n)] ? [n] : []));
+      // A thread's transition has the thread's number.
+      for (const n of ready) if (this.step(id, n, current, next)) return;
+    }
     let moves = false;
     for (const [n, t] of machine.transitions.entries()) {
-      const { words } = machine;
-      machine.successors(t, visited.arena, id * words, () => {
-        this.transitions++;
-        if (t.kind === "thread" || t.kind === "effect") moves = true;
-        const before = visited.count;
-        const to = visited.add(machine.state);
-        const isNew = visited.count > before;
-        if (isNew) {
-          this.parents.push(id);
-          this.via.push(n);
-          this.level.push(t.free ? this.depth : this.depth + 1);
-          (t.free ? current : next).push(to);
-          this.inspect(to);
-        } else if (t.free && this.level[to]! > this.depth) {
-          this.level[to] = this.depth;
-          this.parents[to] = id;
-          this.via[to] = n;
-          current.push(to);
-          this.inspect(to);
-        }
-      });
+      const made = this.step(id, n, current, next);
+      if (made && (t.kind === "thread" || t.kind === "effect")) moves = true;
     }
     if (!moves) this.final(id);
+  }
+
+  /** Makes the successors of a state by one transition; whether there are any. */
+  private step(id: number, n: number, current: number[], next: number[]): boolean {
+    const { machine, visited } = this;
+    const { words } = machine;
+    const t = machine.transitions[n]!;
+    let made = false;
+    machine.successors(t, visited.arena, id * words, () => {
+      this.transitions++;
+      made = true;
+      const before = visited.count;
+      const to = visited.add(machine.state);
+      const isNew = visited.count > before;
+      if (isNew) {
+        this.parents.push(id);
+        this.via.push(n);
+        this.level.push(t.free ? this.depth : this.depth + 1);
+        (t.free ? current : next).push(to);
+        this.inspect(to);
+      } else if (t.free && this.level[to]! > this.depth) {
+        this.level[to] = this.depth;
+        this.parents[to] = id;
+        this.via[to] = n;
+        current.push(to);
+        this.inspect(to);
+      }
+    });
+    return made;
   }
 
   /** Looks at a state that has just been found; the scratch state holds it. */
