@@ -28,28 +28,25 @@ export function searchCompiled(
 ): Outcome {
   const { program, semantics } = machine;
   let counter = false;
-  let unsure = false;
   const initial = machine.initial();
   const unit = compileSteps(machine, TABLES);
   const outcome = exploreFast(unit, initial, {
     ...fastOptions(machine, unit, question, limits, target, () => {
       counter = true;
     }),
-    goesOn: () => {
-      counter ||= escapes(new PackedMachine(program, { semantics }), question);
-      unsure = !counter;
-      return false;
-    },
     ...(progress ? { progress } : {}),
   });
-  // Whether it always happens hangs on runs that never end: a question for the whole graph.
-  if (unsure) return search(new PackedMachine(program, { semantics }), question, limits, progress);
   const { states, transitions, exhaustive, limit, found } = outcome;
   const common = { states, transitions };
   if (found === undefined) {
     const observed = exhaustive ? "never" : "inconclusive";
     const base = { ...common, observed, exhaustive, depth: outcome.depth } as const;
     return limit === undefined ? base : { ...base, limit };
+  }
+  const another = () => new PackedMachine(program, { semantics });
+  if (limit === undefined && !counter && !escapes(another(), question)) {
+    // Whether it always happens hangs on runs that never end: a question for the whole graph.
+    return search(another(), question, limits, progress);
   }
   const way = witness(program, semantics, question, limits, target);
   return {

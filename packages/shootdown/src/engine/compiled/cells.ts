@@ -53,7 +53,7 @@ export class CompiledCells {
       this.data.push(s.values.length, ...values);
     }
     this.groupTables = interners.map(() => this.base + 4 * (this.data.push(0, 0) - 2));
-    if (interners.length > 0) this.functions.push(nthBit());
+    this.functions.push(nthBit());
     for (const n of this.sorts.keys()) this.functions.push(this.bitFunction(n));
     for (const [g, group] of machine.program.cells.entries()) {
       if (group.admits) this.functions.push(this.admitFunction(g, group.admits));
