@@ -6,28 +6,21 @@
 
 import type { System } from "../../packages/shootdown/src/engine/program.ts";
 import type { Expr } from "../../packages/shootdown/src/ir/expr.ts";
-import {
-  ANY,
-  and,
-  constant,
-  FALSE,
-  field,
-  ne,
-  not,
-  TRUE,
-} from "../../packages/shootdown/src/ir/expr.ts";
+import { ANY, and, constant, FALSE, ne, not, TRUE } from "../../packages/shootdown/src/ir/expr.ts";
 import type { CellFn, ObserverDecl, RuleDecl } from "../../packages/shootdown/src/ir/machine.ts";
 import { cell, event, observer, on, rule } from "../../packages/shootdown/src/ir/machine.ts";
 import { bool } from "../../packages/shootdown/src/ir/sort.ts";
 import {
   clear,
   emit,
+  forall,
   pick,
   set,
   violate,
   when,
   yields,
 } from "../../packages/shootdown/src/ir/stmt.ts";
+import { operands } from "./operands.ts";
 import type { ModelOptions } from "./shootdown-s.ts";
 import { ack, ainv, cpu, free, NONE, page, perm, pte, queueRules, system } from "./shootdown-s.ts";
 
@@ -70,8 +63,7 @@ const dma = cell("dma", {
 });
 
 /** The page that a CPU's IPIs are about, while one is under way. */
-const ipi_page = field("ipi_page", [cpu], page);
-const nowhere = constant(page, 0);
+const ipi_page = operands("sets", "ipi_page", [cpu], page);
 
 /** What an IPI drops: everything, as in `shootdown-s.ts`, or the sender's page. */
 export type IpiScope = "all" | "page";
@@ -82,9 +74,11 @@ function ipi(cpus: number, scope: IpiScope): RuleDecl {
     forall: { from: cpu, to: cpu },
     when: ({ from, to }) => ack(from, to),
     body: ({ from, to }) => [
-      clear(tlb({ cpu: to, page: scope === "all" ? ANY : ipi_page(from) })),
+      scope === "all"
+        ? clear(tlb({ cpu: to, page: ANY }))
+        : forall(page, (p) => [when(ipi_page(from).is(p), clear(tlb({ cpu: to, page: p })))]),
       set(ack(from, to), FALSE),
-      when(and(...all.map((c) => not(ack(from, c)))), set(ipi_page(from), nowhere)),
+      when(and(...all.map((c) => not(ack(from, c)))), ipi_page(from).drop),
     ],
     source,
   });
@@ -142,10 +136,11 @@ const useAfterFree: ObserverDecl = observer(
  * the prototype (1,491 for S); with "all" a CPU may also have lost a page that it is about to flush
  * itself, to an IPI for the other page: 88 states more in S. The software parts are the same 1,453.
  */
-export function cellModel(options: ModelOptions, scope: IpiScope = "page", pages = 2): System {
+export function cellModel(given: ModelOptions, scope: IpiScope = "page", pages = 2): System {
+  const options = { operands: "sets", ...given } as const;
   const parts = {
     flush: (c: Expr<"cpu">, p: Expr<"page">) => clear(tlb({ cpu: c, page: p })),
-    sent: (c: Expr<"cpu">, p: Expr<"page">) => set(ipi_page(c), p),
+    sent: (c: Expr<"cpu">, p: Expr<"page">) => ipi_page(c).put(p),
   };
   return system(options, pages, parts, {
     machine: {
@@ -154,7 +149,7 @@ export function cellModel(options: ModelOptions, scope: IpiScope = "page", pages
       rules: [
         ipi(options.cpus, scope),
         ...rules,
-        ...queueRules(pages, (p) => clear(stlb({ page: p }))),
+        ...queueRules(options, pages, (p) => clear(stlb({ page: p }))),
       ],
       definitions: [],
     },

@@ -37,6 +37,8 @@ import {
   when,
   whenElse,
 } from "../../packages/shootdown/src/ir/stmt.ts";
+import type { Encoding } from "./operands.ts";
+import { operands } from "./operands.ts";
 
 export const cpu = symbol("cpu");
 export const page = symbol("page");
@@ -54,26 +56,33 @@ const tlb = field("tlb", [cpu, page], perm);
 const stlb = field("stlb", [page], perm);
 const atc = field("atc", [page], perm);
 export const ainv = field("ainv", [page], bool);
-const req_page = field("req_page", [], page);
 const req_value = field("req_value", [], perm);
 const dma = field("dma", [], bool);
-const dma_page = field("dma_page", [], page);
 export const ack = field("ack", [cpu, cpu], bool);
 const done = field("done", [cpu], bool);
 const q_op = field("q_op", [slot], command);
-const q_page = field("q_page", [slot], page);
-const q_cpu = field("q_cpu", [slot], cpu);
 
 const source = { file: "bench/models/shootdown-s.ts" };
 const q = (n: number) => constant(slot, n);
-const nobody = constant(cpu, 0);
-const nowhere = constant(page, 0);
 /** A cache, a response or an access has got hold of a page; a page's frame has been freed. */
 const filled = event("filled", { page });
 const freed = event("freed", { page });
 const unlocked = event("unlocked", { page });
 
-const rules: RuleDecl[] = [
+/** What may be absent, in either encoding. */
+function parts(encoding: Encoding) {
+  return {
+    req_page: operands(encoding, "req_page", [], page)(),
+    dma_page: operands(encoding, "dma_page", [], page)(),
+    q_page: operands(encoding, "q_page", [slot], page),
+    q_cpu: operands(encoding, "q_cpu", [slot], cpu),
+  };
+}
+type Parts = ReturnType<typeof parts>;
+const PARTS = { numbers: parts("numbers"), sets: parts("sets") } as const;
+const partsOf = (options: ModelOptions): Parts => PARTS[options.operands ?? "numbers"];
+
+const rulesOf = ({ req_page, dma_page }: Parts): RuleDecl[] => [
   rule("tlb_fill", {
     forall: { c: cpu, p: page },
     when: ({ c, p }) => and(eq(tlb(c, p), NONE), ne(pte(p), NONE)),
@@ -110,16 +119,16 @@ const rules: RuleDecl[] = [
   rule("ats_request", {
     forall: { p: page },
     when: ({ p }) => and(eq(req_value(), NONE), eq(atc(p), NONE), ne(stlb(p), NONE)),
-    body: ({ p }) => [set(req_page(), p), set(req_value(), stlb(p)), emit(filled, { page: p })],
+    body: ({ p }) => [req_page.put(p), set(req_value(), stlb(p)), emit(filled, { page: p })],
     source,
   }),
   rule("ats_response", {
     forall: { p: page },
-    when: ({ p }) => and(ne(req_value(), NONE), eq(req_page(), p)),
+    when: ({ p }) => and(ne(req_value(), NONE), req_page.is(p)),
     body: ({ p }) => [
       set(atc(p), req_value()),
       set(req_value(), NONE),
-      set(req_page(), nowhere),
+      req_page.drop,
       emit(filled, { page: p }),
     ],
     source,
@@ -133,64 +142,66 @@ const rules: RuleDecl[] = [
   rule("dma_start", {
     forall: { p: page },
     when: ({ p }) => and(not(dma()), ne(atc(p), NONE)),
-    body: ({ p }) => [set(dma(), TRUE), set(dma_page(), p), emit(filled, { page: p })],
+    body: ({ p }) => [set(dma(), TRUE), dma_page.put(p), emit(filled, { page: p })],
     source,
   }),
   rule("dma_land", {
     forall: {},
     when: () => dma(),
-    body: () => [set(dma(), FALSE), set(dma_page(), nowhere)],
+    body: () => [set(dma(), FALSE), dma_page.drop],
     source,
   }),
   rule("atc_invalidated", {
     forall: { p: page },
-    when: ({ p }) => and(ainv(p), not(and(dma(), eq(dma_page(), p)))),
+    when: ({ p }) => and(ainv(p), not(and(dma(), dma_page.is(p)))),
     body: ({ p }) => [
       set(atc(p), NONE),
-      when(
-        and(ne(req_value(), NONE), eq(req_page(), p)),
-        set(req_value(), NONE),
-        set(req_page(), nowhere),
-      ),
+      when(and(ne(req_value(), NONE), req_page.is(p)), set(req_value(), NONE), req_page.drop),
       set(ainv(p), FALSE),
     ],
     source,
   }),
 ];
 
-const shift: Stmt[] = [
+const shift = ({ q_page, q_cpu }: Parts): Stmt[] => [
   set(q_op(q(0)), q_op(q(1))),
-  set(q_page(q(0)), q_page(q(1))),
-  set(q_cpu(q(0)), q_cpu(q(1))),
+  q_page(q(0)).copy(q_page(q(1))),
+  q_cpu(q(0)).copy(q_cpu(q(1))),
   set(q_op(q(1)), q_op(q(2))),
-  set(q_page(q(1)), q_page(q(2))),
-  set(q_cpu(q(1)), q_cpu(q(2))),
+  q_page(q(1)).copy(q_page(q(2))),
+  q_cpu(q(1)).copy(q_cpu(q(2))),
   set(q_op(q(2)), member(command, "none")),
-  set(q_page(q(2)), nowhere),
-  set(q_cpu(q(2)), nobody),
+  q_page(q(2)).drop,
+  q_cpu(q(2)).drop,
 ];
 
 /** The queue's end; `invalidate` is what a TLBI does to the IOTLB. */
-export function queueRules(pages: number, invalidate: (p: Expr<"page">) => Stmt): RuleDecl[] {
+export function queueRules(
+  options: ModelOptions,
+  pages: number,
+  invalidate: (p: Expr<"page">) => Stmt,
+): RuleDecl[] {
+  const { q_page, q_cpu } = partsOf(options);
+  const next = shift(partsOf(options));
   const idle = Array.from({ length: pages }, (_, p) => not(ainv(constant(page, p))));
   return [
     rule("queue_tlbi", {
       forall: { p: page },
-      when: ({ p }) => and(eq(q_op(q(0)), member(command, "TLBI")), eq(q_page(q(0)), p)),
-      body: ({ p }) => [invalidate(p), ...shift],
+      when: ({ p }) => and(eq(q_op(q(0)), member(command, "TLBI")), q_page(q(0)).is(p)),
+      body: ({ p }) => [invalidate(p), ...next],
       source,
     }),
     rule("queue_atci", {
       forall: { p: page },
       when: ({ p }) =>
-        and(eq(q_op(q(0)), member(command, "ATCI")), eq(q_page(q(0)), p), not(ainv(p))),
-      body: ({ p }) => [set(ainv(p), TRUE), ...shift],
+        and(eq(q_op(q(0)), member(command, "ATCI")), q_page(q(0)).is(p), not(ainv(p))),
+      body: ({ p }) => [set(ainv(p), TRUE), ...next],
       source,
     }),
     rule("queue_sync", {
       forall: { c: cpu },
-      when: ({ c }) => and(eq(q_op(q(0)), member(command, "SYNC")), eq(q_cpu(q(0)), c), ...idle),
-      body: ({ c }) => [set(done(c), TRUE), ...shift],
+      when: ({ c }) => and(eq(q_op(q(0)), member(command, "SYNC")), q_cpu(q(0)).is(c), ...idle),
+      body: ({ c }) => [set(done(c), TRUE), ...next],
       source,
     }),
   ];
@@ -203,6 +214,8 @@ export interface ModelOptions {
   readonly upgrade: boolean;
   /** Seeded bugs: 1 = ATCI queued before TLBI; 2 = freed without waiting for the SYNC. */
   readonly bug?: 1 | 2;
+  /** How operands that may be absent are written; numbers, unless symmetries are asked for. */
+  readonly operands?: Encoding;
 }
 
 /** What a CPU does to its own TLB, and with its IPIs. */
@@ -218,10 +231,10 @@ function thread(c: number, options: ModelOptions, parts: CpuParts): Stmt[] {
   const p = local("p", page);
   const was = local("was", perm);
   const others = Array.from({ length: options.cpus }, (_, n) => n).filter((n) => n !== c);
-  const put = (n: number, op: "TLBI" | "ATCI" | "SYNC", pg: Expr<"page">, who: Expr<"cpu">) => [
+  const { q_page, q_cpu } = partsOf(options);
+  const put = (n: number, op: "TLBI" | "ATCI" | "SYNC") => [
     set(q_op(q(n)), member(command, op)),
-    set(q_page(q(n)), pg),
-    set(q_cpu(q(n)), who),
+    op === "SYNC" ? q_cpu(q(n)).put(me) : q_page(q(n)).put(p),
   ];
   const [first, second] =
     options.bug === 1 ? (["ATCI", "TLBI"] as const) : (["TLBI", "ATCI"] as const);
@@ -235,9 +248,9 @@ function thread(c: number, options: ModelOptions, parts: CpuParts): Stmt[] {
     await_(and(...others.map((o) => not(ack(me, constant(cpu, o)))))),
     atomic(
       await_(eq(q_op(q(0)), member(command, "none"))),
-      ...put(0, first, p, nobody),
-      ...put(1, second, p, nobody),
-      ...put(2, "SYNC", nowhere, me),
+      ...put(0, first),
+      ...put(1, second),
+      ...put(2, "SYNC"),
     ),
     ...(options.bug === 2 ? [] : [atomic(await_(done(me)), set(done(me), FALSE))]),
     atomic(set(free(p), TRUE), emit(freed, { page: p })),
@@ -259,23 +272,24 @@ function thread(c: number, options: ModelOptions, parts: CpuParts): Stmt[] {
   ];
 }
 
-const useAfterFree: ObserverDecl = observer(
-  "use_after_free",
-  "a freed frame is still in a cache, in a response or in flight",
-  on(filled, ({ page: p }) => [when(free(p), violate("use_after_free"))]),
-  on(freed, ({ page: p }) => [
-    when(
-      or(
-        ne(stlb(p), NONE),
-        ne(atc(p), NONE),
-        and(ne(req_value(), NONE), eq(req_page(), p)),
-        and(dma(), eq(dma_page(), p)),
+const useAfterFree = ({ req_page, dma_page }: Parts): ObserverDecl =>
+  observer(
+    "use_after_free",
+    "a freed frame is still in a cache, in a response or in flight",
+    on(filled, ({ page: p }) => [when(free(p), violate("use_after_free"))]),
+    on(freed, ({ page: p }) => [
+      when(
+        or(
+          ne(stlb(p), NONE),
+          ne(atc(p), NONE),
+          and(ne(req_value(), NONE), req_page.is(p)),
+          and(dma(), dma_page.is(p)),
+        ),
+        violate("use_after_free"),
       ),
-      violate("use_after_free"),
-    ),
-    forall(cpu, (c) => [when(ne(tlb(c, p), NONE), violate("use_after_free"))]),
-  ]),
-);
+      forall(cpu, (c) => [when(ne(tlb(c, p), NONE), violate("use_after_free"))]),
+    ]),
+  );
 
 /** The system; `pages` is 2 in S, M and L. */
 export function model(options: ModelOptions, pages = 2): System {
@@ -287,10 +301,13 @@ export function model(options: ModelOptions, pages = 2): System {
       machine: {
         cells: [],
         pending: [],
-        rules: [...rules, ...queueRules(pages, (p) => set(stlb(p), NONE))],
+        rules: [
+          ...rulesOf(partsOf(options)),
+          ...queueRules(options, pages, (p) => set(stlb(p), NONE)),
+        ],
         definitions: [],
       },
-      observers: [useAfterFree],
+      observers: [useAfterFree(partsOf(options))],
     },
   );
 }

@@ -63,8 +63,10 @@ export function symmetryOf(
   }
   const points = new Points(program, sizes);
   const fixed = fixedPoints(points, distinguished);
-  const units = unitsOf(program, layout, new Shaper(points, program.domain));
-  const { elements, cut } = groupOf(generatorsOf(units, points, fixed), points.all.length);
+  const shaper = new Shaper(points, program.domain);
+  const units = unitsOf(program, layout, shaper);
+  const generators = generatorsOf(shaper.forest, units, points, fixed);
+  const { elements, cut } = groupOf(generators, points.all.length);
   const orbits = orbitsOf(elements).map((orbit) => orbit.map((p) => points.all[p]!));
   return { points, elements, orbits, ordered: reasons, cut };
 }

@@ -9,8 +9,7 @@
 import type { Node } from "../../ir/expr.ts";
 import { beginsStep, defines, operands, successors, uses, visitNode } from "../flow.ts";
 import type { Code, Instr } from "../program.ts";
-import type { RegisterName, Shape, Shaper } from "./shape.ts";
-import { bag, list, text } from "./shape.ts";
+import type { Forest, RegisterName, Shape, Shaper } from "./shape.ts";
 
 /** The shape of code; `kept` registers are known by their position there. */
 export function blockShape(
@@ -50,6 +49,7 @@ interface Scope {
 
 class Block {
   private readonly shaper: Shaper;
+  private readonly forest: Forest;
   private readonly code: readonly Instr[];
   private readonly kept: readonly number[];
   private readonly threaded: boolean;
@@ -61,6 +61,7 @@ class Block {
 
   constructor(shaper: Shaper, code: Code, kept: readonly number[], threaded: boolean) {
     this.shaper = shaper;
+    this.forest = shaper.forest;
     this.code = code.instrs;
     this.kept = kept;
     this.threaded = threaded;
@@ -110,26 +111,34 @@ class Block {
     const labelled = (i: Item): Shape => {
       // Only what stands alone jumps to other items.
       const to = i.end - i.at > 1 ? [] : jumps(this.code[i.at]!);
-      return to.length === 0 ? i.shape : list(`to ${to.map((t) => number.get(t)).join()}`, i.shape);
+      return to.length === 0
+        ? i.shape
+        : this.forest.list(`to ${to.map((t) => number.get(t)).join()}`, i.shape);
     };
     const runs: Shape[] = [];
     for (let at = 0; at < starts.length; ) {
       const run = [starts[at]!.item];
-      for (at++; at < starts.length; at++) {
+      const alone = run[0]!.alone;
+      for (at++; at < starts.length && !alone; at++) {
         const { item, first } = starts[at]!;
-        if (first || run.some((r) => !commute(r, item))) break;
+        if (first || item.alone) break;
         run.push(item);
       }
-      const { first, item } = starts[at - run.length]!;
-      const tag = `${first ? "step" : "run"} ${number.get(item.at)}`;
-      runs.push(bag(tag, ...run.map(labelled)));
+      const tag = `${this.begins(run[0]!.at) ? "step" : "run"} ${number.get(run[0]!.at)}`;
+      runs.push(
+        this.forest.list(tag, ...layers(run).map((l) => this.forest.bag("", ...l.map(labelled)))),
+      );
     }
-    return list("code", ...runs);
+    return this.forest.list("code", ...runs);
+  }
+
+  private begins(at: number): boolean {
+    return at === 0 || (this.threaded && beginsStep(this.code[at]!));
   }
 
   /** Whether a step begins here, or a jump arrives that is not the end of the item before. */
   private isStart(at: number, before: Item | undefined): boolean {
-    if (!before || (this.threaded && beginsStep(this.code[at]!))) return true;
+    if (!before || this.begins(at)) return true;
     return this.sources[at]!.some((s) => before.alone || s < before.at);
   }
 
@@ -174,14 +183,15 @@ class Block {
     if (!this.closed(at, over, leave, sources)) return undefined;
     this.scopes.push({ at, end: over, names: new Map() });
     const cond = this.shaper.expr(i.cond);
+    const nothing = { shape: this.forest.text("-"), reads: [], writes: [] };
     const then = this.sequence(at + 1, over === until ? until : until - 1, leave, sources);
-    const otherwise = over === until ? NOTHING : this.sequence(until, over, leave, sources);
+    const otherwise = over === until ? nothing : this.sequence(until, over, leave, sources);
     this.scopes.pop();
     if (!then || !otherwise) return undefined;
     const own = accesses(i);
     const parts = [own, then, otherwise];
     return {
-      shape: list("if", cond, then.shape, otherwise.shape),
+      shape: this.forest.list("if", cond, then.shape, otherwise.shape),
       at,
       end: over,
       alone: false,
@@ -225,14 +235,11 @@ class Block {
       items.push(item);
       at = item.end;
     }
-    const runs: Item[][] = [];
-    for (const item of items) {
-      const run = runs.at(-1);
-      if (run?.every((r) => commute(r, item))) run.push(item);
-      else runs.push([item]);
-    }
     return {
-      shape: list("do", ...runs.map((r) => bag("run", ...r.map((item) => item.shape)))),
+      shape: this.forest.list(
+        "do",
+        ...layers(items).map((l) => this.forest.bag("", ...l.map((item) => item.shape))),
+      ),
       reads: items.flatMap((item) => item.reads),
       writes: items.flatMap((item) => item.writes),
     };
@@ -241,47 +248,51 @@ class Block {
   /** An instruction without where it jumps to. */
   private instr(i: Instr): Shape {
     const { shaper } = this;
-    const reg = "reg" in i ? text(this.name(i.reg)) : NO_REGISTER;
+    const reg = "reg" in i ? this.forest.text(this.name(i.reg)) : this.forest.text("-");
     switch (i.op) {
       case "store":
       case "xchg":
       case "cas": {
         const rest = i.op === "cas" ? [shaper.expr(i.expect)] : [];
         const to = shaper.place(i.field.name, i.index);
-        return list(i.op, reg, to, shaper.expr(i.value), ...rest);
+        return this.forest.list(i.op, reg, to, shaper.expr(i.value), ...rest);
       }
       case "choose":
-        return list(`choose ${i.sort.name}`, reg, i.where ? shaper.expr(i.where) : text(""));
+        return this.forest.list(
+          `choose ${i.sort.name}`,
+          reg,
+          i.where ? shaper.expr(i.where) : this.forest.text(""),
+        );
       case "lookup":
-        return list(i.walks ? "lookup" : "pick", reg, shaper.place(i.cell.name, i.index));
+        return this.forest.list(
+          i.walks ? "lookup" : "pick",
+          reg,
+          shaper.place(i.cell.name, i.index),
+        );
       case "clear": {
         const where = i.where
-          ? [text(this.name(i.where.reg)), shaper.expr(i.where.cond)]
-          : NO_REGISTERS;
-        return list("clear", shaper.place(i.cell.name, i.index), ...where);
+          ? [this.forest.text(this.name(i.where.reg)), shaper.expr(i.where.cond)]
+          : [];
+        return this.forest.list("clear", shaper.place(i.cell.name, i.index), ...where);
       }
       case "insert":
-        return list("insert", shaper.place(i.cell.name, i.index), shaper.expr(i.value));
+        return this.forest.list("insert", shaper.place(i.cell.name, i.index), shaper.expr(i.value));
       case "yieldHeld":
-        return list("yieldHeld", shaper.place(i.cell.name, i.index));
+        return this.forest.list("yieldHeld", shaper.place(i.cell.name, i.index));
       case "post": {
         const names = i.entry.map(([f]) => f).join();
         const to = shaper.place(i.set.name, i.index);
-        return list(`post ${names}`, to, ...shaper.pairs(i.entry));
+        return this.forest.list(`post ${names}`, to, ...shaper.pairs(i.entry));
       }
       case "emit":
-        return list(`emit ${i.event.name}`, ...shaper.pairs(i.args));
+        return this.forest.list(`emit ${i.event.name}`, ...shaper.pairs(i.args));
       case "violate":
-        return text(`violate ${i.observer}`);
+        return this.forest.text(`violate ${i.observer}`);
       default:
-        return list(i.op, reg, ...operands(i).map((e) => shaper.pattern(e)));
+        return this.forest.list(i.op, reg, ...operands(i).map((e) => shaper.pattern(e)));
     }
   }
 }
-
-const NO_REGISTER = text("-");
-const NO_REGISTERS: readonly Shape[] = [];
-const NOTHING = { shape: text("-"), reads: [], writes: [] } as const;
 
 /** Operations that may change places with others. */
 const COMMUTING = new Set(["let", "store", "await", "violate", "emit", "clear", "insert"]);
@@ -320,8 +331,19 @@ function element(name: string, index: readonly Node[]): Access {
   return { name: `field ${name}`, element: known ? at : undefined };
 }
 
+/** Foata's normal form: each item as early as those before it with which it clashes allow. */
+function layers(items: readonly Item[]): Item[][] {
+  const found: Item[][] = [];
+  for (const item of items) {
+    const last = found.findLastIndex((layer) => layer.some((other) => !commute(other, item)));
+    const own = found[last + 1];
+    if (own) own.push(item);
+    else found.push([item]);
+  }
+  return found;
+}
+
 function commute(a: Item, b: Item): boolean {
-  if (a.alone || b.alone) return false;
   const hits = (xs: readonly Access[], ys: readonly Access[]) =>
     xs.some((x) => ys.some((y) => clash(x, y)));
   return !hits(a.writes, b.writes) && !hits(a.writes, b.reads) && !hits(a.reads, b.writes);

@@ -3,10 +3,10 @@
 //
 //   points ──colour refinement──► classes ──fix one, refine, …──► one candidate ──compare──► found
 //
-// Colours only suggest; what is returned was compared shape by shape. The search is bounded: it may
-// miss an automorphism, and never invents one.
+// Colours are hashes: they only suggest. What is returned was compared shape by shape. The search
+// is bounded: it may miss an automorphism, and never invents one.
 
-import type { Points, Shape } from "./shape.ts";
+import type { Forest, Points, Shape } from "./shape.ts";
 
 /** Refinements in the search for one automorphism. */
 const TRIES_MAX = 64;
@@ -20,33 +20,43 @@ export interface Generator {
   readonly moves: Permutation;
 }
 
-/**
- * Permutations that generate the automorphisms of `units` which leave the `fixed` points alone.
- */
+/** Generators of the automorphisms of `units` that leave the `fixed` points alone. */
 export function generatorsOf(
+  forest: Forest,
   units: readonly Shape[],
   points: Points,
   fixed: readonly number[],
 ): Generator[] {
-  return new Automorphisms(units, points, fixed).run();
+  return new Automorphisms(forest, units, points, fixed).run();
 }
 
+type Colours = readonly number[];
+
 class Automorphisms {
-  private readonly ids = new Map<string, number>();
-  private readonly points: Points;
-  /** Shapes with points, and their distinct points. */
-  private readonly units: readonly { readonly shape: Shape; readonly of: readonly number[] }[];
-  private readonly itself: string;
-  private readonly start: readonly number[];
+  private readonly forest: Forest;
+  private readonly size: number;
+  /** How often each shape with points is a unit. */
+  private readonly units = new Map<Shape, number>();
+  /** All shapes with points in them, parts first. */
+  private readonly open: readonly Shape[];
+  private readonly start: Colours;
+  private readonly up: Int32Array;
+  private readonly down: Int32Array;
   private tries = 0;
 
-  constructor(units: readonly Shape[], points: Points, fixed: readonly number[]) {
-    this.points = points;
-    this.units = units.map((shape) => ({ shape, of: pointsIn(shape) })).filter((u) => u.of.length);
-    this.itself = this.text(points.all.map((_, n) => n));
+  constructor(forest: Forest, units: readonly Shape[], points: Points, fixed: readonly number[]) {
+    this.forest = forest;
+    this.size = points.all.length;
+    for (const u of units) if (forest.open[u]) this.units.set(u, (this.units.get(u) ?? 0) + 1);
+    this.open = this.reachable();
+    this.up = new Int32Array(forest.tags.length);
+    this.down = new Int32Array(forest.tags.length);
+    const sorts: string[] = [];
     const colours = points.all.map((p, n) => {
-      if (fixed.includes(n)) return this.id(`fixed ${n}`);
-      return this.id("sort" in p ? `sort ${p.sort}` : "thread");
+      if (fixed.includes(n)) return mix(1, n);
+      const sort = "sort" in p ? p.sort : "";
+      if (!sorts.includes(sort)) sorts.push(sort);
+      return mix(2, sorts.indexOf(sort));
     });
     this.start = this.refine([colours])[0]!;
   }
@@ -55,7 +65,7 @@ class Automorphisms {
   run(): Generator[] {
     const found: Generator[] = [];
     let colours = this.start;
-    for (let a = 0; a < colours.length; a++) {
+    for (let a = 0; a < this.size; a++) {
       const own = colours.flatMap((c, n) => (c === colours[a] ? [n] : []));
       if (own.length === 1) continue;
       let orbit = reach(a, found, a);
@@ -67,20 +77,15 @@ class Automorphisms {
         found.push({ from: a, moves });
         orbit = reach(a, found, a);
       }
-      colours = this.single(colours, a);
+      colours = this.refine([mark(colours, a)])[0]!;
     }
     return found;
   }
 
   /** An automorphism that maps one coloured picture to another, and `a` to `b`. */
-  private match(
-    left: readonly number[],
-    a: number,
-    right: readonly number[],
-    b: number,
-  ): Permutation | undefined {
+  private match(left: Colours, a: number, right: Colours, b: number): Permutation | undefined {
     if (++this.tries > TRIES_MAX) return undefined;
-    const [l, r] = this.refine([mark(left, a), mark(right, b)]) as [number[], number[]];
+    const [l, r] = this.refine([mark(left, a), mark(right, b)]) as [Colours, Colours];
     const classes = new Map<number, number[]>();
     for (const [n, c] of r.entries()) {
       const known = classes.get(c);
@@ -93,7 +98,7 @@ class Automorphisms {
     const next = l.findIndex((c) => sizes.get(c)! > 1);
     if (next < 0) {
       const moves = l.map((c) => classes.get(c)![0]!);
-      return this.text(moves) === this.itself ? moves : undefined;
+      return this.holds(moves) ? moves : undefined;
     }
     // A point that may stay where it is should.
     const images = classes.get(l[next]!)!;
@@ -105,66 +110,92 @@ class Automorphisms {
     return undefined;
   }
 
-  private single(colours: readonly number[], point: number): readonly number[] {
-    return this.refine([mark(colours, point)])[0]!;
+  /** Whether the units are the same set after every point is replaced by its image. */
+  private holds(moves: Permutation): boolean {
+    const { forest } = this;
+    const images = new Map<Shape, Shape>();
+    for (const s of this.open) {
+      const point = forest.points[s]!;
+      const image =
+        point >= 0
+          ? forest.leaf(moves[point]!)
+          : forest.like(
+              s,
+              forest.kids[s]!.map((k) => images.get(k) ?? k),
+            );
+      if (image === undefined) return false;
+      images.set(s, image);
+    }
+    // Images differ as what they are images of does, so this is a bijection.
+    return [...this.units].every(([s, count]) => this.units.get(images.get(s)!) === count);
   }
 
   /** Refines several colourings in step, until none gets finer. */
-  private refine(colourings: readonly (readonly number[])[]): (readonly number[])[] {
+  private refine(colourings: readonly Colours[]): Colours[] {
     let current = [...colourings];
     for (let classes = 0; ; ) {
       const now = current.reduce((n, c) => n + new Set(c).size, 0);
-      if (now === classes || now === current.length * this.points.all.length) return current;
+      if (now === classes || now === current.length * this.size) return current;
       classes = now;
       current = current.map((c) => this.refined(c));
     }
   }
 
-  /** Each point's colour together with how the units look from it. */
-  private refined(colours: readonly number[]): readonly number[] {
-    const views: number[][] = colours.map(() => []);
-    for (const { shape, of } of this.units) {
-      for (const p of of) {
-        views[p]!.push(this.identify(shape, (n) => (n === p ? "*" : `${colours[n]}`)));
+  /** Each point's colour together with what is around it, in all units. */
+  private refined(colours: Colours): Colours {
+    const { forest, open, up, down } = this;
+    for (const s of open) {
+      const point = forest.points[s]!;
+      up[s] = point >= 0 ? mix(3, colours[point]!) : this.inside(s);
+      down[s] = 0;
+    }
+    for (const [s, count] of this.units) down[s] = mix(up[s]!, count);
+    const next = [...colours];
+    for (let n = open.length - 1; n >= 0; n--) {
+      const s = open[n]!;
+      const point = forest.points[s]!;
+      if (point >= 0) next[point] = mix(colours[point]!, down[s]!);
+      const around = mix(down[s]!, up[s]!);
+      for (const [at, kid] of forest.kids[s]!.entries()) {
+        if (!forest.open[kid]) continue;
+        // A sum, so that the order of what it is part of does not matter.
+        down[kid] = (down[kid]! + mix(around, forest.bags[s] ? -1 : at)) | 0;
       }
     }
-    return colours.map((c, p) => this.id(`${c}:${views[p]!.sort((x, y) => x - y).join()}`));
+    return next;
   }
 
-  /** The units with points replaced by their images, in no order: equal texts, equal programs. */
-  private text(moves: Permutation): string {
-    const all = this.units.map(({ shape }) => this.identify(shape, (n) => `@${moves[n]}`));
-    return all.sort((x, y) => x - y).join();
+  private inside(s: Shape): number {
+    const { forest, up } = this;
+    let hash = mix(4, forest.tags[s]!);
+    for (const kid of forest.kids[s]!) {
+      const own = forest.open[kid] ? up[kid]! : mix(5, kid);
+      hash = forest.bags[s] ? (hash + mix(6, own)) | 0 : mix(hash, own);
+    }
+    return hash;
   }
 
-  /** A number for a shape with points named by `name`: equal numbers, equal shapes. */
-  private identify(shape: Shape, name: (point: number) => string): number {
-    if (shape.k === "text") return this.id(`=${shape.text}`);
-    if (shape.k === "point") return this.id(name(shape.point));
-    const kids = shape.kids.map((s) => this.identify(s, name));
-    if (shape.bag) kids.sort((x, y) => x - y);
-    return this.id(`${shape.tag}${shape.bag ? "{" : "("}${kids.join()}`);
-  }
-
-  private id(key: string): number {
-    let id = this.ids.get(key);
-    if (id === undefined) this.ids.set(key, (id = this.ids.size));
-    return id;
+  private reachable(): readonly Shape[] {
+    const seen = new Set<Shape>(this.units.keys());
+    for (const s of seen)
+      for (const k of this.forest.kids[s]!) if (this.forest.open[k]) seen.add(k);
+    return [...seen].sort((a, b) => a - b);
   }
 }
 
-const mark = (colours: readonly number[], point: number): number[] =>
-  colours.map((c, n) => (n === point ? -1 - c : c));
+/** Two numbers as one, hard to tell from chance. */
+function mix(a: number, b: number): number {
+  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ b;
+  h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35);
+  return h ^ (h >>> 13);
+}
+
+const mark = (colours: Colours, point: number): number[] =>
+  colours.map((c, n) => (n === point ? mix(7, c) : c));
 
 /** Where a point can go by those generators that fix all before `from`. */
 function reach(point: number, generators: readonly Generator[], from: number): Set<number> {
   const seen = new Set([point]);
   for (const p of seen) for (const g of generators) if (g.from >= from) seen.add(g.moves[p]!);
   return seen;
-}
-
-function pointsIn(shape: Shape, found = new Set<number>()): readonly number[] {
-  if (shape.k === "point") found.add(shape.point);
-  if (shape.k === "node") for (const kid of shape.kids) pointsIn(kid, found);
-  return [...found];
 }

@@ -9,29 +9,77 @@ import type { AnySort } from "../../ir/sort.ts";
 import type { Domain, Program } from "../program.ts";
 import { partsOf } from "./sorts.ts";
 
-export type Shape =
-  | { readonly k: "text"; readonly text: string }
-  | { readonly k: "point"; readonly point: number }
-  | {
-      readonly k: "node";
-      readonly tag: string;
-      readonly kids: readonly Shape[];
-      /** The order of `kids` does not matter. */
-      readonly bag: boolean;
-    };
+/** A tree, as its number in a `Forest`: equal trees have equal numbers. */
+export type Shape = number;
 
-export const text = (t: string): Shape => ({ k: "text", text: t });
-export const list = (tag: string, ...kids: readonly Shape[]): Shape => node(tag, kids, false);
-export const bag = (tag: string, ...kids: readonly Shape[]): Shape => node(tag, kids, true);
+/** Trees that share their equal parts. Parts have smaller numbers than what they are parts of. */
+export class Forest {
+  /** Number of what a tree is called. */
+  readonly tags: number[] = [];
+  readonly kids: (readonly Shape[])[] = [];
+  /** Whether the order of the kids does not matter; they are in ascending order then. */
+  readonly bags: boolean[] = [];
+  /** The point that a leaf stands for, or -1. */
+  readonly points: number[] = [];
+  /** Whether there is a point anywhere in it. */
+  readonly open: boolean[] = [];
+  private readonly known = new Map<string, Shape>();
+  private readonly names = new Map<string, number>();
 
-function node(tag: string, kids: readonly Shape[], isBag: boolean): Shape {
-  return { k: "node", tag, kids, bag: isBag };
+  text(tag: string): Shape {
+    return this.make(this.tag(tag), NONE, false, -1);
+  }
+
+  point(point: number): Shape {
+    return this.make(0, NONE, false, point);
+  }
+
+  list(tag: string, ...kids: readonly Shape[]): Shape {
+    return this.make(this.tag(tag), kids, false, -1);
+  }
+
+  bag(tag: string, ...kids: readonly Shape[]): Shape {
+    return this.make(this.tag(tag), ascending(kids), true, -1);
+  }
+
+  /** The tree that is like another but for its kids, if there is one. */
+  like(shape: Shape, kids: readonly Shape[]): Shape | undefined {
+    const isBag = this.bags[shape]!;
+    return this.known.get(keyOf(this.tags[shape]!, isBag ? ascending(kids) : kids, isBag, -1));
+  }
+
+  leaf(point: number): Shape | undefined {
+    return this.known.get(keyOf(0, NONE, false, point));
+  }
+
+  private tag(name: string): number {
+    let tag = this.names.get(name);
+    if (tag === undefined) this.names.set(name, (tag = this.names.size + 1));
+    return tag;
+  }
+
+  private make(tag: number, kids: readonly Shape[], isBag: boolean, point: number): Shape {
+    const key = keyOf(tag, kids, isBag, point);
+    let shape = this.known.get(key);
+    if (shape === undefined) {
+      shape = this.tags.push(tag) - 1;
+      this.known.set(key, shape);
+      this.kids.push(kids);
+      this.bags.push(isBag);
+      this.points.push(point);
+      this.open.push(point >= 0 || kids.some((k) => this.open[k]));
+    }
+    return shape;
+  }
 }
 
+const NONE: readonly Shape[] = [];
+const ascending = (kids: readonly Shape[]): readonly Shape[] => [...kids].sort((a, b) => a - b);
+const keyOf = (tag: number, kids: readonly Shape[], isBag: boolean, point: number): string =>
+  `${isBag ? -tag : tag} ${point} ${kids.join()}`;
+
 /** What a symmetry may move: a value of a sort, or a thread. */
-export type Point =
-  | { readonly sort: string; readonly value: number }
-  | { readonly thread: number };
+export type Point = { readonly sort: string; readonly value: number } | { readonly thread: number };
 
 /** The points of a program, numbered. */
 export class Points {
@@ -66,6 +114,7 @@ export type RegisterName = (reg: number) => string;
 
 /** Makes the shapes of expressions. */
 export class Shaper {
+  readonly forest = new Forest();
   readonly points: Points;
   readonly domain: Domain;
   registers: RegisterName = (reg) => `r${reg}`;
@@ -78,12 +127,12 @@ export class Shaper {
   /** A value with its points. */
   value(value: number, sort: AnySort): Shape {
     const parts = partsOf(value, sort, this.domain);
-    if (!parts.some((p) => this.points.has(p.sort))) return text(`${value}`);
+    if (!parts.some((p) => this.points.has(p.sort))) return this.forest.text(`${value}`);
     const kids = parts.map((p): Shape => {
       const point = this.points.of(p.sort, p.value);
-      return point === undefined ? text(`${p.value}`) : { k: "point", point };
+      return point === undefined ? this.forest.text(`${p.value}`) : this.forest.point(point);
     });
-    return kids.length === 1 ? kids[0]! : list("word", ...kids);
+    return kids.length === 1 ? kids[0]! : this.forest.list("word", ...kids);
   }
 
   expr(n: Node): Shape {
@@ -91,16 +140,24 @@ export class Shaper {
       case "const":
         return this.value(n.value, n.sort);
       case "reg":
-        return text(this.registers(n.reg));
+        return this.forest.text(this.registers(n.reg));
       case "read":
         return this.place(n.field.name, n.index);
       case "get":
-        return list(`.${n.field}`, this.expr(n.arg));
+        return this.forest.list(`.${n.field}`, this.expr(n.arg));
       case "with":
-        return list(`with ${n.set.map(([f]) => f).join()}`, this.expr(n.arg), ...this.pairs(n.set));
+        return this.forest.list(
+          `with ${n.set.map(([f]) => f).join()}`,
+          this.expr(n.arg),
+          ...this.pairs(n.set),
+        );
       case "outstanding": {
-        const where = list(n.where.map(([f]) => f).join(), ...this.pairs(n.where));
-        return list(`outstanding ${n.set.name}`, ...n.index.map((p) => this.pattern(p)), where);
+        const where = this.forest.list(n.where.map(([f]) => f).join(), ...this.pairs(n.where));
+        return this.forest.list(
+          `outstanding ${n.set.name}`,
+          ...n.index.map((p) => this.pattern(p)),
+          where,
+        );
       }
       case "op":
         return this.op(n);
@@ -112,25 +169,28 @@ export class Shaper {
   private op(n: Node & { k: "op" }): Shape {
     if (n.op === "and" || n.op === "or") {
       const parts = operandsOf(n, n.op);
-      return bag(n.op, ...parts.map((a) => this.expr(a)));
+      return this.forest.bag(n.op, ...parts.map((a) => this.expr(a)));
     }
     const args = n.args.map((a) => this.expr(a));
     // Bounds have as many bits as the sort needs.
-    if (n.args.some((a) => a.sort.kind === "range")) return list(`${n.op} ${n.sort.name}`, ...args);
-    return n.op === "eq" || n.op === "ne" ? bag(n.op, ...args) : list(n.op, ...args);
+    if (n.args.some((a) => a.sort.kind === "range"))
+      return this.forest.list(`${n.op} ${n.sort.name}`, ...args);
+    return n.op === "eq" || n.op === "ne"
+      ? this.forest.bag(n.op, ...args)
+      : this.forest.list(n.op, ...args);
   }
 
   place(name: string, index: readonly KeyPattern[]): Shape {
-    return list(`at ${name}`, ...index.map((p) => this.pattern(p)));
+    return this.forest.list(`at ${name}`, ...index.map((p) => this.pattern(p)));
   }
 
   pattern(p: KeyPattern): Shape {
-    if (p.k === "any") return text("*");
-    return p.k === "in" ? list("in", this.expr(p.range)) : this.expr(p);
+    if (p.k === "any") return this.forest.text("*");
+    return p.k === "in" ? this.forest.list("in", this.expr(p.range)) : this.expr(p);
   }
 
   pairs(pairs: readonly (readonly [string, Node])[]): Shape[] {
-    return pairs.map(([f, e]) => list(f, this.expr(e)));
+    return pairs.map(([f, e]) => this.forest.list(f, this.expr(e)));
   }
 }
 

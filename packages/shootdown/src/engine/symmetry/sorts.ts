@@ -117,7 +117,8 @@ class SortUses {
       this.mixed(known, sort);
     }
     this.seen.set(sort.name, sort);
-    for (const part of componentsOf(sort)) if (this.mayBeFree(part)) this.parts.set(part.name, part);
+    for (const part of componentsOf(sort))
+      if (this.mayBeFree(part)) this.parts.set(part.name, part);
     if (sort.kind === "range") this.refuse(sort, `there are ranges of it (${sort.name})`);
     for (const f of sort.kind === "word" ? sort.fields! : []) {
       const host = sort.fields!.find((h) => h.name === f.overlay);
