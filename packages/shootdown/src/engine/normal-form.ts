@@ -28,20 +28,18 @@ export function normalForm(
     if (!action) return undefined;
     actions.push(action);
   }
-  return actions.length === 0 ? undefined : new Canon(layout, actions, name).build();
+  return actions.length === 0 ? undefined : new Canon(layout.words, actions, name).build();
 }
 
 class Canon {
-  private readonly layout: Layout;
   private readonly actions: readonly Action[];
   private readonly f: FnBuilder;
   private readonly source: readonly number[];
 
-  constructor(layout: Layout, actions: readonly Action[], name: string) {
-    this.layout = layout;
+  constructor(words: number, actions: readonly Action[], name: string) {
     this.actions = actions;
     this.f = new FnBuilder(name, 1);
-    this.source = Array.from({ length: layout.words }, () => this.f.fresh());
+    this.source = Array.from({ length: words }, () => this.f.fresh());
   }
 
   build(): Fn {

@@ -5,6 +5,8 @@
 
 import type { PackedMachine, Transition } from "../engine/packed.ts";
 import { findCycle } from "./stuck.ts";
+import type { NormalForm } from "./symmetric.ts";
+import { realPath } from "./symmetric.ts";
 import { VisitedSet } from "./visited.ts";
 
 /** What is asked of the runs of a program. */
@@ -72,6 +74,7 @@ export type AloneTable = readonly (readonly boolean[])[];
 /**
  * Searches all runs. `progress` is called now and then; it may throw to stop. With `alone` a state
  * in which a thread may step alone has only that thread's successors, of the first such thread.
+ * With `normal` one state stands for all that are alike.
  */
 export function search(
   machine: PackedMachine,
@@ -79,8 +82,9 @@ export function search(
   limits: Limits,
   progress?: (p: Progress) => void,
   alone?: AloneTable,
+  normal?: NormalForm,
 ): Outcome {
-  return new Search(machine, question, limits, progress, alone).run();
+  return new Search(machine, question, limits, progress, alone, normal).run();
 }
 
 /** Between two calls of `progress`. */
@@ -92,6 +96,7 @@ class Search {
   private readonly limits: Limits;
   private readonly progress: ((p: Progress) => void) | undefined;
   private readonly alone: AloneTable | undefined;
+  private readonly normal: NormalForm | undefined;
   private readonly visited: VisitedSet;
   private readonly parents: number[] = [-1];
   private readonly via: number[] = [-1];
@@ -108,9 +113,11 @@ class Search {
     limits: Limits,
     progress: ((p: Progress) => void) | undefined,
     alone: AloneTable | undefined,
+    normal: NormalForm | undefined,
   ) {
     this.machine = machine;
     this.alone = alone;
+    this.normal = normal;
     this.question = question;
     this.limits = limits;
     this.progress = progress;
@@ -138,6 +145,12 @@ class Search {
       if (current.length > 0) this.depth++;
     }
     return this.answer(limit === undefined, limit);
+  }
+
+  /** The number of the scratch state, or of the state that stands for it. */
+  private add(): number {
+    this.normal?.(this.machine.state);
+    return this.visited.add(this.machine.state);
   }
 
   private tell(queue: number): void {
@@ -178,7 +191,7 @@ class Search {
       this.transitions++;
       made = true;
       const before = visited.count;
-      const to = visited.add(machine.state);
+      const to = this.add();
       const isNew = visited.count > before;
       if (isNew) {
         this.parents.push(id);
@@ -231,7 +244,7 @@ class Search {
         // Fills and evictions alone are no run.
         if (t.free) continue;
         machine.successors(t, visited.arena, id * words, () => {
-          if (!question.latched?.(machine)) found.push(visited.add(machine.state));
+          if (!question.latched?.(machine)) found.push(this.add());
         });
       }
       return found.filter((to) => to < colour.length);
@@ -276,10 +289,27 @@ class Search {
     }
     const sometimes = this.counter || !exhaustive || this.runsForEver();
     const observed = sometimes ? "sometimes" : "always";
-    const path = this.path(found.state);
+    const { path, end } = this.normal
+      ? realPath(this.machine, this.normal, this.stored(found.state))
+      : { path: this.path(found.state), end: undefined };
     const depth = this.level[found.state]!;
     const base = { ...common, observed, depth, path } as const;
-    return found.cycle ? { ...base, cycle: found.cycle } : base;
+    if (!found.cycle) return base;
+    // A cycle of the state that stands for the end is not one of the end.
+    const cycle = end ? findCycle(this.machine, this.question.stuck!, end) : found.cycle;
+    if (!cycle) throw new Error("a cycle of the search cannot be repeated");
+    return { ...base, cycle };
+  }
+
+  /** The states on the way to a state, and whether the steps to them cost. */
+  private stored(to: number): { readonly state: Int32Array; readonly free: boolean }[] {
+    const { machine, visited } = this;
+    const found: { state: Int32Array; free: boolean }[] = [];
+    for (let id = to; this.parents[id]! >= 0; id = this.parents[id]!) {
+      const state = visited.arena.slice(id * machine.words, (id + 1) * machine.words);
+      found.push({ state, free: machine.transitions[this.via[id]!]!.free });
+    }
+    return found.reverse();
   }
 
   /** The transitions that led to a state; choices are found by running each again. */

@@ -52,8 +52,10 @@ class Automorphisms {
     this.up = new Int32Array(forest.tags.length);
     this.down = new Int32Array(forest.tags.length);
     const sorts: string[] = [];
+    const seen = new Set(this.open.map((u) => forest.points[u]!));
     const colours = points.all.map((p, n) => {
-      if (fixed.includes(n)) return mix(1, n);
+      // To move what nothing mentions would change nothing.
+      if (fixed.includes(n) || !seen.has(n)) return mix(1, n);
       const sort = "sort" in p ? p.sort : "";
       if (!sorts.includes(sort)) sorts.push(sort);
       return mix(2, sorts.indexOf(sort));
