@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program as a set of shapes: one for each thread, rule, pending set, cell and thing it begins as.
+// A program as a set of shapes: one for each thread, rule, pending set, cell, and first value.
 
 import type { Node } from "../../ir/expr.ts";
 import type { AnySort } from "../../ir/sort.ts";
