@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the ASID model is made of: the kernel's variables, page tables, CPUs, its sizes and its bugs.
+// What the ASID model is made of: kernel variables, page tables, CPUs; its sizes and its bugs.
 
 import type { Expr } from "../../packages/shootdown/src/ir/expr.ts";
 import {

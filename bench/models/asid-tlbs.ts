@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The TLBs of the ASID model: as fields, so that every checker counts the same states, and as cells.
+// The TLBs of the ASID model: as fields, so that every checker counts alike, and as cells.
 //
 //   fields  tlb[cpu][asid] is an mm's page or nothing; walks and evictions are rules
 //   cells   tlb[cpu][asid] is a set of mms' pages, and can be closed into windows
