@@ -126,6 +126,23 @@ describe("benchmark models", () => {
     expect(states).toEqual([1_491, 8_121, 36_243]);
   });
 
+  test.each([[["symmetry"]], [["collapse"]], [["symmetry", "collapse"]]] as const)(
+    "reduced by %j as the reference is",
+    (reductions) => {
+      const systems = [
+        { system: cellModel({ cpus: 3, upgrade: true }), semantics: "window" as const },
+        { system: cellModel({ cpus: 2, upgrade: true, bug: 1 }), semantics: "window" as const },
+        { system: cellModel({ cpus: 1, upgrade: true }), semantics: "concrete" as const },
+      ];
+      for (const { system, semantics } of systems) {
+        const program = lower(system);
+        const run = (engine: Engine) =>
+          explore(program, QUESTION, { semantics, engine, limits, reductions });
+        expect(core(run("wasm"))).toEqual(core(run("closures")));
+      }
+    },
+  );
+
   test.each([1, 2] as const)("bug %i is found as deep, by the same steps", (bug) => {
     const systems = [
       { system: cellModel({ cpus: 2, upgrade: false, bug }), semantics: "window" as const },

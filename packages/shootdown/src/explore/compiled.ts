@@ -5,33 +5,44 @@
 //                                  └─pathFast, with a machine of its own──► the way to it
 
 import { compileSteps } from "../engine/compiled/compile.ts";
+import { normalForm } from "../engine/normal-form.ts";
 import { PackedMachine } from "../engine/packed.ts";
+import type { Symmetry } from "../engine/symmetry.ts";
 import type { FastOptions } from "./fast/explore.ts";
 import { exploreFast } from "./fast/explore.ts";
 import type { Target } from "./fast/module.ts";
-import type { FastStep } from "./fast/witness.ts";
 import { pathFast } from "./fast/witness.ts";
-import type { Limits, Outcome, PathStep, Progress, Question } from "./search.ts";
+import type { AloneTable, Limits, Outcome, Progress, Question } from "./search.ts";
 import { endsWell, escapes, search } from "./search.ts";
 import { findCycle } from "./stuck.ts";
+import { normalizer, realPath } from "./symmetric.ts";
 
 /** Where the tables of a unit begin in its memory. */
 const TABLES = 64;
+
+export interface CompiledOptions {
+  readonly limits: Limits;
+  readonly target?: Target;
+  readonly progress?: (p: Progress) => void;
+  /** Steps that may be taken alone. */
+  readonly alone?: AloneTable;
+  /** Symmetries that the question does not notice. */
+  readonly symmetry?: Symmetry;
+}
 
 /** Searches all runs of a machine's program; it must be compilable (`Uncompilable` is thrown). */
 export function searchCompiled(
   machine: PackedMachine,
   question: Question,
-  limits: Limits,
-  progress?: (p: Progress) => void,
-  target: Target = "wasm",
+  options: CompiledOptions,
 ): Outcome {
   const { program, semantics } = machine;
+  const { limits, progress } = options;
   let counter = false;
   const initial = machine.initial();
-  const unit = compileSteps(machine, TABLES);
+  const unit = compileSteps(machine, TABLES, options.alone);
   const outcome = exploreFast(unit, initial, {
-    ...fastOptions(machine, unit, question, limits, target, () => {
+    ...fastOptions(machine, unit, question, options, () => {
       counter = true;
     }),
     ...(progress ? { progress } : {}),
@@ -48,7 +59,7 @@ export function searchCompiled(
     // Whether it always happens hangs on runs that never end: a question for the whole graph.
     return search(another(), question, limits, progress);
   }
-  const way = witness(program, semantics, question, limits, target);
+  const way = witness(another(), question, options);
   return {
     ...common,
     observed: "sometimes",
@@ -62,8 +73,7 @@ function fastOptions(
   machine: PackedMachine,
   unit: ReturnType<typeof compileSteps>,
   question: Question,
-  limits: Limits,
-  target: Target,
+  { limits, target = "wasm", symmetry }: CompiledOptions,
   escaped: () => void,
 ): FastOptions {
   const { observers, latched, final, stuck } = question;
@@ -86,6 +96,7 @@ function fastOptions(
     if (!holds) escaped();
     return holds;
   };
+  const canon = symmetry && normalForm(machine.program, machine.layout, symmetry, "canon");
   const asked = (latched && !observers) || stuck !== undefined;
   return {
     states_max: limits.states_max,
@@ -93,6 +104,7 @@ function fastOptions(
     target,
     imports: (memory) => ({ ...unit.host(memory) }),
     latches,
+    ...(canon ? { functions: [canon], canon: [canon.name] } : {}),
     ...(asked ? { onNew } : {}),
     ...(final || stuck !== undefined ? { onEnd } : {}),
   };
@@ -100,47 +112,25 @@ function fastOptions(
 
 /** The shortest way to what was found, and how it repeats; by a machine with numbers of its own. */
 function witness(
-  program: PackedMachine["program"],
-  semantics: PackedMachine["semantics"],
+  machine: PackedMachine,
   question: Question,
-  limits: Limits,
-  target: Target,
+  options: CompiledOptions,
 ): Pick<Outcome, "path" | "cycle"> {
-  const machine = new PackedMachine(program, { semantics });
   const initial = machine.initial();
-  const unit = compileSteps(machine, TABLES);
+  const unit = compileSteps(machine, TABLES, options.alone);
   // Origins cost a word or two a state: let them not be what ends the search.
-  const roomy = { ...limits, bytes_max: limits.bytes_max * 2 };
-  const options = fastOptions(machine, unit, question, roomy, target, () => {});
-  const steps = pathFast(unit, initial, options);
+  const { limits } = options;
+  const roomy = { ...options, limits: { ...limits, bytes_max: limits.bytes_max * 2 } };
+  const steps = pathFast(
+    unit,
+    initial,
+    fastOptions(machine, unit, question, roomy, () => {}),
+  );
   if (!steps) return {};
-  const path = pathSteps(machine, initial, steps);
-  const end = steps.at(-1)?.state ?? initial;
+  const normal = options.symmetry && normalizer(machine, options.symmetry);
+  const { path, end } = realPath(machine, normal ?? (() => {}), steps);
   machine.load(end, 0);
   if (question.stuck === undefined || !machine.retrying(question.stuck)) return { path };
   const cycle = findCycle(machine, question.stuck, end);
   return cycle ? { path, cycle } : { path };
-}
-
-/** Successors by their place in the list as transitions with choices. */
-function pathSteps(
-  machine: PackedMachine,
-  initial: Int32Array,
-  steps: readonly FastStep[],
-): PathStep[] {
-  let from = initial;
-  return steps.map((step) => {
-    let at = 0;
-    let found: PathStep | undefined;
-    for (const [transition, t] of machine.transitions.entries()) {
-      if (found) break;
-      if (t.free !== step.free) continue;
-      machine.successors(t, from, 0, () => {
-        if (at++ === step.ordinal) found = { transition, choices: [...machine.choices] };
-      });
-    }
-    if (!found) throw new Error("a step of the search cannot be repeated");
-    from = step.state;
-    return found;
-  });
 }

@@ -5,16 +5,25 @@
 //
 // Both visit the same states in the same order, so it does not show in an outcome.
 
+import { aloneIn } from "../engine/commute.ts";
 import { Uncompilable } from "../engine/compiled/frame.ts";
 import type { Semantics } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { Program } from "../engine/program.ts";
+import type { Symmetry } from "../engine/symmetry.ts";
+import { symmetryOf } from "../engine/symmetry.ts";
 import { searchCompiled } from "./compiled.ts";
-import type { Limits, Outcome, Progress, Question } from "./search.ts";
+import { reduced } from "./reduced.ts";
+import type { AloneTable, Limits, Outcome, Progress, Question } from "./search.ts";
 import { search } from "./search.ts";
+import { normalizer } from "./symmetric.ts";
 
 /** `closures` is the reference; `auto` takes what is quickest. */
 export type Engine = "auto" | "closures" | "wasm" | "javascript";
+
+/** Ways to visit fewer states for the same answer. */
+export const REDUCTIONS = ["symmetry", "collapse"] as const;
+export type Reduction = (typeof REDUCTIONS)[number];
 
 /** Compiling takes about as long as closures take for so many states. */
 const STATES_SMALL = 2_000;
@@ -23,6 +32,8 @@ export interface ExploreOptions {
   readonly semantics: Semantics;
   readonly limits: Limits;
   readonly engine?: Engine;
+  /** Those to use; without a word all, where a program is not small. */
+  readonly reductions?: readonly Reduction[];
   readonly progress?: (p: Progress) => void;
 }
 
@@ -30,19 +41,47 @@ export interface ExploreOptions {
 export function explore(program: Program, question: Question, options: ExploreOptions): Outcome {
   const { limits, semantics, engine = "auto", progress } = options;
   const machine = () => new PackedMachine(program, { semantics });
-  if (engine === "closures") return search(machine(), question, limits, progress);
   if (engine === "auto") {
     const few = { ...limits, states_max: Math.min(limits.states_max, STATES_SMALL) };
     const outcome = search(machine(), question, few);
     if (outcome.exhaustive || few.states_max === limits.states_max) return outcome;
   }
-  try {
+  const reductions = options.reductions ?? (engine === "auto" ? REDUCTIONS : []);
+  const symmetry = reductions.includes("symmetry") ? symmetryFor(machine(), question) : undefined;
+  const run = (alone: AloneTable | undefined): Outcome => {
+    const own = machine();
+    const closures = (): Outcome => {
+      const normal = symmetry && normalizer(own, symmetry);
+      return search(own, question, limits, progress, alone, normal);
+    };
+    if (engine === "closures") return closures();
     const target = engine === "javascript" || !hasWebAssembly() ? "javascript" : "wasm";
-    return searchCompiled(machine(), question, limits, progress, target);
-  } catch (error) {
-    if (!(error instanceof Uncompilable)) throw error;
-    return search(machine(), question, limits, progress);
-  }
+    const how = {
+      limits,
+      target,
+      ...(progress ? { progress } : {}),
+      ...(alone ? { alone } : {}),
+      ...(symmetry ? { symmetry } : {}),
+    } as const;
+    try {
+      return searchCompiled(own, question, how);
+    } catch (error) {
+      if (!(error instanceof Uncompilable)) throw error;
+      return closures();
+    }
+  };
+  if (!reductions.includes("collapse")) return run(undefined);
+  return reduced(question, () => aloneIn(program, semantics).alone, run);
+}
+
+/** The symmetries that a question does not notice, if there are any. */
+function symmetryFor(machine: PackedMachine, question: Question): Symmetry | undefined {
+  const { observers, stuck } = question;
+  // What a condition looks at is not known, unless it says so.
+  if (!observers && stuck === undefined) return undefined;
+  const distinguished = stuck === undefined ? {} : { threads: [stuck] };
+  const symmetry = symmetryOf(machine.program, machine.layout, distinguished);
+  return symmetry.elements.length > 1 ? symmetry : undefined;
 }
 
 const hasWebAssembly = (): boolean => typeof WebAssembly === "object";

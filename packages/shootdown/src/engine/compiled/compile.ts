@@ -7,16 +7,29 @@
 import { CELL_VALUES_MAX } from "../cells.ts";
 import { liveness } from "../flow.ts";
 import type { PackedMachine } from "../packed.ts";
-import { orderMatrix } from "../packed.ts";
 import { DomainOverflow, entryOffsets } from "../packed-expr.ts";
 import type { Code } from "../program.ts";
 import type { Ex, Fn, St } from "../target/code.ts";
-import { bin, br, call, FnBuilder, iff, load, local, num, set, store, un } from "../target/code.ts";
-import { CompiledCells, countOf, nth } from "./cells.ts";
-import { Chosen } from "./choices.ts";
-import { and, Expressions, or } from "./expr.ts";
+import {
+  bin,
+  br,
+  call,
+  FnBuilder,
+  iff,
+  load,
+  local,
+  num,
+  select,
+  set,
+  store,
+  un,
+} from "../target/code.ts";
+import { CompiledCells } from "./cells.ts";
+import { Expressions, or } from "./expr.ts";
 import { Frame, type Source, Uncompilable, Writer } from "./frame.ts";
+import { writeFree } from "./free.ts";
 import { Instructions, type Place } from "./instructions.ts";
+import { waits } from "./order.ts";
 import { type Body, writeStep } from "./region.ts";
 import type { StepUnit } from "./unit.ts";
 import { bitsOf, type Piece } from "./values.ts";
@@ -38,14 +51,23 @@ export interface CompiledUnit extends StepUnit {
   readonly host: (memory: () => Int32Array) => Host;
 }
 
-/** Compiles the steps of a machine's program; `base` is the address of the unit's tables. */
-export function compileSteps(machine: PackedMachine, base: number): CompiledUnit {
-  return new StepCompiler(machine, base).unit();
+/**
+ * Compiles the steps of a machine's program; `base` is the address of the unit's tables. With
+ * `alone`, by thread and point, a state in which a thread may step alone has no other successors
+ * than those of the first such thread that can.
+ */
+export function compileSteps(
+  machine: PackedMachine,
+  base: number,
+  alone: readonly (readonly boolean[])[] = [],
+): CompiledUnit {
+  return new StepCompiler(machine, base, alone).unit();
 }
 
 class StepCompiler {
   private readonly machine: PackedMachine;
   private readonly base: number;
+  private readonly alone: readonly (readonly boolean[])[];
   private readonly words: number;
   private readonly inLocals: boolean;
   private readonly exprs: Expressions;
@@ -59,8 +81,9 @@ class StepCompiler {
   /** Where the code of a step may test for room, if its choices prove many. */
   private room: { readonly hole: St[]; readonly test: () => St[] }[] = [];
 
-  constructor(machine: PackedMachine, base: number) {
+  constructor(machine: PackedMachine, base: number, alone: readonly (readonly boolean[])[]) {
     this.machine = machine;
+    this.alone = alone;
     this.base = base;
     this.words = machine.words;
     this.inLocals = this.words <= LOCAL_WORDS_MAX;
@@ -154,12 +177,55 @@ class StepCompiler {
         w.push(set((word as Ex & { k: "local" }).n, load(local(src), 4 * n)));
       }
     }
+    const header = bin("sub", local(start), num(4));
+    this.aloneFirst(w, out, [store(header, 0, local(out)), { k: "return", value: local(out) }]);
     for (const name of made) w.push(this.calls(name, w, out));
-    w.push(store(bin("sub", local(start), num(4)), 0, local(out)));
+    w.push(store(header, 0, local(out)));
     for (const name of rules) w.push(this.calls(name, w, out));
     w.push({ k: "return", value: local(out) });
     this.functions.push(fb.done(true, w.code, true));
     return "expand";
+  }
+
+  /** Runs each thread that may step alone where it stands; `then` if one did. */
+  private aloneFirst(w: Writer, out: number, then: readonly St[]): void {
+    const before = w.fb.fresh();
+    for (const [n, points] of this.alone.entries()) {
+      const { pc } = this.machine.layout.threads[n]!;
+      const at = new Frame(w).original(pc);
+      const there = points.flatMap((yes, p) => (yes ? [p] : []));
+      if (there.length === 0) continue;
+      // One word of flags for each 32 points.
+      let flags: Ex = num(0);
+      for (let word = 0; word * 32 < points.length; word++) {
+        const mask = there.reduce((m, p) => (p >>> 5 === word ? m | (1 << (p & 31)) : m), 0);
+        const here = bin("eq", bin("shr_u", at, num(5)), num(word));
+        flags = points.length <= 32 ? num(mask) : select(here, num(mask), flags);
+      }
+      w.push(
+        iff(bin("and", bin("shr_u", flags, at), num(1)), [
+          set(before, local(out)),
+          this.calls(`thread_${n}`, w, out),
+          iff(bin("ne", local(out), local(before)), then),
+        ]),
+      );
+    }
+  }
+
+  private free(): string {
+    const fb = new FnBuilder("free", 2);
+    const [src, out] = [local(0), 1];
+    const w = new Writer(fb, this.words, { at: src }, this.reasons);
+    const limit = fb.fresh();
+    const bytes = 4 * this.words * this.successorsMax;
+    w.push(set(limit, bin("add", local(out), num(bytes))));
+    // Where a step is taken alone, fills and evictions come after it.
+    const none: St = { k: "return", value: bin("sub", local(limit), num(bytes)) };
+    this.aloneFirst(w, out, [none]);
+    writeFree(this.cells, w, src, out);
+    w.push({ k: "return", value: local(out) });
+    this.functions.push(fb.done(true, w.code, true));
+    return "free";
   }
 
   /** A body that runs to the end of its code. */
@@ -361,55 +427,6 @@ class StepCompiler {
     w.push({ k: "return", value: local(yields) });
     this.functions.push(fb.done(true, w.code));
   }
-
-  /** Fills and evictions of concrete cells, in the order of PackedCells.transitions. */
-  private free(): string {
-    const { cells } = this;
-    const fb = new FnBuilder("free", 2);
-    const [src, out] = [local(0), 1];
-    const w = new Writer(fb, this.words, { at: src }, this.reasons);
-    const some = (mask: Ex, c: (typeof this.machine.cells.instances)[number], fills: boolean) => {
-      const f = new Frame(w);
-      const bits = cells.word(c);
-      const skip = fb.label();
-      const code = w.apart(() => {
-        const m = w.bind(mask);
-        w.push({ k: "br_if", c: un("eqz", m), label: skip });
-        const choices = new Chosen(w);
-        const inner = w.apart(() => {
-          const bit = bin("shl", num(1), nth(m, choices.site(countOf(m))));
-          const held = f.original(bits);
-          f.write(bits, fills ? bin("or", held, bit) : bin("and", held, bin("xor", bit, num(-1))));
-          f.commit(local(out));
-          w.push(set(out, bin("add", local(out), num(4 * this.words))));
-        });
-        choices.wrap(inner);
-      });
-      w.push({ k: "block", label: skip, body: code });
-    };
-    for (const c of this.machine.cells.instances) {
-      const { decl } = this.machine.program.cells[c.group]!;
-      const held = load(src, 4 * c.word);
-      if (c.fill) {
-        const fresh = cells.admitted(c.group, cells.fillMask(c, src));
-        const missing = bin("and", fresh, bin("xor", held, num(-1)));
-        if (decl.ways === undefined) some(missing, c, true);
-        else {
-          const room = bin("lt_u", un("popcnt", held), num(decl.ways));
-          w.push(
-            iff(
-              room,
-              w.apart(() => some(missing, c, true)),
-            ),
-          );
-        }
-      }
-      if (decl.evicts) some(held, c, false);
-    }
-    w.push({ k: "return", value: local(out) });
-    this.functions.push(fb.done(true, w.code, true));
-    return "free";
-  }
 }
 
 const RULES_A_FUNCTION = 64;
@@ -422,28 +439,3 @@ const SUCCESSORS_MANY = 1 << 14;
 
 /** Room that steps with few may count on behind those with many. */
 const SUCCESSORS_KEPT = 1 << 12;
-
-/** Whether an earlier entry keeps a later one from taking effect, as code. */
-function waits(
-  decl: Parameters<typeof orderMatrix>[0],
-  kinds: number,
-  kind: (entry: Ex) => Ex,
-): (earlier: Ex, later: Ex) => Ex {
-  if (decl.order.length === 0) return () => num(0);
-  const before = orderMatrix(decl);
-  const known = decl.orderBy ? decl.entry[decl.orderBy]!.values!.length : 1;
-  const count = Math.min(kinds, known);
-  const pairs = Array.from({ length: count * count }, (_, n) => [
-    Math.floor(n / count),
-    n % count,
-  ]).filter(([a, b]) => before(a!, b!));
-  if (pairs.length === count * count) return () => num(1);
-  return (earlier, later) => {
-    let any: Ex = num(0);
-    for (const [a, b] of pairs) {
-      const both = and(bin("eq", kind(earlier), num(a!)), bin("eq", kind(later), num(b!)));
-      any = or(any, both);
-    }
-    return any;
-  };
-}
