@@ -11,9 +11,11 @@ const OPTIONS: FastOptions = { states_max: 1e9, bytes_max: 2 ** 30, target: "was
 
 const zero = (unit: StepUnit): Int32Array => new Int32Array(unit.words);
 
-test("a grid of counters has as many states, steps and levels as one can say", () => {
+const TARGETS = ["wasm", "javascript"] as const;
+
+test.each(TARGETS)("a grid of counters has as many states, steps and levels: %s", (target) => {
   const unit = grid(5, 9, 3);
-  expect(exploreFast(unit, zero(unit), OPTIONS)).toMatchObject({
+  expect(exploreFast(unit, zero(unit), { ...OPTIONS, target })).toMatchObject({
     states: 10 ** 5,
     transitions: 5 * 9 * 10 ** 4,
     depth: 45,
@@ -45,7 +47,9 @@ describe("random graphs", () => {
       ends: plainEnds,
     } = plainSearch(unit, zero(unit), () => false);
     const plain = { states, transitions, depth, exhaustive: true };
-    expect(exploreFast(unit, zero(unit), OPTIONS)).toMatchObject(plain);
+    for (const target of TARGETS) {
+      expect(exploreFast(unit, zero(unit), { ...OPTIONS, target })).toMatchObject(plain);
+    }
     expect(exploreFast(unit, zero(unit), { ...OPTIONS, onEnd, onNew })).toMatchObject(plain);
     expect(ends).toEqual(plainEnds);
     expect(seen).toBe(states);

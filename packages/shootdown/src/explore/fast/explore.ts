@@ -5,10 +5,9 @@
 
 import type { StepUnit } from "../../engine/compiled/unit.ts";
 import type { Exports, Fn } from "../../engine/target/code.ts";
-import type { Imports } from "../../engine/target/wasm.ts";
 import type { Progress } from "../search.ts";
-import type { Target } from "./module.ts";
-import { instanceOf, moduleOf } from "./module.ts";
+import type { ImportsOf, Target } from "./module.ts";
+import { instanceOf, moduleOf, wordsOf } from "./module.ts";
 import type { Latch } from "./plan.ts";
 import { ALL, CODE, OWN, ownOf, planOf } from "./plan.ts";
 import type { Chunks, Look } from "./store.ts";
@@ -18,8 +17,8 @@ export interface FastOptions {
   readonly states_max: number;
   readonly bytes_max: number;
   readonly target: Target;
-  /** What an instance of the unit imports; it may look at the words of its memory when called. */
-  readonly imports?: (memory: () => Int32Array) => Imports;
+  /** What an instance of the unit imports. */
+  readonly imports?: ImportsOf;
   /** A state that passes one of these is found. */
   readonly latches?: readonly Latch[];
   /** Called for every state, level by level; one for which it returns true is found. */
@@ -96,11 +95,12 @@ export class Exploration {
       shared: false,
     });
     const module = moduleOf(unit, plan, options.functions ?? [], options.bytes_max);
-    const { exports, memory } = instanceOf(module, options.target, options.imports);
+    const { imports = () => ({}) } = options;
+    const { exports, memory } = instanceOf(module, options.target, imports);
     this.options = options;
     this.exports = exports;
     this.frees = unit.free !== undefined;
-    this.store = new Store(plan, unit, exports, memory, options);
+    this.store = new Store(plan, unit, exports, memory, wordsOf(memory), options);
     this.store.buffer(initial);
   }
 

@@ -4,8 +4,7 @@
 import type { StepUnit } from "../../engine/compiled/unit.ts";
 import type { Exports, Fn, Module } from "../../engine/target/code.ts";
 import { PAGE_BYTES } from "../../engine/target/code.ts";
-import type { LinearMemory } from "../../engine/target/javascript.ts";
-import { instantiate as asJavaScript, plainMemory } from "../../engine/target/javascript.ts";
+import { instantiate as instantiateScript, plainMemory } from "../../engine/target/javascript.ts";
 import type { Imports } from "../../engine/target/wasm.ts";
 import { instantiate, memoryFor } from "../../engine/target/wasm.ts";
 import { frontierFunctions } from "./frontier.ts";
@@ -43,20 +42,24 @@ export interface Instance {
   readonly memory: GrowingMemory;
 }
 
-export function instanceOf(
-  module: Module,
-  target: Target,
-  imports?: (memory: () => Int32Array) => Imports,
-): Instance {
-  const javascript = target === "javascript";
-  const memory = javascript ? plainMemory(module.memory) : memoryFor(module.memory);
+/** What the instance over a memory imports, given the words of the memory. */
+export type ImportsOf = (words: () => Int32Array) => Imports;
+
+export function instanceOf(module: Module, target: Target, importsOf: ImportsOf): Instance {
+  const memory = target === "wasm" ? memoryFor(module.memory) : plainMemory(module.memory);
+  const imports = importsOf(wordsOf(memory));
+  const exports =
+    target === "wasm"
+      ? instantiate(module, memory as WebAssembly.Memory, imports)
+      : instantiateScript(module, memory, imports);
+  return { exports, memory };
+}
+
+/** The words of a memory as it is now. */
+export function wordsOf(memory: GrowingMemory): () => Int32Array {
   let words = new Int32Array(memory.buffer);
-  const given = imports?.(() => {
+  return () => {
     if (words.buffer !== memory.buffer) words = new Int32Array(memory.buffer);
     return words;
-  });
-  const exports = javascript
-    ? asJavaScript(module, memory as LinearMemory, given)
-    : instantiate(module, memory as WebAssembly.Memory, given);
-  return { exports, memory };
+  };
 }

@@ -43,7 +43,7 @@ export class Store {
   private readonly exports: Exports;
   private readonly memory: GrowingMemory;
   private readonly limits: StoreLimits;
-  private view: Int32Array;
+  private readonly view: () => Int32Array;
   private size = 0;
   private pad = FIRST_PAD;
   private load = LOAD;
@@ -55,14 +55,15 @@ export class Store {
     unit: StepUnit,
     exports: Exports,
     memory: GrowingMemory,
+    view: () => Int32Array,
     limits: StoreLimits,
   ) {
     this.plan = plan;
     this.exports = exports;
     this.memory = memory;
     this.limits = limits;
-    this.view = new Int32Array(memory.buffer);
-    this.view.set(unit.data, unit.base / 4);
+    this.view = view;
+    this.words.set(unit.data, unit.base / 4);
     this.setAll(ALL.table, tableStart(plan));
     this.setAll(ALL.pool, tableStart(plan) + this.tableBytes(FIRST_SLOTS, FIRST_PAD));
     this.setAll(ALL.limit, this.bytes - this.all(ALL.pool));
@@ -72,8 +73,7 @@ export class Store {
 
   /** The words of the memory as it is now. */
   get words(): Int32Array {
-    if (this.view.buffer !== this.memory.buffer) this.view = new Int32Array(this.memory.buffer);
-    return this.view;
+    return this.view();
   }
 
   get bytes(): number {
