@@ -130,21 +130,34 @@ export interface PlainOutcome {
   readonly found: number | undefined;
 }
 
+/** What a function of a unit yields for a state. */
+export function successorsOf(unit: StepUnit): (name: string, from: Int32Array) => Int32Array[] {
+  const pages = { initial: 16, maximum: 16, shared: false };
+  const memory = memoryFor(pages);
+  const module = { imports: [], functions: unit.functions, memory: pages };
+  const exports = instantiate(module, memory);
+  const view = new Int32Array(memory.buffer);
+  view.set(unit.data, unit.base / 4);
+  const src = 4096;
+  const out = src + unit.words * 4 + 64;
+  return (name, from) => {
+    view.set(from, src / 4);
+    const end = exports[name]!(src, out);
+    const count = (end - out) / (unit.words * 4);
+    return Array.from({ length: count }, (_, n) => {
+      const at = out / 4 + n * unit.words;
+      return view.slice(at, at + unit.words);
+    });
+  };
+}
+
 /** Breadth first with a map, free steps first in every level. */
 export function plainSearch(
   unit: StepUnit,
   initial: Int32Array,
   passes: (state: Int32Array) => boolean,
 ): PlainOutcome {
-  const memory = memoryFor({ initial: 16, maximum: 16, shared: false });
-  const exports = instantiate(
-    { imports: [], functions: unit.functions, memory: { initial: 16, maximum: 16, shared: false } },
-    memory,
-  );
-  const view = new Int32Array(memory.buffer);
-  view.set(unit.data, unit.base / 4);
-  const src = 4096;
-  const out = src + unit.words * 4 + 64;
+  const successors = successorsOf(unit);
   const depths = new Map<string, number>();
   const ends: string[] = [];
   let transitions = 0;
@@ -156,28 +169,25 @@ export function plainSearch(
     if (passes(state) && found === undefined) found = depth;
     to.push(state);
   };
-  const successors = (name: string, state: Int32Array): Int32Array[] => {
-    view.set(state, src / 4);
-    const end = exports[name]!(src, out);
-    const count = (end - out) / (unit.words * 4);
-    transitions += count;
-    if (name === unit.expand && view[out / 4 - 1] === out) ends.push(state.join());
-    return Array.from({ length: count }, (_, n) => {
-      const from = out / 4 + n * unit.words;
-      return view.slice(from, from + unit.words);
-    });
-  };
   let level: Int32Array[] = [];
   let depth = 0;
   add(initial, 0, level);
   for (; ; depth++) {
     const { free } = unit;
     for (let i = 0; free !== undefined && i < level.length; i++) {
-      for (const s of successors(free, level[i]!)) add(s, depth, level);
+      for (const s of successors(free, level[i]!)) {
+        transitions++;
+        add(s, depth, level);
+      }
     }
     const next: Int32Array[] = [];
     for (const state of level) {
-      for (const s of successors(unit.expand, state)) add(s, depth + 1, next);
+      const all = successors(unit.expand, state);
+      if (all.length === 0) ends.push(state.join());
+      for (const s of all) {
+        transitions++;
+        add(s, depth + 1, next);
+      }
     }
     if (next.length === 0) break;
     level = next;
