@@ -130,6 +130,36 @@ export interface PlainOutcome {
   readonly found: number | undefined;
 }
 
+/** A graph whose steps ask an import, and remember its answer for a node where few are asked for. */
+export function asking(nodes: number, words: number): StepUnit {
+  const plain = graph({ nodes, words, degree: 2, free: 0, ends: 0 });
+  const f = new FnBuilder("expand", 2);
+  const [end, known] = [f.fresh(), f.fresh()];
+  const answer: Ex = { k: "call", f: "ask", args: [at(0)] };
+  const table = num(BASE);
+  const go = [store(local(OUT), 0, bin("rem_u", local(known), num(nodes)))];
+  const rest = Array.from({ length: words - 1 }, (_, n) => store(local(OUT), n * 4 + 4, num(n)));
+  const body: St[] = [
+    set(end, { k: "call", f: "plain", args: [local(SRC), local(OUT)] }),
+    iff(bin("eq", bin("rem_u", at(0), num(5000)), num(17)), [
+      // The table holds the last node asked for, and the answer.
+      iff(bin("ne", load(table), at(0)), [store(table, 4, answer), store(table, 0, at(0))]),
+      set(known, load(table, 4)),
+      set(OUT, local(end)),
+      ...go,
+      ...rest,
+      set(end, bin("add", local(end), num(words * 4))),
+    ]),
+    { k: "return", value: local(end) },
+  ];
+  const functions = [
+    { ...plain.functions[0]!, name: "plain", exported: false },
+    f.done(true, body, true),
+  ];
+  const imports = [{ name: "ask", params: 1, result: true }];
+  return { ...plain, functions, imports, successors_max: 3 };
+}
+
 /** What a function of a unit yields for a state. */
 export function successorsOf(unit: StepUnit): (name: string, from: Int32Array) => Int32Array[] {
   const pages = { initial: 16, maximum: 16, shared: false };

@@ -5,6 +5,7 @@
 
 import type { StepUnit } from "../../engine/compiled/unit.ts";
 import type { Exports, Fn } from "../../engine/target/code.ts";
+import type { Imports } from "../../engine/target/wasm.ts";
 import type { Progress } from "../search.ts";
 import type { ImportsOf, Target } from "./module.ts";
 import { instanceOf, moduleOf, wordsOf } from "./module.ts";
@@ -12,6 +13,8 @@ import type { Latch } from "./plan.ts";
 import { ALL, CODE, OWN, ownOf, planOf } from "./plan.ts";
 import type { Chunks, Look } from "./store.ts";
 import { Store } from "./store.ts";
+import type { Helpers } from "./team.ts";
+import { MODE, SHARED_LEVEL_MIN, Team } from "./team.ts";
 
 export interface FastOptions {
   readonly states_max: number;
@@ -27,6 +30,8 @@ export interface FastOptions {
   readonly onEnd?: Look;
   /** Asked at the end of the level in which something was found: whether to search on. */
   readonly goesOn?: () => boolean;
+  /** Threads that help; without shared memory there are none. */
+  readonly helpers?: Helpers;
   /** More functions for the module. */
   readonly functions?: readonly Fn[];
   /** Those, in order, that bring a state into its normal form in place. */
@@ -62,6 +67,8 @@ export function exploreFast(
 const PROGRESS_STATES = 1 << 14;
 const FIRST_BUDGET = 1 << 8;
 
+const canShare = (): boolean => typeof SharedArrayBuffer !== "undefined";
+
 /** What ends a search before its time. */
 class LimitHit extends Error {}
 
@@ -77,31 +84,50 @@ export class Exploration {
   private readonly exports: Exports;
   private readonly options: FastOptions;
   private readonly frees: boolean;
+  private readonly team: Team | undefined;
   private depth = 0;
   /** The depth of what is being found. */
   private reached = 0;
   private budget = FIRST_BUDGET;
   /** States of the level that are left, and how many were known when it began. */
-  private left = 1;
+  private left = 0;
   private known = 0;
 
   constructor(unit: StepUnit, initial: Int32Array, options: FastOptions, origins: boolean) {
+    const { imports = () => ({}), helpers, target, functions = [], bytes_max } = options;
+    const shared =
+      helpers !== undefined && helpers.count > 0 && target === "wasm" && !origins && canShare();
     const plan = planOf(unit, {
       latches: options.latches ?? [],
       ends: options.onEnd !== undefined,
       canon: options.canon ?? [],
       origins,
-      threads: 1,
-      shared: false,
+      threads: shared ? helpers.count + 1 : 1,
+      shared,
     });
-    const module = moduleOf(unit, plan, options.functions ?? [], options.bytes_max);
-    const { imports = () => ({}) } = options;
-    const { exports, memory } = instanceOf(module, options.target, imports);
+    const module = moduleOf(unit, plan, functions, bytes_max);
+    const made = instanceOf(module, target, (words) => this.guarded(imports(words)));
     this.options = options;
-    this.exports = exports;
+    this.exports = made.exports;
     this.frees = unit.free !== undefined;
-    this.store = new Store(plan, unit, exports, memory, wordsOf(memory), options);
+    this.store = new Store(plan, unit, made.exports, made.memory, wordsOf(made.memory), options);
     this.store.buffer(initial);
+    if (shared && made.posted) {
+      const names = unit.imports.map((f) => f.name);
+      this.team = new Team(this.store, helpers, { ...made.posted, imports: names });
+    }
+  }
+
+  /** What the unit imports is for the first thread alone, when nobody else works. */
+  private guarded(imports: Imports): Imports {
+    const wrapped = Object.entries(imports).map(([name, f]) => {
+      const guarded = (...args: number[]) => {
+        if (this.team?.busy) throw new Error("not now");
+        return f(...args);
+      };
+      return [name, guarded] as const;
+    });
+    return Object.fromEntries(wrapped);
   }
 
   run(): FastOutcome {
@@ -113,6 +139,8 @@ export class Exploration {
       this.meetEnds(this.store.take(OWN.ends));
       this.meetNew(this.store.take(OWN.out), this.reached);
       return this.outcome(false, e.message);
+    } finally {
+      this.team?.quit();
     }
   }
 
@@ -120,10 +148,12 @@ export class Exploration {
   private levels(): boolean {
     const { store, options } = this;
     let next = this.seed();
-    for (;;) {
-      const level = this.close(next);
+    for (let before = 0; ; ) {
+      const level = this.close(next, store.states - before);
+      const count = store.states - before;
+      before = store.states;
       this.reached = this.depth + 1;
-      this.work("run", level);
+      this.work("run", level, count);
       const ends = store.take(OWN.ends);
       this.meetEnds(ends);
       store.drop(ends);
@@ -151,12 +181,15 @@ export class Exploration {
   }
 
   /** Adds to a level what costs no step. */
-  private close(level: Chunks): Chunks {
+  private close(level: Chunks, count: number): Chunks {
     if (!this.frees) return level;
     const { store } = this;
     let closed: Chunks = { head: 0, tail: 0 };
+    let fresh = count;
     for (let open = level; open.head !== 0; ) {
-      this.work("run_free", open);
+      const before = store.states;
+      this.work("run_free", open, fresh);
+      fresh = store.states - before;
       closed = store.join(closed, store.takeKept());
       open = store.take(OWN.out);
       this.meetNew(open, this.depth);
@@ -164,35 +197,71 @@ export class Exploration {
     return closed;
   }
 
-  /** Visits all states of some chunks. */
-  private work(name: "run" | "run_free", chunks: Chunks): void {
-    const { store } = this;
-    this.left = store.states - this.known;
+  /** Visits all states of some chunks, so many of them. */
+  private work(name: "run" | "run_free", chunks: Chunks, count: number): void {
+    const { store, team } = this;
+    this.left = count;
     this.known = store.states;
     store.setAll(ALL.level, chunks.head);
     this.tell();
+    do {
+      if (count >= SHARED_LEVEL_MIN && !store.nearlyFull)
+        team?.call(name === "run" ? MODE.expand : MODE.free);
+      const codes = [this.drive(name)];
+      if (team?.busy) {
+        if (codes[0] !== CODE.done) team.halt();
+        codes.push(...team.wait());
+      }
+      store.count();
+      for (const c of [CODE.table, CODE.pad, CODE.pool]) if (codes.includes(c)) this.grow(c);
+      if (codes.includes(CODE.threw) || store.nearlyFull) this.alone(name);
+    } while (store.unfinished().length > 0 || store.all(ALL.level) !== 0);
+  }
+
+  /** Lets the first thread work until it is through or something is needed. */
+  private drive(name: "run" | "run_free"): number {
     for (;;) {
-      const code = this.exports[name]!(ownOf(store.plan, 0), this.budget);
-      if (code === CODE.done) break;
-      if (code !== CODE.budget) this.grow(code);
-      else {
-        store.count();
-        this.left = Math.max(0, this.left - this.budget);
-        this.budget = Math.min(PROGRESS_STATES, this.budget * 2);
-        this.tell();
+      let code: number;
+      try {
+        code = this.exports[name]!(ownOf(this.store.plan, 0), this.budget);
+      } catch (e) {
+        if (!this.team?.busy) throw e;
+        return CODE.threw;
+      }
+      if (code !== CODE.budget) return code;
+      this.left = Math.max(0, this.left - this.budget);
+      this.budget = Math.min(PROGRESS_STATES, this.budget * 2);
+      this.tell();
+    }
+  }
+
+  /** The first thread visits, while nobody else works, what is left of all chunks being read. */
+  private alone(name: "run" | "run_free"): void {
+    const { store } = this;
+    const level = store.all(ALL.level);
+    store.setAll(ALL.level, 0);
+    for (const t of store.unfinished()) {
+      store.adopt(t);
+      for (let code = this.drive(name); code !== CODE.done; code = this.drive(name)) {
+        this.grow(code);
       }
     }
     store.count();
+    store.setAll(ALL.level, level);
   }
 
   private tell(): void {
-    const { states, transitions } = this.store;
+    const { progress } = this.options;
+    if (!progress) return;
+    const { states, transitions } = this.store.peek();
     const queue = this.left + states - this.known;
-    this.options.progress?.({ states, transitions, depth: this.depth, queue });
+    progress({ states, transitions, depth: this.depth, queue });
   }
 
   private grow(code: number): void {
-    const limit = code === CODE.table ? this.store.growTable() : this.store.growPool();
+    const { store } = this;
+    store.count();
+    const limit = code === CODE.pool ? store.growPool() : store.growTable(code === CODE.pad);
     if (limit !== undefined) throw new LimitHit(limit);
   }
 

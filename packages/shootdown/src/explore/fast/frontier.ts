@@ -20,7 +20,7 @@ import {
   store,
 } from "../../engine/target/code.ts";
 import type { Plan } from "./plan.ts";
-import { ALL, CHUNK, CODE, chunkBytes, inPool, LIST, OWN } from "./plan.ts";
+import { ALL, CHUNK, CODE, chunkBytes, inPool, LIST, OWN, QUOTA } from "./plan.ts";
 import * as w from "./write.ts";
 
 const { add, divU, eq, eqz, gtU, loop, ne, ret, run, sub, word } = w;
@@ -202,9 +202,6 @@ function moreFunction(plan: Plan): Fn {
     ret(1),
   ]);
 }
-
-/** States that a thread asks for at once. */
-const QUOTA = 1024;
 
 /** refill(me): a share of the room in the table; 0 if there is none left. */
 function refillFunction(plan: Plan): Fn {

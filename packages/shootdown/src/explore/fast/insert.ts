@@ -172,7 +172,7 @@ function addNew(plan: Plan, names: Names, settled: number, again: number): St[] 
   );
   return [
     // The last slot stays free, so that every look-up ends.
-    iff(eq(local(slot), word(plan.all + ALL.last)), [ret(CODE.table)]),
+    iff(eq(local(slot), word(plan.all + ALL.last)), [ret(CODE.pad)]),
     iff(eqz(load(local(me), OWN.quota)), asked ?? [ret(CODE.table)]),
     iff(eq(place, load(local(me), OWN.out + LIST.end)), [
       iff(eqz(call("more", add(local(me), OWN.out), local(me))), [ret(CODE.pool)]),

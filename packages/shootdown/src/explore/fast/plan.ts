@@ -80,13 +80,7 @@ export const ALL = {
   room: 64,
   /** The level's chunks that nobody has taken. */
   level: 128,
-  /** Number of the round, what is done in it, and how many helpers are through. */
-  round: 192,
-  mode: 196,
-  done: 256,
-  /** Helpers that are there. */
-  present: 320,
-  bytes: 384,
+  bytes: 192,
 } as const;
 
 /** Words of one thread. */
@@ -113,11 +107,20 @@ export const OWN = {
   bytes: 128,
 } as const;
 
-/** What `run` ends with. */
-export const CODE = { done: 0, table: 1, pool: 2, budget: 3, halted: 4 } as const;
+/** What `run` ends with; `threw` is what is made of an exception. */
+export const CODE = {
+  done: 0,
+  /** No more states may be added, or none at the end of the table. */
+  table: 1,
+  pad: 2,
+  pool: 3,
+  budget: 4,
+  halted: 5,
+  threw: 6,
+} as const;
 
-/** What a round does. */
-export const MODE = { expand: 0, free: 1, quit: 2 } as const;
+/** States that a thread asks for at once. */
+export const QUOTA = 1024;
 
 /** In a slot that is being written. */
 export const busyOf = (plan: Plan): number => (plan.wide ? -1 : plan.mark === 1 ? 2 : 1);

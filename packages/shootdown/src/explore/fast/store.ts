@@ -5,7 +5,7 @@ import type { StepUnit } from "../../engine/compiled/unit.ts";
 import type { Exports } from "../../engine/target/code.ts";
 import { PAGE_BYTES } from "../../engine/target/code.ts";
 import type { Plan } from "./plan.ts";
-import { ALL, CHUNK, chunkBytes, LIST, OWN, ownOf, tableStart } from "./plan.ts";
+import { ALL, CHUNK, chunkBytes, LIST, OWN, ownOf, QUOTA, tableStart } from "./plan.ts";
 
 /** A memory that grows; WebAssembly's, or one that looks like it. */
 export interface GrowingMemory {
@@ -106,17 +106,36 @@ export class Store {
     this.words.set(state, (ownOf(this.plan, 0) + this.plan.buffer) >>> 2);
   }
 
-  /** Adds up what the threads counted, and lets them add states again. */
+  /** What the threads have counted so far, while they work. */
+  peek(): { readonly states: number; readonly transitions: number } {
+    let { states, transitions } = this;
+    for (let t = 0; t < this.plan.threads; t++) {
+      states += this.own(t, OWN.added);
+      transitions += this.own(t, OWN.transitions);
+    }
+    return { states, transitions };
+  }
+
+  /** Adds up what the threads counted, and lets them add states again. Nobody works. */
   count(): void {
     for (let t = 0; t < this.plan.threads; t++) {
       this.states += this.own(t, OWN.added);
       this.transitions += this.own(t, OWN.transitions);
       for (const offset of [OWN.added, OWN.transitions, OWN.quota]) this.setOwn(t, offset, 0);
     }
-    const room = Math.floor(this.size * this.load) - this.states;
-    const left = Math.max(0, Math.min(room, this.limits.states_max - this.states));
-    if (this.plan.shared) this.setAll(ALL.room, left);
-    else this.setOwn(0, OWN.quota, left);
+    if (this.plan.shared) this.setAll(ALL.room, this.room);
+    else this.setOwn(0, OWN.quota, this.room);
+  }
+
+  /** States that may be added as things are. */
+  private get room(): number {
+    const free = Math.floor(this.size * this.load) - this.states;
+    return Math.max(0, Math.min(free, this.limits.states_max - this.states));
+  }
+
+  /** Whether so few states are left to be had that threads would quarrel over them. */
+  get nearlyFull(): boolean {
+    return this.limits.states_max - this.states < 2 * QUOTA * this.plan.threads;
   }
 
   /** Whether some thread met a state that passes a test: its place, plus one. */
@@ -129,10 +148,10 @@ export class Store {
   }
 
   /** Makes room for more states; what limit was hit, if there is none to be had. */
-  growTable(): string | undefined {
-    this.count();
+  growTable(must: boolean): string | undefined {
     const { states_max, bytes_max } = this.limits;
     if (this.states >= states_max) return `--max-states ${states_max}`;
+    if (this.nearlyFull && this.room > 0 && !must) return undefined;
     const wanted = Math.ceil(this.size * factorOf(this.size));
     const pad = this.pad + PAD_STEP;
     const aside = this.exports["longest"]!(this.end) >>> 0;
@@ -187,6 +206,21 @@ export class Store {
       tail = last;
     }
     return { head, tail };
+  }
+
+  /** Threads that have not read their chunk to its end. */
+  unfinished(): number[] {
+    const all = Array.from({ length: this.plan.threads }, (_, t) => t);
+    return all.filter((t) => this.own(t, OWN.at) !== this.own(t, OWN.until));
+  }
+
+  /** Gives the first thread, which is through with its own chunk, what is left of another's. */
+  adopt(thread: number): void {
+    if (thread === 0) return;
+    for (const offset of [OWN.at, OWN.until, OWN.chunk]) {
+      this.setOwn(0, offset, this.own(thread, offset));
+      this.setOwn(thread, offset, 0);
+    }
   }
 
   /** Takes the chunks that were read and kept, joined. */

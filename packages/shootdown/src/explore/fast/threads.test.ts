@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several threads find what one finds.
+
+import { afterAll, describe, expect, test } from "vitest";
+import { nodeHelpers } from "../../../../../test/support/helpers.ts";
+import { asking, graph, grid } from "../../../../../test/support/units.ts";
+import type { StepUnit } from "../../engine/compiled/unit.ts";
+import type { FastOptions } from "./explore.ts";
+import { exploreFast } from "./explore.ts";
+
+const OPTIONS: FastOptions = { states_max: 1e9, bytes_max: 2 ** 30, target: "wasm" };
+const { spawn, ended } = await nodeHelpers();
+
+afterAll(ended);
+
+const zero = (unit: StepUnit): Int32Array => new Int32Array(unit.words);
+
+/** What threads must agree about; they may take a little more memory. */
+function explore(unit: StepUnit, count: number, more: Partial<FastOptions> = {}) {
+  const helpers = count === 0 ? {} : { helpers: { count, spawn, after: 0 } };
+  const outcome = exploreFast(unit, zero(unit), { ...OPTIONS, ...more, ...helpers });
+  return { ...outcome, bytes: 0 };
+}
+
+describe("as many states, steps and levels", () => {
+  const cases = [1, 3, 8, 9, 17].flatMap((words) => [
+    { words, nodes: 150_000, degree: 3, free: 0, ends: 0 },
+    { words, nodes: 100_000, degree: 2, free: 2, ends: 5 },
+  ]);
+  test.each(cases)("in $words words with $free free steps", (c) => {
+    const unit = graph(c);
+    const ends = [0, 0, 0];
+    const look = (n: number) => ({
+      onEnd: () => {
+        ends[n]!++;
+        return false;
+      },
+    });
+    const alone = explore(unit, 0, look(0));
+    expect(alone.exhaustive).toBe(true);
+    for (const count of [1, 2]) {
+      expect(explore(unit, count, look(count))).toEqual(alone);
+      expect(ends[count]).toBe(ends[0]);
+    }
+  });
+});
+
+test("and the same is found", () => {
+  const unit = grid(6, 7, 2);
+  const latches = [{ word: 0, mask: 0x440 }];
+  const alone = explore(unit, 0, { latches, goesOn: () => true });
+  expect(alone).toMatchObject({ found: 4, states: 8 ** 6 });
+  expect(explore(unit, 2, { latches, goesOn: () => true })).toEqual(alone);
+  const first = explore(unit, 0, { latches: [{ word: 0, mask: 0x400 }] });
+  expect(explore(unit, 2, { latches: [{ word: 0, mask: 0x400 }] })).toEqual(first);
+});
+
+test("what is imported is called by the first thread, while the others stand still", () => {
+  const unit = asking(200_000, 3);
+  const run = (count: number) => {
+    const asked = new Set<number>();
+    const imports = () => ({ ask: (n: number) => asked.add(n).size - asked.size + n * 7 });
+    return { ...explore(unit, count, { imports }), asked: [...asked].toSorted((a, b) => a - b) };
+  };
+  const alone = run(0);
+  expect(alone.asked.length).toBeGreaterThan(10);
+  for (const count of [1, 2]) expect(run(count)).toEqual(alone);
+});
+
+test("an exception of an import ends the search and its helpers", async () => {
+  const ask = (n: number) => {
+    if (n > 100_000) throw new Error(`too far`);
+    return n * 7;
+  };
+  expect(() => explore(asking(200_000, 3), 2, { imports: () => ({ ask }) })).toThrow("too far");
+  const progress = ({ states }: { readonly states: number }) => {
+    if (states > 50_000) throw new Error("stopped");
+  };
+  expect(() => explore(grid(6, 7, 3), 2, { progress })).toThrow("stopped");
+  await ended();
+});
+
+test("limits: as many states as are allowed, and no more memory", () => {
+  const unit = grid(6, 7, 3);
+  for (const states_max of [100_000, 3000, 8 ** 6]) {
+    const { states, limit } = explore(unit, 2, { states_max });
+    expect(states).toBe(states_max);
+    expect(limit).toBe(states_max === 8 ** 6 ? undefined : `--max-states ${states_max}`);
+  }
+  const bytes_max = 2 ** 21;
+  const { exhaustive, limit, states } = explore(unit, 2, { bytes_max });
+  expect({ exhaustive, limit }).toEqual({ exhaustive: false, limit: `--max-memory ${bytes_max}` });
+  expect(states * 12).toBeGreaterThan(bytes_max / 2);
+});
