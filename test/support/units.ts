@@ -130,7 +130,7 @@ export interface PlainOutcome {
   readonly found: number | undefined;
 }
 
-/** A graph whose steps ask an import, and remember its answer for a node where few are asked for. */
+/** A graph in which some steps ask an import, and keep its last answer in the tables. */
 export function asking(nodes: number, words: number): StepUnit {
   const plain = graph({ nodes, words, degree: 2, free: 0, ends: 0 });
   const f = new FnBuilder("expand", 2);

@@ -16,7 +16,7 @@ export interface HelperStart {
   readonly memory: WebAssembly.Memory;
   /** Names of the functions that the module imports. */
   readonly imports: readonly string[];
-  /** Where threads wait for each other: apart, since a memory that has grown is another to wait on. */
+  /** Where threads wait for each other: a memory that has grown is another to wait on. */
   readonly signals: SharedArrayBuffer;
   /** Number of the thread, and addresses of the word that stops all and of its own words. */
   readonly thread: number;
