@@ -149,9 +149,9 @@ class StepCompiler {
 
   /** `out = f(source, out, limit)` */
   private calls(name: string, w: Writer, out: number): St {
-    const source = w.address
-      ? [w.address]
-      : Array.from({ length: this.words }, (_, n) => w.word(n));
+    const source = this.inLocals
+      ? Array.from({ length: this.words }, (_, n) => w.word(n))
+      : [w.address!];
     return set(out, call(name, ...source, local(out), local(out + 1)));
   }
 
