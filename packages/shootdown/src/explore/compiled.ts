@@ -11,6 +11,7 @@ import type { Symmetry } from "../engine/symmetry.ts";
 import type { FastOptions } from "./fast/explore.ts";
 import { exploreFast } from "./fast/explore.ts";
 import type { Target } from "./fast/module.ts";
+import type { Helpers } from "./fast/team.ts";
 import { pathFast } from "./fast/witness.ts";
 import type { AloneTable, Limits, Outcome, Progress, Question } from "./search.ts";
 import { endsWell, escapes, search } from "./search.ts";
@@ -24,6 +25,8 @@ export interface CompiledOptions {
   readonly limits: Limits;
   readonly target?: Target;
   readonly progress?: (p: Progress) => void;
+  /** Threads that help; the outcome does not depend on them. */
+  readonly helpers?: Helpers;
   /** Steps that may be taken alone. */
   readonly alone?: AloneTable;
   /** Symmetries that the question does not notice. */
@@ -46,6 +49,7 @@ export function searchCompiled(
       counter = true;
     }),
     ...(progress ? { progress } : {}),
+    ...(options.helpers ? { helpers: options.helpers } : {}),
   });
   const { states, transitions, exhaustive, limit, found } = outcome;
   const common = { states, transitions };

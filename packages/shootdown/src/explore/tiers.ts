@@ -13,6 +13,7 @@ import type { Program } from "../engine/program.ts";
 import type { Symmetry } from "../engine/symmetry.ts";
 import { symmetryOf } from "../engine/symmetry.ts";
 import { searchCompiled } from "./compiled.ts";
+import type { Helpers } from "./fast/team.ts";
 import { reduced } from "./reduced.ts";
 import type { AloneTable, Limits, Outcome, Progress, Question } from "./search.ts";
 import { search } from "./search.ts";
@@ -35,6 +36,8 @@ export interface ExploreOptions {
   /** Those to use; without a word all, where a program is not small. */
   readonly reductions?: readonly Reduction[];
   readonly progress?: (p: Progress) => void;
+  /** Threads that help where a program is large. */
+  readonly helpers?: Helpers;
 }
 
 /** Searches all runs of a program. */
@@ -60,6 +63,7 @@ export function explore(program: Program, question: Question, options: ExploreOp
       limits,
       target,
       ...(progress ? { progress } : {}),
+      ...(options.helpers ? { helpers: options.helpers } : {}),
       ...(alone ? { alone } : {}),
       ...(symmetry ? { symmetry } : {}),
     } as const;

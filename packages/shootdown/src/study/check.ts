@@ -10,8 +10,9 @@ import type { Semantics } from "../engine/packed.ts";
 import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Initial, Program } from "../engine/program.ts";
 import { Shared } from "../engine/shared.ts";
+import type { Helpers } from "../explore/fast/team.ts";
 import type { Limits, Outcome, Progress } from "../explore/search.ts";
-import type { Engine } from "../explore/tiers.ts";
+import type { Engine, Reduction } from "../explore/tiers.ts";
 import { explore } from "../explore/tiers.ts";
 import { KNOBS, machineWith, PARTS } from "../hardware/machines.ts";
 import { ruleKnob } from "../ir/expr.ts";
@@ -30,6 +31,8 @@ export interface CheckOptions {
   readonly semantics: Semantics;
   readonly limits: Limits;
   readonly engine?: Engine;
+  readonly reductions?: readonly Reduction[];
+  readonly helpers?: Helpers;
   readonly progress?: (p: Progress) => void;
   /** An edit of the kernel, for `--drop`. */
   readonly overlay?: Overlay;
@@ -190,7 +193,7 @@ export class Checker {
   }
 
   private outcome(program: Program, options: CheckOptions): Outcome {
-    const key = `${options.semantics} ${options.engine} ${program.hash}`;
+    const key = `${options.semantics} ${options.engine} ${options.reductions} ${program.hash}`;
     const known = this.outcomes.get(key);
     if (known) return known.outcome;
     const outcome = guarded(program, this.condition, options);
