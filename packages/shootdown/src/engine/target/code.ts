@@ -146,7 +146,11 @@ export const num = (value: number): Ex => ({ k: "const", value: value | 0 });
 export const local = (n: number): Ex => ({ k: "local", n });
 export const load = (addr: Ex, offset = 0): Ex => ({ k: "load", addr, offset });
 export const call = (f: string, ...args: readonly Ex[]): Ex => ({ k: "call", f, args });
-export const select = (c: Ex, a: Ex, b: Ex): Ex => ({ k: "select", c, a, b });
+/** A choice; where it is known, and what is not chosen does nothing, only what is chosen. */
+export function select(c: Ex, a: Ex, b: Ex): Ex {
+  if (c.k === "const" && quiet(c.value ? b : a)) return c.value ? a : b;
+  return { k: "select", c, a, b };
+}
 export const store = (addr: Ex, offset: number, value: Ex): St => ({
   k: "store",
   addr,
@@ -174,11 +178,37 @@ export function bin(op: Binary, a: Ex, b: Ex): Ex {
     if (v === 0 && (op === "and" || op === "mul")) return b;
     if (v === -1 && op === "and") return a;
     if (v === 1 && (op === "mul" || op === "div_u")) return a;
+    if ((op === "eq" || op === "ne") && (v & ~bitsOf(a)) !== 0 && quiet(a)) {
+      return num(truth(op === "ne"));
+    }
     if (a.k === "bin" && a.op === op && a.b.k === "const" && ASSOCIATIVE.has(op)) {
       return bin(op, a.a, num(binary(op, a.b.value, v)));
     }
   } else if (a.k === "const" && COMMUTATIVE.has(op)) return bin(op, b, a);
   return { k: "bin", op, a, b };
+}
+
+/** Bits that a value may have set, as far as its masks tell. */
+const bitsOf = (ex: Ex): number =>
+  ex.k === "bin" && ex.op === "and" && ex.b.k === "const" ? ex.b.value : -1;
+
+/** Whether nothing would be missed but the value. */
+function quiet(ex: Ex): boolean {
+  switch (ex.k) {
+    case "const":
+    case "local":
+      return true;
+    case "bin":
+      return quiet(ex.a) && quiet(ex.b);
+    case "un":
+      return quiet(ex.a);
+    case "select":
+      return quiet(ex.a) && quiet(ex.b) && quiet(ex.c);
+    case "load":
+      return quiet(ex.addr);
+    default:
+      return false;
+  }
 }
 
 const ZERO_RIGHT = new Set<Binary>(["add", "sub", "or", "xor", "shl", "shr_u", "shr_s", "rotl"]);

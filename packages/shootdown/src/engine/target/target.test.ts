@@ -12,7 +12,21 @@ import {
   WINDOW_BYTES,
 } from "../../../../../test/support/random-code.ts";
 import type { Ex, Exports, Fn, Memory, Module, St } from "./code.ts";
-import { bin, binary, br, brIf, call, iff, load, local, num, set, store, unary } from "./code.ts";
+import {
+  bin,
+  binary,
+  br,
+  brIf,
+  call,
+  iff,
+  load,
+  local,
+  num,
+  select,
+  set,
+  store,
+  unary,
+} from "./code.ts";
 import type { LinearMemory } from "./javascript.ts";
 import * as javascript from "./javascript.ts";
 import type { Imports } from "./wasm.ts";
@@ -321,4 +335,16 @@ describe.each(targets)("%s", (_, target) => {
 test("generated JavaScript refuses a shared memory", () => {
   const module: Module = { ...moduleOf(), memory: { ...MEMORY, shared: true } };
   expect(() => javascript.instantiate(module, javascript.plainMemory(MEMORY))).toThrow("shared");
+});
+
+test("what is known is not asked", () => {
+  const two = bin("and", local(0), num(3));
+  expect(bin("eq", two, num(4))).toEqual(num(0));
+  expect(bin("ne", two, num(-1))).toEqual(num(1));
+  expect(bin("eq", two, num(2))).toMatchObject({ op: "eq" });
+  expect(select(bin("eq", two, num(5)), local(1), local(2))).toEqual(local(2));
+  expect(select(num(1), local(1), load(local(2)))).toEqual(local(1));
+  // What does something is done.
+  expect(bin("eq", bin("and", call("f"), num(1)), num(2))).toMatchObject({ op: "eq" });
+  expect(select(num(1), local(1), call("f"))).toMatchObject({ k: "select" });
 });
