@@ -197,13 +197,18 @@ function addNew(plan: Plan, names: Names, settled: number, again: number): St[] 
 
 function writeRecord(plan: Plan, { state, from, nth, record }: Names): St[] {
   const bytes = plan.words * 4;
-  const copy: St = { k: "copy", to: local(record), from: local(state), bytes: num(bytes) };
-  if (!plan.origins) return [copy];
+  // A call of memory.copy costs more than a few words.
+  const copy: readonly St[] = plan.wide
+    ? [{ k: "copy", to: local(record), from: local(state), bytes: num(bytes) }]
+    : Array.from({ length: plan.words }, (_, n) =>
+        store(local(record), n * 4, load(local(state), n * 4)),
+      );
+  if (!plan.origins) return [...copy];
   const pool = word(plan.all + ALL.pool);
   const parent: St = iff(
     local(from),
     [store(local(record), bytes, add(sub(local(from), pool), 1))],
     [store(local(record), bytes, num(0))],
   );
-  return [copy, parent, store(local(record), bytes + 4, local(nth))];
+  return [...copy, parent, store(local(record), bytes + 4, local(nth))];
 }
