@@ -263,8 +263,16 @@ export interface Liveness {
   at(at: number): number[];
 }
 
-/** Which registers are live before each instruction. */
+const known = new WeakMap<readonly Instr[], Liveness>();
+
+/** Which registers are live before each instruction. Code is not changed any more. */
 export function liveness(code: readonly Instr[]): Liveness {
+  let live = known.get(code);
+  if (!live) known.set(code, (live = findLive(code)));
+  return live;
+}
+
+function findLive(code: readonly Instr[]): Liveness {
   const registers = new Registers(code);
   const rows: number[][] = code.map(() => []);
   const ascending = [...registers.reads.keys()].sort((a, b) => a - b);

@@ -7,7 +7,7 @@ import { inVersions } from "../ir/kernel.ts";
 import type { Definition, ObserverDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { int } from "../ir/sort.ts";
-import { numberSteps } from "../ir/steps.ts";
+import { nested, numberSteps } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import type { Env, Scope } from "./fold.ts";
 import { fold, foldPattern } from "./fold.ts";
@@ -20,8 +20,8 @@ const UNROLL_MAX = 8;
 const CALL_DEPTH_MAX = 40;
 
 export interface InlineContext {
-  /** Of the kernel. */
-  readonly version: string;
+  /** Of the kernel; asked for where a statement depends on it. */
+  readonly version: () => string;
   /** The definition that a call of a name gets. */
   readonly find: (name: string) => Definition | undefined;
   readonly observers: readonly ObserverDecl[];
@@ -41,15 +41,24 @@ interface Frame {
 
 type Draft = { -readonly [K in keyof Instr]: Instr[K] } & { to?: number | readonly number[] };
 
+/** Step numbers of a body, by version; under "" if they are the same in all. */
 const numbering = new WeakMap<readonly Stmt[], Map<string, ReadonlyMap<Stmt, number>>>();
 
-function stepsOf(body: readonly Stmt[], version: string): ReadonlyMap<Stmt, number> {
+function stepsOf(body: readonly Stmt[], version: () => string): ReadonlyMap<Stmt, number> {
   let byVersion = numbering.get(body);
-  if (!byVersion) numbering.set(body, (byVersion = new Map()));
-  let numbers = byVersion.get(version);
-  if (!numbers) byVersion.set(version, (numbers = numberSteps(body, version)));
+  if (!byVersion) {
+    numbering.set(body, (byVersion = new Map()));
+    if (!body.some(hasSince)) byVersion.set("", numberSteps(body, ""));
+  }
+  const always = byVersion.get("");
+  if (always) return always;
+  const now = version();
+  let numbers = byVersion.get(now);
+  if (!numbers) byVersion.set(now, (numbers = numberSteps(body, now)));
   return numbers;
 }
+
+const hasSince = (s: Stmt): boolean => s.k === "since" || nested(s).some((b) => b.some(hasSince));
 
 /** Flattens `body` with the locals of `env` known; new locals get registers. */
 export function inline(
@@ -273,7 +282,7 @@ class Flattener {
   private control(s: Stmt): void {
     switch (s.k) {
       case "since":
-        this.block(inVersions(`${s.version}..`, this.context.version) ? s.then : s.otherwise);
+        this.block(inVersions(`${s.version}..`, this.context.version()) ? s.then : s.otherwise);
         return;
       case "label":
         this.block(s.body);

@@ -9,7 +9,7 @@ import type { FieldDecl } from "../ir/expr.ts";
 import { unsetKnob } from "../ir/expr.ts";
 import type { Definition } from "../ir/machine.ts";
 import type { Scope } from "./fold.ts";
-import type { System } from "./program.ts";
+import type { Initial, System } from "./program.ts";
 import { sizeOf } from "./program.ts";
 
 /** All that code can depend on in a field: how it begins, if nothing writes it. */
@@ -25,7 +25,8 @@ export interface FieldFacts {
 
 /** The answers that a piece of code rests on. */
 export interface Asked {
-  readonly version: string;
+  /** The kernel's version, if a statement depends on it. */
+  version: string | undefined;
   readonly knobs: Map<string, string>;
   readonly routines: Map<string, Definition | undefined>;
   readonly fields: Map<FieldDecl, FieldFacts>;
@@ -36,14 +37,12 @@ export type FactTable = Map<FieldDecl, Map<string, FieldFacts>>;
 
 export class Names {
   readonly scope: Scope;
-  /** Knobs that were asked for. */
-  readonly knobs = new Set<string>();
   private readonly system: System;
   private readonly keepAll: boolean;
-  private readonly written: ReadonlySet<string>;
+  private readonly written: () => ReadonlySet<string>;
   private readonly table: FactTable;
   private readonly definitions: ReadonlyMap<string, Definition>;
-  private readonly initial = new Map<string, Map<string, number>>();
+  private readonly initial: ReadonlyMap<string, ReadonlyMap<string, number>>;
   private readonly facts = new Map<FieldDecl, FieldFacts>();
   private asked: Asked | undefined;
 
@@ -57,12 +56,12 @@ export class Names {
     this.keepAll = keepAll;
     this.table = table;
     this.definitions = new Map(system.machine.definitions.map((d) => [d.name, d]));
-    this.written = written((name) => this.routine(name));
-    for (const i of system.initial) {
-      let values = this.initial.get(i.field.name);
-      if (!values) this.initial.set(i.field.name, (values = new Map()));
-      values.set(i.index.join(), i.value);
-    }
+    let found: ReadonlySet<string> | undefined;
+    this.written = () => {
+      found ??= written((name) => this.routine(name));
+      return found;
+    };
+    this.initial = valuesOf(system.initial);
     this.scope = this.makeScope();
   }
 
@@ -73,30 +72,54 @@ export class Names {
     return found;
   };
 
-  /** Runs `make`, and what it has asked for. */
-  asking<T>(make: () => T): { made: T; asked: Asked } {
+  /** The kernel's version, for a statement that depends on it. */
+  readonly version = (): string => {
     const { version } = this.system.kernel;
-    const asked: Asked = { version, knobs: new Map(), routines: new Map(), fields: new Map() };
+    if (this.asked) this.asked.version = version;
+    return version;
+  };
+
+  /** Knobs of the system that were asked for. */
+  knobs({ knobs }: Asked): string[] {
+    return [...knobs.keys()].filter((name) => name in this.system.knobs).sort();
+  }
+
+  /** Runs `make`, and notes what it asks for. */
+  asking<T>(make: (asked: Asked) => T): { made: T; asked: Asked } {
+    const outer = this.asked;
+    const asked: Asked = {
+      version: undefined,
+      knobs: new Map(),
+      routines: new Map(),
+      fields: new Map(),
+    };
     this.asked = asked;
     try {
-      return { made: make(), asked };
+      return { made: make(asked), asked };
     } finally {
-      this.asked = undefined;
+      this.asked = outer;
+      this.note(asked);
     }
   }
 
   /** Whether everything that was asked then has the same answer now. */
   agrees(asked: Asked): boolean {
-    if (asked.version !== this.system.kernel.version) return false;
+    const { version } = asked;
+    if (version !== undefined && version !== this.system.kernel.version) return false;
     for (const [name, value] of asked.knobs) if (this.knob(name) !== value) return false;
     for (const [name, found] of asked.routines) if (this.routine(name) !== found) return false;
     for (const [field, facts] of asked.fields) if (this.factsOf(field) !== facts) return false;
     return true;
   }
 
-  /** Counts the knobs as asked for. */
-  askedAgain({ knobs }: Asked): void {
-    for (const name of knobs.keys()) if (name in this.system.knobs) this.knobs.add(name);
+  /** Counts all this as asked for. */
+  note({ version, knobs, routines, fields }: Asked): void {
+    const { asked } = this;
+    if (!asked) return;
+    asked.version ??= version;
+    for (const [name, value] of knobs) asked.knobs.set(name, value);
+    for (const [name, found] of routines) asked.routines.set(name, found);
+    for (const [field, facts] of fields) asked.fields.set(field, facts);
   }
 
   private routine(name: string): Definition | undefined {
@@ -113,7 +136,6 @@ export class Names {
       domain: this.system.domain,
       knob: (name) => {
         const value = this.knob(name);
-        if (name in this.system.knobs) this.knobs.add(name);
         if (value === undefined) throw new Error(`knob ${name} has no value`);
         this.asked?.knobs.set(name, value);
         return value;
@@ -145,7 +167,7 @@ export class Names {
   }
 
   private look(field: FieldDecl): FieldFacts {
-    const written = this.written.has(field.name);
+    const written = this.written().has(field.name);
     const given = this.initial.get(field.name) ?? new Map<string, number>();
     const text = written ? "written" : [...given].join(";");
     let known = this.table.get(field);
@@ -167,4 +189,19 @@ export class Names {
     if (values.size < size) distinct.add(field.initial);
     return { written, begins, uniform: distinct.size === 1 ? [...distinct][0] : undefined, values };
   }
+}
+
+const values = new WeakMap<readonly Initial[], Map<string, Map<string, number>>>();
+
+/** What is set at the start, by the names of fields. */
+function valuesOf(initial: readonly Initial[]): Map<string, Map<string, number>> {
+  let known = values.get(initial);
+  if (known) return known;
+  values.set(initial, (known = new Map()));
+  for (const i of initial) {
+    let elements = known.get(i.field.name);
+    if (!elements) known.set(i.field.name, (elements = new Map()));
+    elements.set(i.index.join(), i.value);
+  }
+  return known;
 }

@@ -6,7 +6,6 @@
 // What no thread, rule or property can notice is left out: cell instances that nobody looks up,
 // outstanding entries without effect, stores to fields that are never read.
 
-import { hashText } from "../base/hash.ts";
 import type { FieldDecl, KeyPattern, Node } from "../ir/expr.ts";
 import type { CellDecl, PendingDecl, RuleDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
@@ -22,21 +21,25 @@ import type { CellGroup, Instr, Program, System } from "./program.ts";
 import { sizeOf } from "./program.ts";
 import { combinations, Instances, keysOf } from "./reach.ts";
 import { Shared } from "./shared.ts";
-import { programText } from "./text.ts";
+import { programHash } from "./text.ts";
 import { idle, shorten } from "./tidy.ts";
 import { writtenFields } from "./written.ts";
 
 export interface LowerOptions {
   /** Keep cells, entries and stores that nothing in the program can notice. Default false. */
   readonly keepAll?: boolean;
-  /** What earlier lowerings of the same scenario have found. */
+  /** What earlier lowerings of the same scenario have found, with the same `keepAll`. */
   readonly shared?: Shared;
 }
 
 /** Lowers a system. Throws on a mistake in a routine or rule; a scenario's are found before. */
 export function lower(system: System, options: LowerOptions = {}): Program {
-  const { keepAll = false, shared } = options;
-  return new Lowering(system, keepAll, keepAll || !shared ? new Shared() : shared).run();
+  const { keepAll = false, shared = new Shared() } = options;
+  const names = namesOf(system, keepAll, shared);
+  return shared.program(system, names, (asked) => {
+    const program = new Lowering(system, keepAll, shared, names).run();
+    return { ...program, knobs: names.knobs(asked), hash: programHash(program) };
+  });
 }
 
 /** A rule, effect or fill on its way, for one choice of its parameters or keys. */
@@ -68,6 +71,18 @@ function bound(sorts: Readonly<Record<string, AnySort>>, key: readonly number[])
   );
 }
 
+function namesOf(system: System, keepAll: boolean, shared: Shared): Names {
+  const { machine } = system;
+  const roots = () => [
+    ...system.threads.map((t) => t.body),
+    ...machine.rules.map((r) => r.body()),
+    ...machine.pending.map((p) => p.effect()),
+    ...machine.cells.flatMap((c) => (c.fill ? [c.fill()] : [])),
+    ...system.observers.flatMap((o) => o.on.map((r) => r.body())),
+  ];
+  return new Names(system, keepAll, shared.facts, (find) => writtenFields(roots(), find));
+}
+
 class Lowering {
   private readonly system: System;
   private readonly keepAll: boolean;
@@ -81,29 +96,21 @@ class Lowering {
   private readonly posted = new Instances<PendingDecl, { readonly key: readonly number[] }>();
   private readonly effects: Effect[] = [];
 
-  constructor(system: System, keepAll: boolean, shared: Shared) {
+  constructor(system: System, keepAll: boolean, shared: Shared, names: Names) {
     this.system = system;
     this.keepAll = keepAll;
     this.shared = shared;
-    const { machine, kernel } = system;
-    const roots = [
-      ...system.threads.map((t) => t.body),
-      ...machine.rules.map((r) => r.body()),
-      ...machine.pending.map((p) => p.effect()),
-      ...machine.cells.flatMap((c) => (c.fill ? [c.fill()] : [])),
-      ...system.observers.flatMap((o) => o.on.map((r) => r.body())),
-    ];
-    this.names = new Names(system, keepAll, shared.facts, (find) => writtenFields(roots, find));
+    this.names = names;
     this.context = {
-      version: kernel.version,
-      find: this.names.find,
+      version: names.version,
+      find: names.find,
       observers: system.observers,
-      scope: this.names.scope,
+      scope: names.scope,
       newRegister: () => shared.newRegister(),
     };
   }
 
-  run(): Program {
+  run(): Omit<Program, "hash"> {
     const { system, keepAll } = this;
     let threads = system.threads.map((t) =>
       this.shared.once(t.body, t.name, this.names, () =>
@@ -347,7 +354,7 @@ class Lowering {
     rules: readonly Rule[],
     effects: readonly Effect[],
     cells: readonly CellGroup[],
-  ): Program {
+  ): Omit<Program, "hash"> {
     const { system, shared } = this;
     const fills = cells.flatMap((g) =>
       g.instances.flatMap((c) => (c.fill ? [c.fill as Piece] : [])),
@@ -381,10 +388,10 @@ class Lowering {
         return { decl, key, capacity, entry, ready, ...codeOf(code) };
       }),
       observers: system.observers.map((o) => o.name),
-      knobs: [...this.names.knobs].sort(),
+      knobs: [],
       registers: shared.registers,
     };
-    return { ...program, hash: hashText(programText(program)) };
+    return program;
   }
 }
 

@@ -82,7 +82,7 @@ function contextOf(system: System): OpenContext {
   let registers = 0;
   return {
     fields: new Map(system.initial.map((i) => [i.field.name, i.field])),
-    version: kernel.version,
+    version: () => kernel.version,
     find: (name) => kernel.routines.get(name) ?? definitions.get(name),
     observers,
     scope: {

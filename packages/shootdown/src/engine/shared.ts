@@ -7,27 +7,44 @@
 // The variants of a site are never in one program, so they have the same registers.
 
 import type { Asked, FactTable, Names } from "./known.ts";
+import type { InitialEntry, Program, System } from "./program.ts";
 
 interface Site {
   readonly registers: number[];
   readonly variants: { readonly made: unknown; readonly asked: Asked }[];
 }
 
-/** For systems that have the domain and the observers in common. */
+interface Known {
+  readonly system: System;
+  readonly asked: Asked;
+  readonly program: Program;
+}
+
+/** For systems that have the domain, the observers and what is watched in common. */
 export class Shared {
   readonly facts: FactTable = new Map();
   /** One more than the highest register so far. */
   registers = 0;
+  private readonly programs: Known[] = [];
   private readonly sites = new Map<object, Map<string, Site>>();
   private site: Site = { registers: [], variants: [] };
   private taken = 0;
+
+  /** What `make` makes of a system, or has made of another that is the same in all that it asks. */
+  program(system: System, names: Names, make: (asked: Asked) => Program): Program {
+    const known = this.programs.findLast((k) => alike(k.system, system) && names.agrees(k.asked));
+    if (known) return known.program;
+    const { made: program, asked } = names.asking(make);
+    this.programs.push({ system, asked, program });
+    return program;
+  }
 
   /** What `make` makes for a site, or has made for it when all was as it is now. */
   once<T>(owner: object, key: string, names: Names, make: () => T): T {
     const site = this.siteOf(owner, key);
     const known = site.variants.findLast((v) => names.agrees(v.asked));
     if (known) {
-      names.askedAgain(known.asked);
+      names.note(known.asked);
       return known.made as T;
     }
     this.site = site;
@@ -52,3 +69,17 @@ export class Shared {
     return site;
   }
 }
+
+/** Whether two systems of one scenario differ at most in their kernel and knobs. */
+function alike(a: System, b: System): boolean {
+  return (
+    a.machine === b.machine &&
+    a.initial === b.initial &&
+    a.threads === b.threads &&
+    a.entries.length === b.entries.length &&
+    a.entries.every((e, n) => sameEntry(e, b.entries[n]!))
+  );
+}
+
+const sameEntry = (a: InitialEntry, b: InitialEntry): boolean =>
+  a.cell === b.cell && a.value === b.value && a.index.join() === b.index.join();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text of lowered code: canonical, for the content hash, and readable, for debugging.
 
+import { hashText } from "../base/hash.ts";
 import type { KeyPattern, Node } from "../ir/expr.ts";
 import type { Code, Instr, Program } from "./program.ts";
 
@@ -124,37 +125,72 @@ export function instrText(i: Instr): string {
 export const codeText = (code: Code): string =>
   code.instrs.map((i, n) => `${n}  ${instrText(i)}`).join("\n");
 
-/** All of a program as text, registers named by appearance so that equal programs agree. */
-export function programText(p: Omit<Program, "hash">): string {
-  const byNumber = registerName;
-  const numbers = new Map<number, string>();
-  registerName = (reg) => {
-    let name = numbers.get(reg);
-    if (name === undefined) numbers.set(reg, (name = `r${numbers.size}`));
-    return name;
-  };
+/** What tells code from other code: a hash of its text, and how its registers are called there. */
+interface Digest {
+  readonly hash: string;
+  readonly names: ReadonlyMap<number, string>;
+}
+
+/** Code is in many programs. */
+const digests = new WeakMap<readonly Instr[], Digest>();
+
+function digestOf(code: Code): Digest {
+  let digest = digests.get(code.instrs);
+  if (!digest) {
+    const names = new Map<number, string>();
+    const appearing = (reg: number): string => {
+      let name = names.get(reg);
+      if (name === undefined) names.set(reg, (name = `r${names.size}`));
+      return name;
+    };
+    const hash = hashText(naming(appearing, () => codeText(code)));
+    digests.set(code.instrs, (digest = { hash, names }));
+  }
+  return digest;
+}
+
+/** What `make` makes, with registers called so. */
+function naming<T>(name: (reg: number) => string, make: () => T): T {
+  const before = registerName;
+  registerName = name;
   try {
-    return parts(p).join("\n");
+    return make();
   } finally {
-    registerName = byNumber;
+    registerName = before;
   }
 }
 
-function parts(p: Omit<Program, "hash">): string[] {
+/** A program's content hash: programs that are equal but for the names of registers agree. */
+export function programHash(p: Omit<Program, "hash">): string {
   const text: string[] = [JSON.stringify([p.domain.sizes, p.domain.limits])];
   const init = p.initial.map((i) => `${i.field.name}[${i.index.join()}]=${i.value}`);
   text.push(init.sort().join(";"));
   text.push(p.entries.map((e) => `${e.cell.name}[${e.index.join()}]=${e.value}`).join(";"));
-  for (const t of p.threads) text.push(t.name, codeText(t));
-  for (const r of p.rules) text.push(`${r.decl.name}(${r.args.join()})`, codeText(r));
-  for (const q of p.pending) {
-    text.push(`${q.decl.name}[${q.key.join()}]x${q.capacity} ${q.entry.map(registerName).join()}`);
-    text.push(q.ready ? nodeText(q.ready) : "", JSON.stringify(q.decl.order), codeText(q));
-  }
+  for (const t of p.threads) text.push(t.name, digestOf(t).hash);
+  for (const r of p.rules) text.push(`${r.decl.name}(${r.args.join()})`, digestOf(r).hash);
+  for (const q of p.pending) text.push(...pendingText(q));
   for (const g of p.cells) {
+    const { admits } = g;
     text.push(`${g.decl.name} ${g.decl.evicts} ${g.decl.ways}`);
-    text.push(g.admits ? `${registerName(g.admits.reg)} ${nodeText(g.admits.cond)}` : "");
-    for (const c of g.instances) text.push(c.key.join(), c.fill ? codeText(c.fill) : "");
+    text.push(
+      admits
+        ? naming(
+            (r) => `${r - admits.reg}`,
+            () => nodeText(admits.cond),
+          )
+        : "",
+    );
+    for (const c of g.instances) text.push(c.key.join(), c.fill ? digestOf(c.fill).hash : "");
   }
-  return text;
+  return hashText(text.join("\n"));
+}
+
+function pendingText(q: Program["pending"][number]): string[] {
+  const { hash, names } = digestOf(q);
+  // What only `ready` reads has no name in the code.
+  const nameOf = (reg: number): string => names.get(reg) ?? `e${q.entry.indexOf(reg)}`;
+  const ready = naming(nameOf, () => (q.ready ? nodeText(q.ready) : ""));
+  const entry = q.entry.map(nameOf).join();
+  const { name, order } = q.decl;
+  return [`${name}[${q.key.join()}]x${q.capacity} ${entry}`, ready, JSON.stringify(order), hash];
 }

@@ -4,8 +4,9 @@
 
 import { lower } from "../engine/lower.ts";
 import { PackedMachine } from "../engine/packed.ts";
-import type { Initial, System } from "../engine/program.ts";
+import type { Initial, Program, System } from "../engine/program.ts";
 import { sizeOf } from "../engine/program.ts";
+import { Shared } from "../engine/shared.ts";
 import { machineOf } from "../hardware/machines.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import { constant, num } from "../ir/expr.ts";
@@ -57,25 +58,52 @@ const WRITTEN_X86: readonly FieldDecl[] = [
   ...[cr3, cr3_user, mm_cpumask, loaded_kind, loaded_mm, ctx_id, ctx_tlb_gen].map((f) => f.decl),
 ];
 
+/** The set-up of a world, which is run for each kernel that does it in another way. */
+interface SetUp {
+  readonly machine: System["machine"];
+  readonly threads: System["threads"];
+  readonly shared: Shared;
+}
+
+const setUps = new WeakMap<World, Map<string, SetUp>>();
+/** What each set-up, lowered, leaves behind. */
+const left = new WeakMap<Program, readonly Initial[]>();
+
 /** The initial state after the kernel has set up the SMMU and bound the devices, or switched. */
 export function boot(
   world: World,
   kernel: Kernel,
   knobs: Readonly<Record<string, string>>,
 ): readonly Initial[] {
-  const x86 = architectureOf(knobs) === "x86";
-  const body = x86 ? switches(world) : bindings(world, knobs);
-  const system: System = {
-    machine: { ...machineOf(knobs), cells: [], pending: [], rules: [] },
-    kernel,
-    domain: world.domain,
-    knobs,
-    threads: [{ name: "boot", locals: {}, body }],
-    observers: [],
-    initial: world.initial,
-    entries: [],
-  };
-  const machine = new PackedMachine(lower(system, { keepAll: true }), { semantics: "concrete" });
+  const { machine, threads, shared } = setUpOf(world, knobs);
+  const { domain, initial } = world;
+  const rest = { kernel, domain, knobs, observers: [], initial, entries: [] };
+  const program = lower({ machine, threads, ...rest }, { keepAll: true, shared });
+  let known = left.get(program);
+  if (!known) {
+    const written = architectureOf(knobs) === "x86" ? WRITTEN_X86 : WRITTEN;
+    left.set(program, (known = run(program, world, written)));
+  }
+  return known;
+}
+
+function setUpOf(world: World, knobs: Readonly<Record<string, string>>): SetUp {
+  const architecture = architectureOf(knobs);
+  const key = `${architecture} ${knobs["ats"]}`;
+  let known = setUps.get(world);
+  if (!known) setUps.set(world, (known = new Map()));
+  let setUp = known.get(key);
+  if (!setUp) {
+    const body = architecture === "x86" ? switches(world) : bindings(world, knobs);
+    const machine = { ...machineOf(knobs), cells: [], pending: [], rules: [] };
+    const threads = [{ name: "boot", locals: {}, body }];
+    known.set(key, (setUp = { machine, threads, shared: new Shared() }));
+  }
+  return setUp;
+}
+
+function run(program: Program, world: World, written: readonly FieldDecl[]): readonly Initial[] {
+  const machine = new PackedMachine(program, { semantics: "concrete" });
   let state = machine.initial();
   for (let moved = true; moved; ) {
     moved = false;
@@ -85,7 +113,6 @@ export function boot(
     });
   }
   machine.load(state, 0);
-  const written = x86 ? WRITTEN_X86 : WRITTEN;
   return [...world.initial, ...written.flatMap((field) => read(machine, field, world))];
 }
 

@@ -99,10 +99,16 @@ function mayBeCached(value: number, world: World): boolean {
   return layout.get(value, "valid") === 1 && layout.get(value, "AF") === 1;
 }
 
+const deduped = new WeakMap<readonly Initial[], readonly Initial[]>();
+
 /** The last value given to an element is the one that it has. */
-function dedupe(initial: System["initial"]): System["initial"] {
-  const last = new Map(initial.map((i) => [`${i.field.name}[${i.index.join()}]`, i]));
-  return [...last.values()];
+function dedupe(initial: readonly Initial[]): readonly Initial[] {
+  let known = deduped.get(initial);
+  if (!known) {
+    const last = new Map(initial.map((i) => [`${i.field.name}[${i.index.join()}]`, i]));
+    deduped.set(initial, (known = [...last.values()]));
+  }
+  return known;
 }
 
 function atoms(e: Expr): ReadonlySet<string> {
