@@ -125,6 +125,20 @@ export function instrText(i: Instr): string {
 export const codeText = (code: Code): string =>
   code.instrs.map((i, n) => `${n}  ${instrText(i)}`).join("\n");
 
+/** All code of a program, for people. */
+export function programText(p: Omit<Program, "hash">): string {
+  const named = (name: string, code: Code): string => `${name}\n${codeText(code)}`;
+  const fills = p.cells.flatMap((g) =>
+    g.instances.map((c) => (c.fill ? named(`${g.decl.name}[${c.key.join()}]`, c.fill) : "")),
+  );
+  return [
+    ...p.threads.map((t) => named(t.name, t)),
+    ...p.rules.map((r) => named(`${r.decl.name}(${r.args.join()})`, r)),
+    ...p.pending.map((q) => named(`${q.decl.name}[${q.key.join()}]`, q)),
+    ...fills,
+  ].join("\n");
+}
+
 /** What tells code from other code: a hash of its text, and how its registers are called there. */
 interface Digest {
   readonly hash: string;
