@@ -7,12 +7,12 @@ import { inVersions } from "../ir/kernel.ts";
 import type { Definition, ObserverDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { int } from "../ir/sort.ts";
-import { nested, numberSteps } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import type { Env, Scope } from "./fold.ts";
 import { fold, foldPattern } from "./fold.ts";
 import type { Code, Instr, Operation, Origin } from "./program.ts";
 import { sizeOf } from "./program.ts";
+import { stepsOf } from "./step-numbers.ts";
 
 /** A sort with at most this many values has its `forall` unrolled. */
 const UNROLL_MAX = 8;
@@ -40,25 +40,6 @@ interface Frame {
 }
 
 type Draft = { -readonly [K in keyof Instr]: Instr[K] } & { to?: number | readonly number[] };
-
-/** Step numbers of a body, by version; under "" if they are the same in all. */
-const numbering = new WeakMap<readonly Stmt[], Map<string, ReadonlyMap<Stmt, number>>>();
-
-function stepsOf(body: readonly Stmt[], version: () => string): ReadonlyMap<Stmt, number> {
-  let byVersion = numbering.get(body);
-  if (!byVersion) {
-    numbering.set(body, (byVersion = new Map()));
-    if (!body.some(hasSince)) byVersion.set("", numberSteps(body, ""));
-  }
-  const always = byVersion.get("");
-  if (always) return always;
-  const now = version();
-  let numbers = byVersion.get(now);
-  if (!numbers) byVersion.set(now, (numbers = numberSteps(body, now)));
-  return numbers;
-}
-
-const hasSince = (s: Stmt): boolean => s.k === "since" || nested(s).some((b) => b.some(hasSince));
 
 /** Flattens `body` with the locals of `env` known; new locals get registers. */
 export function inline(
