@@ -5,6 +5,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { progressText } from "../packages/shootdown/src/cli/progress.ts";
 import { ensureBuilt, program, shootdown, workFolder } from "./support/cli.ts";
 import { root } from "./support/files.ts";
 
@@ -15,7 +16,7 @@ const FORK = "litmus/permission-upgrade/fork.litmus";
 const SCREEN_LINES = 50;
 
 /** How long the search goes on that is interrupted. */
-const SEARCH_MS = 2000;
+const SEARCH_MS = 3000;
 
 const work = workFolder();
 const cwd = work.path;
@@ -87,36 +88,99 @@ describe("streams", () => {
     const runs = (jobs: string) =>
       shootdown(["check", "litmus/permission-upgrade", "--format", "ndjson", "-j", jobs], {
         cwd,
-      }).stdout.replaceAll(/"seconds":[0-9.]+/g, "");
+      }).stdout.replaceAll(/"(?:seconds|bytes)":[0-9.]+/g, "");
     expect(runs("3")).toBe(runs("1"));
   });
 });
 
-test("Ctrl-C says how far the search was, status 3", async () => {
-  // Enough CPUs that no machine finishes soon.
-  const cpus = [0, 1, 2, 3].map((n) => `CPU${n}(A) { store x; munmap x; store y; }`);
-  const world = "{ mm A; page P, Q; map A:x -> P writable; map A:y -> Q writable; device D in A; }";
-  const scenario = ["MM long", "(* Four CPUs at once. *)", world, ...cpus, "D { store x; }"];
+describe("Ctrl-C", () => {
   const file = join(cwd, "long.litmus");
-  writeFileSync(file, `${[...scenario, "exists (use_after_free)"].join("\n")}\n`);
-  const child = spawn(process.execPath, [program, "check", file], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let stdout = "";
-  const over = new Promise<number | null>((resolve) => child.on("close", resolve));
-  // The name of the file comes when its search begins.
-  await new Promise<void>((begun) => {
-    child.stdout.on("data", (data) => {
-      stdout += data;
-      begun();
+
+  /** Starts a search that no machine finishes soon, and sends signals when it has begun. */
+  async function interrupted(args: readonly string[], signals: readonly NodeJS.Signals[]) {
+    const cpus = [0, 1, 2, 3].map((n) => `CPU${n}(A) { store x; munmap x; store y; }`);
+    const world =
+      "{ mm A; page P, Q; map A:x -> P writable; map A:y -> Q writable; device D in A; }";
+    const scenario = ["MM long", "(* Four CPUs at once. *)", world, ...cpus, "D { store x; }"];
+    writeFileSync(file, `${[...scenario, "exists (use_after_free)"].join("\n")}\n`);
+    // One that is over at once comes first, so that there is output when the long one begins.
+    const child = spawn(process.execPath, [program, "check", FORK, file, ...args], {
+      cwd,
+      stdio: ["ignore", "pipe", "pipe"],
     });
+    let stdout = "";
+    let stderr = "";
+    child.stderr.on("data", (data) => (stderr += data));
+    const over = new Promise<unknown>((resolve) =>
+      child.on("close", (status, signal) => resolve(signal ?? status)),
+    );
+    await new Promise<void>((begun) => {
+      child.stdout.on("data", (data) => {
+        stdout += data;
+        if (stdout.includes("linux-6.12")) begun();
+      });
+    });
+    await new Promise((wake) => setTimeout(wake, SEARCH_MS));
+    for (const signal of signals) child.kill(signal);
+    return { ended: await over, stdout, stderr };
+  }
+
+  test.each(["SIGINT", "SIGTERM"] as const)("%s says how far the search was", async (signal) => {
+    const { ended, stdout, stderr } = await interrupted([], [signal]);
+    expect({ ended, stderr }).toEqual({ ended: 130, stderr: "" });
+    expect(stdout).toMatch(/^ {2}\? {5}inconclusive +\d+ +\d+ {2}arm64\+smmuv3 linux-6\.12$/m);
+    expect(stdout).toMatch(/^ {8}stopped by: interrupt\n {8}not exhaustive: \d+ states, \d+ tra/m);
+    expect(stdout).toMatch(/^4 runs: 3 as expected, 1 inconclusive, interrupted; /m);
   });
-  await new Promise((wake) => setTimeout(wake, SEARCH_MS));
-  child.kill("SIGINT");
-  expect(await over).toBe(3);
-  expect(stdout).toMatch(/^ {2}\? {5}inconclusive +\d+ +\d+ {2}arm64\+smmuv3 linux-6\.12$/m);
-  expect(stdout).toMatch(/^ {8}stopped by: interrupt$/m);
-  expect(stdout).toMatch(/^1 run: 1 inconclusive, interrupted; /m);
+
+  test("NDJSON stays whole, with the summary at its end", async () => {
+    const { ended, stdout } = await interrupted(["--format", "ndjson", "--bisect"], ["SIGINT"]);
+    expect(ended).toBe(130);
+    const objects = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const cut = objects.find(({ file: name }) => name === file);
+    expect(cut).toMatchObject({ observed: "inconclusive", limit: "interrupt", exhaustive: false });
+    expect(cut.states).toBeGreaterThan(0);
+    expect(cut).toMatchObject({ queue: expect.any(Number), transitions: expect.any(Number) });
+    expect(objects.at(-1)).toMatchObject({ type: "summary", runs: 4, interrupted: true });
+  });
+
+  test("asked twice it does not wait", async () => {
+    const { ended } = await interrupted([], ["SIGINT", "SIGTERM", "SIGINT"]);
+    expect(["SIGINT", "SIGTERM"]).toContain(ended);
+  });
+});
+
+describe("the line that shows progress", () => {
+  const name = { test: "fork", property: "p", set: {}, expected: null, line: null };
+  const far = { states: 1_234_567, transitions: 9, depth: 17, queue: 83_100, bytes: 1 << 26 };
+
+  test("has numbers whatever the names, within its width", () => {
+    const running = (machine: string) => ({
+      name: { ...name, machine, kernel: "linux-6.12" },
+      ...{ far, rate: 410_000, seconds: 3 },
+    });
+    expect(progressText(running("arm64+smmuv3"), 3, "", 77)).toBe(
+      "fork arm64+smmuv3 linux-6.12: 1.2M states, 83k queued, depth 17, 410k/s, 64M",
+    );
+    const long = progressText(running("arm64+smmuv3+btm+ats+inflight"), 3, "[12/120] ", 77);
+    expect(long).toBe(
+      "[12/120] fork arm64+smmuv3...: 1.2M states, 83k queued, depth 17, 410k/s, 64M",
+    );
+    expect(progressText(running("arm64"), 3, "", 20)).toHaveLength(20);
+  });
+
+  test("names a test of herd, and what has only begun", () => {
+    const none = { states: 0, transitions: 0, depth: 0, queue: 0, bytes: 0 };
+    expect(progressText({ name: "MP", far: none, rate: 0, seconds: 1 }, 1.9, "", 77)).toBe(
+      "MP: 1 s",
+    );
+    const running = { name: "MP\u001b[31m", far: { ...far, depth: 0 }, rate: 9, seconds: 1 };
+    expect(progressText(running, 1, "", 77)).not.toContain("\u001b");
+    expect(progressText(running, 1, "", 77)).toMatch(/^MP.*: 1.2M states, 83k queued, 9\/s, 64M$/);
+  });
 });
 
 describe("help", () => {

@@ -8,14 +8,7 @@ import { conditionOf } from "../litmus/elaborate.ts";
 import { parseScenario as parse } from "../litmus/parse.ts";
 import { kindOf } from "../litmus/source.ts";
 import { worldOf } from "../litmus/world.ts";
-import type {
-  CheckResult,
-  CheckRun,
-  Engine,
-  LitmusMode,
-  LitmusResult,
-  Problem,
-} from "../report/result.ts";
+import type { CheckResult, CheckRun, LitmusMode, LitmusResult, Problem } from "../report/result.ts";
 import { shownWitness } from "../report/shown.ts";
 import type { Verdict } from "../study/check.ts";
 import { Checker } from "../study/check.ts";
@@ -25,12 +18,11 @@ import { checkLitmus } from "./litmus.ts";
 import type { PlannedRun, Selection } from "./plan.ts";
 import { planRuns } from "./plan.ts";
 import { problemAt } from "./problem.ts";
+import { type SearchingOptions, searchingOf } from "./searching.ts";
 
-export interface CheckOptions extends Selection {
+export interface CheckOptions extends Selection, SearchingOptions {
   /** How the file is called in results; default `<scenario>`. */
   readonly file?: string;
-  /** `reference`: caches step by step. `fast` (default): sets of possible values. */
-  readonly engine?: Engine;
   readonly states_max?: number;
   readonly bytes_max?: number;
   /** How herd's tests are decided; default `protocol`. */
@@ -45,6 +37,10 @@ export interface CheckOptions extends Selection {
   /** Seconds of a clock; without one every time is 0. */
   readonly clock?: () => number;
   readonly progress?: (p: Progress, run: PlannedRun) => void;
+  /** The same for a test of herd, with its name. */
+  readonly herd_progress?: (p: Progress, test: string) => void;
+  /** Told what is known of a run, before its knobs are flipped. */
+  readonly known?: (run: CheckRun) => void;
 }
 
 export type ParseResult =
@@ -87,7 +83,8 @@ export type OpenResult =
 /** Reads a scenario and plans its runs; a test of herd is decided at once. */
 export function openCheck(input: Uint8Array | string, options: CheckOptions = {}): OpenResult {
   if (kindOf(input) === "aarch64") {
-    const decided = checkLitmus(input, options);
+    const { progress: _, herd_progress: progress, ...rest } = options;
+    const decided = checkLitmus(input, { ...rest, ...(progress ? { progress } : {}) });
     if (!decided.ok) return { kind: "problems", problems: decided.problems };
     return { kind: "litmus", result: decided.result };
   }
@@ -122,29 +119,54 @@ export function* checkScenario(
 }
 
 function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): CheckResult {
-  const { configuration, expected } = planned;
+  const { configuration, expected, drop } = planned;
   const clock = options.clock ?? (() => 0);
   const start = clock();
   const { progress } = options;
-  const engine = options.engine ?? "fast";
   const limits: Limits = {
     states_max: options.states_max ?? Number.POSITIVE_INFINITY,
     bytes_max: options.bytes_max ?? DEFAULT_BYTES_MAX,
   };
   const checking = {
-    semantics: engine === "fast" ? ("window" as const) : ("concrete" as const),
-    engine: engine === "fast" ? ("auto" as const) : ("closures" as const),
+    ...searchingOf(options),
     limits,
-    ...(planned.drop ? { overlay: planned.drop.overlay } : {}),
+    ...(drop ? { overlay: drop.overlay } : {}),
     ...(progress ? { progress: (p: Progress) => progress(p, planned) } : {}),
   };
+  const told = (verdict: Verdict, depends_on: readonly string[] | null): CheckRun =>
+    runOf(checker, planned, options, { verdict, depends_on, seconds: clock() - start });
   let verdict = checker.check(configuration, { ...checking, dependsOn: false });
   const { observed } = verdict;
-  const ok = expected === null ? observed !== "inconclusive" : observed === expected;
+  const ok = asExpected(expected, observed);
   if (((options.depends_on ?? true) || !ok) && observed !== "inconclusive") {
+    options.known?.(told(verdict, null));
     verdict = checker.check(configuration, { ...checking, dependsOn: true });
   }
-  const run: CheckRun = {
+  const run = told(verdict, verdict.dependsOn);
+  const wanted = options.witness ?? "unexpected";
+  if (wanted === "none" || (wanted === "unexpected" && ok)) return { run };
+  return { run, ...shownBy(checker, planned, verdict, options) };
+}
+
+const asExpected = (expected: PlannedRun["expected"], observed: Verdict["observed"]): boolean =>
+  expected === null ? observed !== "inconclusive" : observed === expected;
+
+/** The run as it is reported. */
+function runOf(
+  checker: Checker,
+  planned: PlannedRun,
+  options: CheckOptions,
+  found: {
+    readonly verdict: Verdict;
+    readonly depends_on: readonly string[] | null;
+    readonly seconds: number;
+  },
+): CheckRun {
+  const { configuration, expected } = planned;
+  const { verdict, depends_on, seconds } = found;
+  const { observed, variants } = verdict;
+  const { engine = "fast" } = options;
+  return {
     type: "check",
     file: options.file ?? "<scenario>",
     test: checker.scenario.name.text,
@@ -155,21 +177,22 @@ function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): 
     without_rules: options.without_rules ?? [],
     expected,
     observed,
-    ok,
+    ok: asExpected(expected, observed),
     property: verdict.property,
     exhaustive: verdict.exhaustive,
     limit: verdict.limit ?? null,
     domain: verdict.domain,
     states: verdict.states,
+    transitions: verdict.transitions,
     depth: verdict.depth,
-    seconds: Math.round((clock() - start) * 1000) / 1000,
-    engine,
-    depends_on: verdict.dependsOn,
+    seconds: Math.round(seconds * 1000) / 1000,
+    bytes: verdict.bytes,
+    engine: engine === "auto" ? "fast" : engine,
+    semantics: variants.some((v) => v.semantics === "concrete") ? "concrete" : "window",
+    reductions: searchingOf(options).reductions,
+    depends_on,
     line: planned.line,
   };
-  const wanted = options.witness ?? "unexpected";
-  if (wanted === "none" || (wanted === "unexpected" && ok)) return { run };
-  return { run, ...shownBy(checker, planned, verdict, options) };
 }
 
 function shownBy(

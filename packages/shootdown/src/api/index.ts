@@ -18,6 +18,7 @@ export { DEFAULT_BYTES_MAX } from "../explore/search.ts";
 export { MAX_SOURCE_BYTES } from "../litmus/source.ts";
 export { problemLine } from "../report/check-ndjson.ts";
 export { coloured, cutTo, type Paint, plain, type Tone, wrapText } from "../report/columns.ts";
+export { NO_MEMORY } from "../report/covered.ts";
 export {
   type CheckedFile,
   type CheckResult,
@@ -25,6 +26,7 @@ export {
   type CheckSummary,
   CheckTally,
   checkStatus,
+  ENGINES,
   type Engine,
   type Expected,
   type LitmusMode,
@@ -32,6 +34,8 @@ export {
   type Observed,
   type Problem,
   type Reporter,
+  SEMANTICS,
+  type Semantics,
   type WitnessFile,
 } from "../report/result.ts";
 export { type RunReport, type RunStyle, runNdjson, runText } from "../report/run.ts";
@@ -87,6 +91,13 @@ export { problem } from "./problem.ts";
 export { openReplay, type ReplayResult } from "./replay.ts";
 export { CHECK_FORMATS, type CheckFormat, checkReporter, type ReportOptions } from "./report.ts";
 export { type RunOpened, type RunOptions, runScenario } from "./run.ts";
+export {
+  type Reduction,
+  reductionsNamed,
+  type Searching,
+  type SearchingOptions,
+  searchingOf,
+} from "./searching.ts";
 
 /** The version of this package. */
 export const version: string = __SHOOTDOWN_VERSION__;

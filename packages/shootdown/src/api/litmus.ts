@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checking a litmus test of herd: its text in, the set of its final states and the verdict out.
 
-import { DEFAULT_BYTES_MAX } from "../explore/search.ts";
+import { DEFAULT_BYTES_MAX, type Progress } from "../explore/search.ts";
 import { holds, observationOf, verdictOf } from "../litmus/herd/judge.ts";
 import { printStates } from "../litmus/herd/print.ts";
 import { readHerdTest } from "../litmus/herd/read.ts";
@@ -21,6 +21,8 @@ export interface LitmusOptions {
   readonly drop?: unknown;
   readonly without_rules?: readonly string[];
   readonly clock?: () => number;
+  /** Called now and then; it may throw to stop. */
+  readonly progress?: (p: Progress, test: string) => void;
 }
 
 export const LITMUS_MODES: readonly LitmusMode[] = ["protocol", "arm"];
@@ -40,8 +42,12 @@ export function checkLitmus(input: Uint8Array | string, options: LitmusOptions =
   const start = clock();
   const ets2 = set["ets2"] === "yes";
   const named = { type: "litmus", file, test: test.name } as const;
-  const { bytes_max: bytesMax = DEFAULT_BYTES_MAX } = options;
-  const limits = { bytesMax, ...(statesMax === undefined ? {} : { statesMax }) };
+  const { bytes_max: bytesMax = DEFAULT_BYTES_MAX, progress } = options;
+  const limits = {
+    bytesMax,
+    ...(statesMax === undefined ? {} : { statesMax }),
+    ...(progress ? { progress: (p: Progress) => progress(p, test.name) } : {}),
+  };
   const foreign = foreignOption(options);
   const decision: Decision =
     foreign === undefined

@@ -5,17 +5,20 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type CheckResult,
+  type CheckRun,
   type CheckSummary,
   CheckTally,
+  NO_MEMORY,
   type Problem,
   problem,
   type Reporter,
+  searchingOf,
   type WitnessFile,
 } from "../api/index.ts";
-import { explain, type Input, InputError, readInput } from "./files.ts";
-import type { Job, JobOptions, Message, Running } from "./jobs.ts";
+import { explain, type Input, InputError, mayBlock, readInput } from "./files.ts";
+import type { Job, JobOptions, Message, RunName, Running } from "./jobs.ts";
 import { report } from "./options.ts";
-import { out, say, stdoutOpen } from "./output.ts";
+import { onUnread, out, say, stdoutOpen } from "./output.ts";
 import { OUT_OF_MEMORY, Pool } from "./pool.ts";
 import { ProgressLine } from "./progress.ts";
 
@@ -30,16 +33,20 @@ export interface SessionOptions {
   readonly progress: boolean;
 }
 
-/** Status of a second Ctrl-C. */
-const INCONCLUSIVE = 3;
+/** What ends the search, and leaves time to say how far it was. */
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 export class CheckSession {
   private readonly options: SessionOptions;
   private readonly tally = new CheckTally();
   private readonly line: ProgressLine;
+  /** Inputs that were read before the search, by job. */
+  private readonly read = new Map<number, Uint8Array>();
   /** Problems of inputs that could not be read, by job. */
   private readonly unreadable = new Map<number, Problem>();
   private readonly inProgress = new Map<number, Running>();
+  /** Verdicts of runs that are still being looked at. */
+  private readonly known = new Map<number, CheckRun>();
   private readonly names = new Set<string>();
   private asked = 0;
 
@@ -53,21 +60,31 @@ export class CheckSession {
     const { reporter, inputs } = this.options;
     const start = performance.now();
     this.print(reporter.begin(inputs.length));
+    this.readBlocking();
     const pool = new Pool(() => this.nextJob(), {
       message: (m) => this.message(m),
-      cut: (id) => this.cut(id),
+      cut: (id) => this.ended(id, "interrupt"),
+      rests: (id) => this.rests(id),
       running: (id, r) => this.running(id, r),
+      known: (id, run) => this.known.set(id, run),
     });
-    const interrupt = () => {
-      if (this.tally.interrupted) process.exit(INCONCLUSIVE);
-      this.tally.interrupted = true;
-      void pool.stop();
+    onUnread(() => void pool.stop());
+    const forget = () => {
+      for (const s of SIGNALS) process.off(s, interrupt);
     };
-    process.on("SIGINT", interrupt);
-    process.on("SIGTERM", interrupt);
+    const interrupt = (signal: NodeJS.Signals) => {
+      this.line.end();
+      const again = this.tally.interrupted;
+      this.tally.interrupted = true;
+      if (!again) return void pool.stop();
+      // Who asks twice does not want to wait for anything.
+      forget();
+      process.kill(process.pid, signal);
+    };
+    for (const s of SIGNALS) process.on(s, interrupt);
     await pool.run(Math.min(threads, Math.max(1, inputs.length)));
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
+    forget();
+    this.line.end();
     const summary = this.tally.summary((performance.now() - start) / 1000);
     this.print(reporter.end(summary));
     return summary;
@@ -77,6 +94,19 @@ export class CheckSession {
     if (text === "") return;
     this.line.clear();
     out(text);
+  }
+
+  /** Reads what may keep us waiting while Ctrl-C still ends us by itself. */
+  private readBlocking(): void {
+    for (const [id, input] of this.options.inputs.entries()) {
+      if (input instanceof InputError || !mayBlock(input)) continue;
+      try {
+        this.read.set(id, readInput(input));
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        this.unreadable.set(id, problem(error.message, { file: error.path }));
+      }
+    }
   }
 
   /** The next input as a job; one that cannot be read is a job without bytes. */
@@ -90,9 +120,12 @@ export class CheckSession {
       this.unreadable.set(id, problem(message, { file: path }));
       return { id, input: new Uint8Array(0), options: {} };
     };
+    if (this.unreadable.has(id)) return { id, input: new Uint8Array(0), options: {} };
     if (input instanceof InputError) return failed(input.path, input.message);
     try {
-      return { id, input: readInput(input), options: { ...this.options.job, file: input.name } };
+      const bytes = this.read.get(id) ?? readInput(input);
+      this.read.delete(id);
+      return { id, input: bytes, options: { ...this.options.job, file: input.name } };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       return failed(error.path, error.message);
@@ -120,13 +153,11 @@ export class CheckSession {
       case "problems":
         return this.problems(file, unreadable ? [unreadable] : m.problems);
       case "result":
-        this.inProgress.delete(m.id);
         return this.result(m.result);
       case "crash":
         return this.crash(m);
-      default:
+      case "done":
         this.line.fileDone();
-        this.inProgress.delete(m.id);
     }
   }
 
@@ -146,26 +177,41 @@ export class CheckSession {
   /** A worker without memory hit a limit of the machine; anything else is our mistake. */
   private crash({ id, message, stack }: Message & { readonly says: "crash" }): void {
     const file = this.nameOf(id);
-    const running = this.inProgress.get(id);
-    this.inProgress.delete(id);
-    if (message === OUT_OF_MEMORY && running) {
-      return this.result(partial(running, file, "the memory of the process", this.options.job));
-    }
+    if (message === OUT_OF_MEMORY && this.ended(id, NO_MEMORY)) return this.rests(id);
+    this.rests(id);
     if (process.env["SHOOTDOWN_DEBUG"]) say(stack);
     this.problems(file, [problem(`internal error: ${message}`, { file })]);
   }
 
-  /** What was being searched when the user ended it. */
-  private cut(id: number): void {
+  /** What is known of the run that a job was at when it was ended; false if it was at none. */
+  private ended(id: number, why: string): boolean {
     const running = this.inProgress.get(id);
-    if (!running) return;
-    this.inProgress.delete(id);
-    this.result(partial(running, this.nameOf(id), "interrupt", this.options.job));
+    if (!running) return false;
+    const { name, far } = running;
+    const file = this.nameOf(id);
+    const { job } = this.options;
+    if (typeof name === "string") {
+      const reason = `stopped by: ${why}, after ${far.states} states`;
+      const mode = job.mode ?? "protocol";
+      const result = { type: "litmus", file, test: name, supported: false, mode, reason } as const;
+      this.tally.litmus(result);
+      this.print(this.options.reporter.litmus(result));
+      return true;
+    }
+    const run = this.known.get(id);
+    this.result(run ? { run } : partial(running, name, file, why, job));
+    return true;
   }
 
   private running(id: number, running: Running): void {
     this.inProgress.set(id, running);
-    this.line.show(running);
+    this.line.show(id, running);
+  }
+
+  private rests(id: number): void {
+    this.inProgress.delete(id);
+    this.known.delete(id);
+    this.line.hide(id);
   }
 
   /** Writes a witness; the name says the run and does not depend on the order of runs. */
@@ -203,18 +249,21 @@ function witnessText(witness: WitnessFile): string {
 
 /** A run that was not finished. */
 function partial(
-  { name, states, depth, seconds }: Running,
+  { far, seconds }: Running,
+  { test, property, machine, kernel, set, expected, line }: RunName,
   file: string,
   limit: string,
   job: JobOptions,
 ): CheckResult {
-  const { test, property, machine, kernel, set, expected, line } = name;
+  const { engine = "fast" } = job;
+  const { semantics, reductions } = searchingOf(job);
   const run = {
     ...({ type: "check", file, test, machine, kernel, set, drop: job.drop ?? null } as const),
     ...{ without_rules: job.without_rules ?? [] },
     ...({ expected, observed: "inconclusive", ok: false, property, exhaustive: false } as const),
-    ...{ limit, domain: {}, states, depth, seconds: Math.round(seconds * 1000) / 1000 },
-    ...({ engine: job.engine ?? "fast", depends_on: [], line } as const),
+    ...{ limit, domain: {}, ...far, seconds: Math.round(seconds * 1000) / 1000 },
+    ...{ engine: engine === "auto" ? ("fast" as const) : engine, semantics, reductions },
+    ...({ depends_on: null, line } as const),
   };
   return { run };
 }

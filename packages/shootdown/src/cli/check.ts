@@ -4,17 +4,22 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import {
   CHECK_FORMATS,
   type CheckFormat,
   checkReporter,
   checkStatus,
+  ENGINES,
+  type Engine,
   type Expected,
   LITMUS_MODES,
   type LitmusMode,
   problem,
+  type Reduction,
+  SEMANTICS,
   type Selection,
+  type Semantics,
   selectionProblems,
 } from "../api/index.ts";
 import { CheckSession } from "./check-session.ts";
@@ -25,6 +30,8 @@ import {
   type CommonOptions,
   collect,
   count,
+  oneOf,
+  reductions,
   reportAll,
   setting,
   size,
@@ -33,31 +40,31 @@ import {
 import { columnsOf, paintFor } from "./output.ts";
 
 const EXAMPLES = `
-PATH is a .litmus file, a folder (all below it) or -; without one, the shipped
-library. Each Result line is a run. With --machine, --kernel or --set the lines
-that match are run, with their expectation; where none matches, the configuration
-is run by itself, without one.
+PATH is a .litmus file, a folder (all below it) or -; without one, the library.
+Each Result line is a run. --machine, --kernel and --set choose among them; where
+none matches, the configuration is run by itself, without an expectation.
 
 A file whose first word is AArch64 is a test of herd with page-table entries: all
 its final states are found, as protocol (CPUs in order) or arm, and the verdict.
 
 Examples:
-  shootdown check litmus/permission-upgrade
   shootdown check upgrade.litmus --machine arm64+smmuv3 --kernel linux-6.1 -v
   shootdown check upgrade.litmus --kernel linux-6.12 --drop flush_tlb_page:2
-  shootdown check upgrade.litmus --kernel linux-6.12 --without-rule S13
+  shootdown check litmus/permission-upgrade --semantics concrete --max-memory 4G
   shootdown check --mode arm --set ets2=yes MP+shoot.litmus
   git bisect run shootdown check --bisect --expect never new.litmus
 
 Exit status: 0 as expected, 1 not, 2 usage or input error, 3 inconclusive or a
-test of herd that cannot be decided.`;
+test of herd that cannot be decided, 130 ended by Ctrl-C.`;
 
 interface Options extends CommonOptions {
   readonly format: CheckFormat;
   readonly machine?: readonly string[];
   readonly kernel?: readonly string[];
   readonly set?: Readonly<Record<string, string>>;
-  readonly engine: "auto" | "fast" | "reference";
+  readonly engine: Engine;
+  readonly semantics?: Semantics;
+  readonly reduce?: readonly Reduction[];
   readonly jobs?: number;
   readonly maxStates?: number;
   readonly maxMemory?: number;
@@ -72,6 +79,8 @@ interface Options extends CommonOptions {
 /** What `--bisect` makes of 3: "this one cannot be tested". */
 const BISECT_SKIP = 125;
 const INCONCLUSIVE = 3;
+/** What shells make of Ctrl-C; it ends a `git bisect run` too. */
+const INTERRUPTED = 130;
 
 export function register(command: Command): void {
   command
@@ -82,23 +91,21 @@ export function register(command: Command): void {
     .option("--expect <result>", "never|sometimes|always, instead of the file's", expectation)
     .option("--drop <routine:step>", "run with that statement removed")
     .option("--without-rule <id>", "run without that rule of hardware (repeatable)", collect)
-    .addOption(
-      new Option("--mode <mode>", "how tests of herd are decided")
-        .choices([...LITMUS_MODES])
-        .default("protocol"),
-    )
+    .option("--mode <mode>", "how to decide tests of herd: protocol or arm", mode, "protocol")
     .option("--witness <dir>", "write the witnesses there")
-    .addOption(
-      new Option("--engine <engine>", "how caches are searched")
-        .choices(["auto", "fast", "reference"])
-        .default("auto"),
-    )
-    .option("-j, --jobs <n>", "files at a time (default: one for two cores)", count)
-    .option("--max-states <n>", "give up a run after so many states", count)
+    .option("--engine <engine>", "auto|fast|reference|wasm|javascript|closures", engine, "auto")
+    .option("--semantics <which>", "of caches: window (fast) or concrete (reference)", semantics)
+    .option("--reduce <list>", "reductions that may be used: all, none, or names", reductions)
+    .option("-j, --jobs <n>", "workers (default: one for two cores)", count)
+    .option("--max-states <n>", "give up a search after so many states", count)
     .option("--max-memory <size>", "and after so many bytes (default 1G)", size)
     .option("--bisect", "exit 125 in place of 3, for git bisect run");
   addCommon(command, CHECK_FORMATS).addHelpText("after", EXAMPLES).action(check);
 }
+
+const engine = oneOf(ENGINES);
+const semantics = oneOf(SEMANTICS);
+const mode = oneOf(LITMUS_MODES);
 
 function expectation(value: string): Expected {
   const word = value.toLowerCase();
@@ -125,12 +132,12 @@ async function check(paths: readonly string[], options: Options): Promise<void> 
     reporter,
     format,
     witnesses: options.witness,
-    progress: !quiet && process.stderr.isTTY === true,
+    progress: !quiet && process.stderr.isTTY === true && process.env["TERM"] !== "dumb",
   });
-  const status = checkStatus(
-    await session.run(options.jobs ?? Math.ceil(availableParallelism() / 2)),
-  );
-  process.exitCode = options.bisect && status === INCONCLUSIVE ? BISECT_SKIP : status;
+  const summary = await session.run(options.jobs ?? Math.ceil(availableParallelism() / 2));
+  const status = checkStatus(summary);
+  const shown = options.bisect && status === INCONCLUSIVE ? BISECT_SKIP : status;
+  process.exitCode = summary.interrupted ? INTERRUPTED : shown;
 }
 
 function selectionOf(options: Options): Selection {
@@ -146,12 +153,15 @@ function selectionOf(options: Options): Selection {
 }
 
 function jobOptions(selection: Selection, options: Options): JobOptions {
-  const { engine, maxStates, maxMemory, verbose, witness, format, mode } = options;
+  const { engine, semantics, reduce, maxStates, maxMemory, verbose, witness, format, mode } =
+    options;
   const all = witness !== undefined || (verbose && format !== "ndjson") || format === "mail";
   return {
     ...selection,
     mode,
-    engine: engine === "reference" ? "reference" : "fast",
+    engine,
+    ...(semantics === undefined ? {} : { semantics }),
+    ...(reduce === undefined ? {} : { reductions: reduce }),
     // Several runs for one: only where it is shown.
     depends_on: verbose === true || format === "ndjson" || format === "mail",
     witness: all ? "all" : format === "ndjson" ? "none" : "unexpected",

@@ -76,6 +76,13 @@ function below(folder: string, above: readonly string[] = []): string[] {
   });
 }
 
+/** Whether reading it may wait for somebody: stdin, a pipe, a terminal. */
+export function mayBlock({ path }: Input): boolean {
+  if (path === "-") return true;
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && !found.isFile() && !found.isDirectory();
+}
+
 function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();

@@ -4,13 +4,14 @@
 //   command ──job────► worker
 //           ◄─opened── its runs are known
 //           ◄─running─ one of them is being made, and how far it is
+//           ◄─known─── its verdict is known, what that depends on is not yet
 //           ◄─result── one is made
 //           ◄─done──── all are made, or why not
 
-import type { CheckOptions, CheckResult, LitmusResult, Problem } from "../api/index.ts";
+import type { CheckOptions, CheckResult, CheckRun, LitmusResult, Problem } from "../api/index.ts";
 
 /** Options that can be sent. */
-export type JobOptions = Omit<CheckOptions, "clock" | "progress">;
+export type JobOptions = Omit<CheckOptions, "clock" | "progress" | "herd_progress" | "known">;
 
 export interface Job {
   readonly id: number;
@@ -29,11 +30,22 @@ export interface RunName {
   readonly line: number | null;
 }
 
-export interface Running {
-  readonly name: RunName;
+/** How far the search is that is being made. */
+export interface Far {
   readonly states: number;
+  readonly transitions: number;
   readonly depth: number;
   readonly queue: number;
+  readonly bytes: number;
+}
+
+export interface Running {
+  /** A run, or the name of a test of herd. */
+  readonly name: RunName | string;
+  readonly far: Far;
+  /** States a second, lately. */
+  readonly rate: number;
+  /** Since the run began. */
   readonly seconds: number;
 }
 
@@ -48,6 +60,8 @@ export type Message = { readonly id: number } & (
   | { readonly says: "litmus"; readonly result: LitmusResult }
   | { readonly says: "problems"; readonly problems: readonly Problem[] }
   | { readonly says: "running"; readonly running: Running }
+  /** Of the run being made: all but what it depends on. */
+  | { readonly says: "known"; readonly run: CheckRun }
   | { readonly says: "result"; readonly result: CheckResult }
   | { readonly says: "done" }
   /** A mistake of the program. */

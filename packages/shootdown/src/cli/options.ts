@@ -2,7 +2,14 @@
 // Options that several subcommands have, and readers of their values.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type Problem, problemLine } from "../api/index.ts";
+import {
+  type Problem,
+  problemLine,
+  quote,
+  type Reduction,
+  reductionsNamed,
+  suggestion,
+} from "../api/index.ts";
 import { out, say } from "./output.ts";
 
 /** The status for mistakes of usage or input. */
@@ -35,6 +42,18 @@ export const collect = (value: string, before: readonly string[] = []): string[]
   value,
 ];
 
+/** For options with a few values. */
+export const oneOf =
+  <T extends string>(names: readonly T[]) =>
+  (value: string): T => {
+    const found = names.find((name) => name === value);
+    if (found !== undefined) return found;
+    const meant = suggestion(value, names);
+    throw new InvalidArgumentError(
+      meant === undefined ? "" : `${meant[0]!.toUpperCase()}${meant.slice(1)}`,
+    );
+  };
+
 /** `KNOB=VALUE`, repeated. */
 export function setting(
   value: string,
@@ -57,13 +76,35 @@ export function count(value: string): number {
   return Number(value);
 }
 
-const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+const UNITS = "KMGT";
+const SIZE_MAX = Number.MAX_SAFE_INTEGER;
 
-/** Bytes, with K, M or G. */
+/** Bytes: a number, then K, M, G or T for powers of 1024, as `2G`, `1.5GiB` or `512MB`. */
 export function size(value: string): number {
-  const parts = /^([1-9][0-9]{0,11})([KMG]?)(?:i?B)?$/i.exec(value);
-  if (!parts) throw new InvalidArgumentError("Expected a size such as 512M or 2G.");
-  return Number(parts[1]) * UNITS[parts[2]!.toUpperCase()]!;
+  const number = /^[0-9]+(?:\.[0-9]+)?/.exec(value)?.[0] ?? "";
+  const wrongAt = (at: number, expected: string): never => {
+    const there = at < value.length ? quote([...value.slice(at)][0]!) : "the end";
+    throw new InvalidArgumentError(
+      `Expected ${expected} at character ${at + 1}, not ${there}. Examples: 512M, 2G, 1.5GiB.`,
+    );
+  };
+  if (number === "") wrongAt(0, "a number");
+  const unit = value.slice(number.length, number.length + 1).toUpperCase();
+  const known = unit !== "" && UNITS.includes(unit);
+  const after = number.length + (known ? 1 : 0);
+  const rest = /^(?:i?B)?/i.exec(value.slice(after))?.[0] ?? "";
+  const end = after + (known || rest.length < 2 ? rest.length : 0);
+  if (end < value.length) wrongAt(end, known ? "nothing" : "K, M, G, T or nothing");
+  const bytes = Math.floor(Number(number) * 1024 ** (known ? UNITS.indexOf(unit) + 1 : 0));
+  if (bytes >= 1 && bytes <= SIZE_MAX) return bytes;
+  throw new InvalidArgumentError(`Expected a size from 1 to ${SIZE_MAX} bytes.`);
+}
+
+/** `all`, `none` or names of reductions. */
+export function reductions(value: string): readonly Reduction[] {
+  const found = reductionsNamed(value);
+  if (typeof found === "string") throw new InvalidArgumentError(found);
+  return found;
 }
 
 /** The last object where a mistake of usage leaves nothing else to say. */

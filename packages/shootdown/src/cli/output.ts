@@ -16,12 +16,14 @@ const FAILED = 2;
 
 /** Whether somebody still reads stdout. */
 let reading = true;
+/** Called when nobody does any more. */
+let whenUnread = (): void => undefined;
 
 /** A reader that goes away (`| head`) ends the output, not the program with a complaint. */
 export function watchStdout(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     reading = false;
-    if (error.code === "EPIPE") return;
+    if (error.code === "EPIPE") return whenUnread();
     say(`shootdown: error: cannot write to stdout: ${explain(error)}`);
     process.exit(FAILED);
   });
@@ -29,6 +31,11 @@ export function watchStdout(): void {
 }
 
 export const stdoutOpen = (): boolean => reading;
+
+/** Calls back once when the reader of stdout has gone. */
+export function onUnread(callback: () => void): void {
+  whenUnread = callback;
+}
 
 /** Data. */
 export function out(text: string): void {

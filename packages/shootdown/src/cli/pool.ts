@@ -2,6 +2,7 @@
 // A few workers that take jobs in order; their messages are handed on in the order of the jobs.
 
 import { Worker } from "node:worker_threads";
+import type { CheckRun } from "../api/index.ts";
 import type { Job, Message, Running } from "./jobs.ts";
 
 /** What a job's messages are handed to, job by job. */
@@ -11,6 +12,10 @@ export interface Listener {
   cut(id: number): void;
   /** Not in order: what is being done just now. */
   running(id: number, running: Running): void;
+  /** Not in order: the verdict of what is being done. */
+  known(id: number, run: CheckRun): void;
+  /** Not in order: what was being done is done. */
+  rests(id: number): void;
 }
 
 /** Makes the next job; undefined when there are no more. */
@@ -86,8 +91,7 @@ export class Pool {
         resolve(alive);
       };
       const onMessage = (message: Message) => {
-        if (message.says === "running") this.listener.running(job.id, message.running);
-        else this.hold(message);
+        this.tell(message);
         if (message.says === "done" || message.says === "crash") end(true);
       };
       const onError = (error: NodeJS.ErrnoException) => {
@@ -101,6 +105,15 @@ export class Pool {
       worker.on("message", onMessage).on("error", onError).on("exit", onExit);
       worker.postMessage(job);
     });
+  }
+
+  /** Hands on at once what has no order, and the rest in its turn. */
+  private tell(message: Message): void {
+    const { id, says } = message;
+    if (says === "running") return this.listener.running(id, message.running);
+    if (says === "known") return this.listener.known(id, message.run);
+    if (says !== "opened" && says !== "crash") this.listener.rests(id);
+    this.hold(message);
   }
 
   private hold(message: Message): void {

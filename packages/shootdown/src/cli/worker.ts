@@ -4,7 +4,7 @@
 
 import { parentPort } from "node:worker_threads";
 import { openCheck, type PlannedRun } from "../api/index.ts";
-import type { Job, Message, Running } from "./jobs.ts";
+import type { Far, Job, Message, RunName } from "./jobs.ts";
 
 /** Between two reports of progress. */
 const REPORT_SECONDS = 0.1;
@@ -27,34 +27,74 @@ port.on("message", (job: Job) => {
 });
 
 function work({ id, input, options }: Job): void {
-  let started = 0;
-  let told = 0;
-  const tell = (planned: PlannedRun, far: Pick<Running, "states" | "depth" | "queue">) => {
-    told = clock();
-    const { configuration, set, expected, line } = planned;
-    const { machine, kernelName: kernel } = configuration;
-    const name = { test, property, machine, kernel, set, expected, line };
-    send({ id, says: "running", running: { name, ...far, seconds: told - started } });
-  };
+  const reports = new Reports(id);
   let test = "";
   let property = "";
+  const nameOf = (planned: PlannedRun): RunName => {
+    const { configuration, set, expected, line } = planned;
+    const { machine, kernelName: kernel } = configuration;
+    return { test, property, machine, kernel, set, expected, line };
+  };
   const opened = openCheck(input, {
     ...options,
     clock,
-    progress: (p, planned) => {
-      if (clock() - told >= REPORT_SECONDS) tell(planned, p);
+    progress: (far) => reports.far(far),
+    herd_progress: (far, name) => {
+      if (!reports.begun) reports.begin(name);
+      reports.far(far);
     },
+    known: (run) => send({ id, says: "known", run }),
   });
   if (opened.kind === "problems") return send({ id, says: "problems", problems: opened.problems });
-  if (opened.kind === "litmus") {
-    return send({ id, says: "litmus", result: opened.result });
-  }
+  if (opened.kind === "litmus") return send({ id, says: "litmus", result: opened.result });
   const { check } = opened;
   ({ test, property } = check);
   send({ id, says: "opened", test, property, runs: check.runs.length, common: check.common });
   for (const planned of check.runs) {
-    started = clock();
-    tell(planned, { states: 0, depth: 0, queue: 0 });
+    reports.begin(nameOf(planned));
     send({ id, says: "result", result: check.run(planned) });
   }
 }
+
+/** What is told of a job now and then. */
+class Reports {
+  begun = false;
+  private readonly id: number;
+  private name: RunName | string = "";
+  private started = 0;
+  private told = 0;
+  private last: Far = NOTHING;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  begin(name: RunName | string): void {
+    this.begun = true;
+    this.name = name;
+    this.started = clock();
+    this.told = this.started;
+    this.last = NOTHING;
+    this.tell(NOTHING, 0);
+  }
+
+  far(far: Far): void {
+    const now = clock();
+    if (now - this.told < REPORT_SECONDS) return;
+    // Fewer than before: another search of the same run.
+    const before = far.states < this.last.states ? 0 : this.last.states;
+    const rate = (far.states - before) / (now - this.told);
+    this.told = now;
+    this.last = far;
+    this.tell(far, rate);
+  }
+
+  private tell({ states, transitions, depth, queue, bytes }: Far, rate: number): void {
+    const { id, name } = this;
+    const far = { states, transitions, depth, queue, bytes };
+    const seconds = clock() - this.started;
+    send({ id, says: "running", running: { name, far, rate, seconds } });
+  }
+}
+
+const NOTHING: Far = { states: 0, transitions: 0, depth: 0, queue: 0, bytes: 0 };

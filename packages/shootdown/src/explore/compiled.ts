@@ -51,8 +51,8 @@ export function searchCompiled(
     ...(progress ? { progress } : {}),
     ...(options.helpers ? { helpers: options.helpers } : {}),
   });
-  const { states, transitions, exhaustive, limit, found } = outcome;
-  const common = { states, transitions };
+  const { states, transitions, bytes, exhaustive, limit, found } = outcome;
+  const common = { states, transitions, bytes };
   if (found === undefined) {
     const observed = exhaustive ? "never" : "inconclusive";
     const base = { ...common, observed, exhaustive, depth: outcome.depth } as const;

@@ -2,6 +2,7 @@
 // All the ways in which runs end: every state that a test calls an end, by what it shows.
 
 import type { PackedMachine } from "../engine/packed.ts";
+import type { Limits, Progress } from "./search.ts";
 import { VisitedSet } from "./visited.ts";
 
 export interface Ends<T> {
@@ -13,15 +14,19 @@ export interface Ends<T> {
   readonly exhaustive: boolean;
 }
 
+/** Between two calls of `progress`. */
+const PROGRESS_STATES = 1 << 12;
+
 /**
  * Visits every reachable state, depth first. `end` looks at the machine's scratch state: undefined,
- * somebody has something left to do; else what it shows.
+ * somebody has something left to do; else what it shows. `progress` is called now and then, and may
+ * throw to stop; there are no levels, so the depth is 0.
  */
 export function ends<T>(
   machine: PackedMachine,
   end: (m: PackedMachine) => { readonly key: string; readonly shows: T } | undefined,
-  states_max: number,
-  bytes_max = Number.POSITIVE_INFINITY,
+  { states_max, bytes_max }: Limits,
+  progress?: (p: Progress) => void,
 ): Ends<T> {
   const visited = new VisitedSet(machine.words);
   const found = new Map<string, T>();
@@ -38,7 +43,15 @@ export function ends<T>(
   };
   machine.initial();
   meet();
-  while (stack.length > 0 && visited.count <= states_max && visited.bytes <= bytes_max) {
+  for (
+    let done = 0;
+    stack.length > 0 && visited.count <= states_max && visited.bytes <= bytes_max;
+    done++
+  ) {
+    if ((done & (PROGRESS_STATES - 1)) === 0) {
+      const { count: states, bytes } = visited;
+      progress?.({ states, transitions, depth: 0, queue: stack.length, bytes });
+    }
     const id = stack.pop()!;
     for (const t of machine.transitions) {
       machine.successors(t, visited.arena, id * machine.words, () => {

@@ -45,6 +45,8 @@ export interface Progress {
   readonly transitions: number;
   readonly depth: number;
   readonly queue: number;
+  /** Memory for states. */
+  readonly bytes: number;
 }
 
 export interface Outcome {
@@ -55,6 +57,8 @@ export interface Outcome {
   readonly transitions: number;
   /** Steps to the witness, or to the last state found. */
   readonly depth: number;
+  /** Of memory for states. */
+  readonly bytes?: number;
   /** The limit that was hit. */
   readonly limit?: string;
   /** Transitions from the initial state to the witness, with their choices. */
@@ -155,7 +159,8 @@ class Search {
 
   private tell(queue: number): void {
     const { depth, transitions } = this;
-    this.progress?.({ states: this.visited.count, transitions, depth, queue });
+    const { count: states, bytes } = this.visited;
+    this.progress?.({ states, transitions, depth, queue, bytes });
   }
 
   private limitHit(): string | undefined {
@@ -280,8 +285,8 @@ class Search {
 
   private answer(exhaustive: boolean, limit: string | undefined): Outcome {
     const { found } = this;
-    const states = this.visited.count;
-    const common = { exhaustive, states, transitions: this.transitions };
+    const { count: states, bytes } = this.visited;
+    const common = { exhaustive, states, transitions: this.transitions, bytes };
     if (!found) {
       const observed = exhaustive ? "never" : "inconclusive";
       const base = { ...common, observed, depth: this.depth } as const;

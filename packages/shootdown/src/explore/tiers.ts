@@ -46,7 +46,7 @@ export function explore(program: Program, question: Question, options: ExploreOp
   const machine = () => new PackedMachine(program, { semantics });
   if (engine === "auto") {
     const few = { ...limits, states_max: Math.min(limits.states_max, STATES_SMALL) };
-    const outcome = search(machine(), question, few);
+    const outcome = search(machine(), question, few, progress);
     if (outcome.exhaustive || few.states_max === limits.states_max) return outcome;
   }
   const reductions = options.reductions ?? (engine === "auto" ? REDUCTIONS : []);

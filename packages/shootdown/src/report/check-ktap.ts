@@ -3,6 +3,7 @@
 
 import { detailsOf, litmusText, rulesOut } from "./check-text.ts";
 import { wrapText } from "./columns.ts";
+import { limitText } from "./covered.ts";
 import type {
   CheckedFile,
   CheckResult,
@@ -100,5 +101,5 @@ export class KtapReporter implements Reporter {
 
 function directive(run: CheckRun): string {
   if (run.observed !== "inconclusive") return "";
-  return ` # TIMEOUT ${named(run.limit ?? "no verdict")}`;
+  return ` # TIMEOUT ${named(run.limit === null ? "no verdict" : limitText(run.limit))}`;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A check as plain text for a mail: at most 75 columns, with the command that repeats it.
 
+import { REDUCTIONS } from "../explore/tiers.ts";
 import { detailsOf, litmusText, summaryText } from "./check-text.ts";
 import { pad, wrapText } from "./columns.ts";
+import { coveredLines } from "./covered.ts";
 import type { CheckResult, CheckSummary, LitmusResult, Problem, Reporter } from "./result.ts";
 import { witnessLines } from "./witness.ts";
 
@@ -47,7 +49,7 @@ export class MailReporter implements Reporter {
     if (run.drop !== null) field("without", run.drop);
     if (run.without_rules.length > 0) field("rules out", run.without_rules.join(", "));
     field("observed", `${run.observed}${expected}${verdict}`);
-    if (run.limit !== null) field("stopped", `by ${run.limit}`);
+    for (const line of coveredLines(run)) out.push(...wrapped(line, 2));
     for (const detail of detailsOf(run)) out.push(...wrapped(detail, 2));
     out.push(...wrapped(`repeat: ${commandFor(result)}`, 2), "");
     if (shown) out.push(...witnessLines(shown, { width: WIDTH }), "");
@@ -80,5 +82,13 @@ export function commandFor({ run }: CheckResult): string {
   for (const [knob, value] of Object.entries(run.set)) words.push(`--set ${knob}=${value}`);
   if (run.drop !== null) words.push(`--drop ${run.drop}`);
   for (const id of run.without_rules) words.push(`--without-rule ${id}`);
+  if (run.engine !== "fast") words.push(`--engine ${run.engine}`);
+  const reference = run.engine === "reference";
+  if (run.semantics !== (reference ? "concrete" : "window")) {
+    words.push(`--semantics ${run.semantics}`);
+  }
+  if (run.reductions.length !== (reference ? 0 : REDUCTIONS.length)) {
+    words.push(`--reduce ${run.reductions.join() || "none"}`);
+  }
   return words.join(" ");
 }

@@ -6,6 +6,7 @@
 
 import { printable } from "../base/diagnostic.ts";
 import { breakWords, columns, type Paint, pad, plain, type Tone, wrapText } from "./columns.ts";
+import { coveredLines } from "./covered.ts";
 import type {
   CheckedFile,
   CheckResult,
@@ -71,7 +72,7 @@ export class TextReporter implements Reporter {
       const at = run.line === null ? file : `${file}:${run.line}`;
       out.push(`        ${at}: expected ${run.expected}`);
     }
-    if (run.limit !== null) detail(`stopped by: ${run.limit}`);
+    for (const line of coveredLines(run)) detail(line);
     if (run.drop !== null) detail(`without ${run.drop}`);
     if (run.without_rules.length > 0) detail(rulesOut(run));
     if (verbose) for (const line of detailsOf(run)) detail(line);
@@ -171,10 +172,13 @@ function runLines(
 export function detailsOf(run: CheckRun): string[] {
   const domain = Object.entries(run.domain).map(([k, v]) => `${k}=${v}`);
   const how = run.exhaustive ? "every interleaving" : "not every interleaving";
-  const hangs = run.depends_on.length > 0 ? run.depends_on.join(", ") : "no knob";
+  const knobs = run.depends_on?.length === 0 ? ["no knob"] : run.depends_on;
+  const hangs = knobs?.join(", ") ?? "not found out";
+  const cells = run.semantics === "window" ? "windows" : "single entries";
+  const searched = `${run.transitions} transitions, ${run.engine} engine on ${cells}`;
   const known = run.observed !== "inconclusive";
   return [
-    `${how} of ${domain.join(" ")}; ${run.engine} engine, ${run.seconds.toFixed(3)} s`,
+    `${how} of ${domain.join(" ")}; ${searched}, ${run.seconds.toFixed(3)} s`,
     ...(known ? [`depends on: ${hangs}`] : []),
   ];
 }

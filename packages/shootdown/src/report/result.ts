@@ -4,7 +4,12 @@
 import type { Witness } from "../study/witness.ts";
 import type { ShownWitness } from "./shown.ts";
 
-export type Engine = "reference" | "fast";
+/** How runs are searched; the last three are parts of `fast` by name. */
+export const ENGINES = ["auto", "fast", "reference", "wasm", "javascript", "closures"] as const;
+export type Engine = (typeof ENGINES)[number];
+/** How caches are searched: sets of possible values, or entry by entry. */
+export const SEMANTICS = ["window", "concrete"] as const;
+export type Semantics = (typeof SEMANTICS)[number];
 export type Expected = "never" | "sometimes" | "always";
 export type Observed = Expected | "inconclusive";
 
@@ -30,10 +35,19 @@ export interface CheckRun {
   readonly limit: string | null;
   readonly domain: Readonly<Record<string, number>>;
   readonly states: number;
+  readonly transitions: number;
+  /** States that were found and not visited yet, where the search was interrupted. */
+  readonly queue?: number;
   readonly depth: number;
   readonly seconds: number;
-  readonly engine: Engine;
-  readonly depends_on: readonly string[];
+  /** Of memory for states; only this depends on the number of workers. */
+  readonly bytes: number;
+  readonly engine: Exclude<Engine, "auto">;
+  readonly semantics: Semantics;
+  /** Reductions that were allowed. */
+  readonly reductions: readonly string[];
+  /** Knobs whose flip changes what is observed; null if that was not found out. */
+  readonly depends_on: readonly string[] | null;
   /** Line of the Result line. */
   readonly line: number | null;
 }

@@ -54,6 +54,9 @@ export interface Verdict {
   readonly exhaustive: boolean;
   readonly limit?: string;
   readonly states: number;
+  readonly transitions: number;
+  /** Of memory for states, where most was needed. */
+  readonly bytes: number;
   readonly depth: number;
   readonly domain: Readonly<Record<string, number>>;
   readonly dependsOn: readonly string[];
@@ -91,6 +94,8 @@ export class Checker {
       property: this.condition.property,
       exhaustive: variants.every((v) => v.outcome.exhaustive),
       states: variants.reduce((n, v) => n + v.outcome.states, 0),
+      transitions: variants.reduce((n, v) => n + v.outcome.transitions, 0),
+      bytes: Math.max(...variants.map((v) => v.outcome.bytes ?? 0)),
       depth: shown.outcome.depth,
       domain: this.domain(),
       dependsOn: options.dependsOn

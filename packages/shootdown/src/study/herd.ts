@@ -6,6 +6,7 @@ import { lower } from "../engine/lower.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import { DomainOverflow } from "../engine/packed-expr.ts";
 import { ends } from "../explore/finals.ts";
+import type { Progress } from "../explore/search.ts";
 import type { FinalState, HerdTest } from "../litmus/herd/ast.ts";
 import { elaborateHerd } from "../litmus/herd/elaborate.ts";
 import { finalStates } from "../litmus/herd/final.ts";
@@ -17,6 +18,7 @@ export interface DecideOptions {
   readonly ets2: boolean;
   readonly statesMax?: number;
   readonly bytesMax?: number;
+  readonly progress?: (p: Progress) => void;
 }
 
 export type Decision =
@@ -32,7 +34,8 @@ export function decide(test: HerdTest, options: DecideOptions): Decision {
     const machine = new PackedMachine(lower(system.system), { semantics: "window" });
     const states_max = options.statesMax ?? STATES_MAX;
     const bytes_max = options.bytesMax ?? Number.POSITIVE_INFINITY;
-    const result = ends(machine, finalStates(test, system), states_max, bytes_max);
+    const limits = { states_max, bytes_max };
+    const result = ends(machine, finalStates(test, system), limits, options.progress);
     if (!result.exhaustive) {
       const full = result.bytes > bytes_max;
       return {

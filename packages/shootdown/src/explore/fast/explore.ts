@@ -255,7 +255,8 @@ export class Exploration {
     if (!progress) return;
     const { states, transitions } = this.store.peek();
     const queue = this.left + states - this.known;
-    progress({ states, transitions, depth: this.depth, queue });
+    const { bytes } = this.store;
+    progress({ states, transitions, depth: this.depth, queue, bytes });
   }
 
   private grow(code: number): void {
