@@ -8,7 +8,7 @@
 import type { Binary, Ex, Fn, St } from "./code.ts";
 import { bin, num } from "./code.ts";
 import { Bytes } from "./wasm-bytes.ts";
-import { BINARY, I32, OP, OPPOSITE, RMW, UNARY, VOID } from "./wasm-opcodes.ts";
+import { BINARY, I32, MOVE, OP, OPPOSITE, RMW, UNARY, VOID } from "./wasm-opcodes.ts";
 
 /** Numbers of functions, and whether atomic operations are meant. */
 export interface CodeContext {
@@ -17,7 +17,7 @@ export interface CodeContext {
 }
 
 /** Copies of so many bytes are written out: the instruction for any length is a call. */
-const COPY_MAX = 64;
+const COPY_MAX = 256;
 /** log2 of the alignment of every access. */
 const ALIGN = 2;
 /** A pseudo label of an `if`, which no `br` names. */
@@ -336,6 +336,12 @@ class CodeWriter {
     out.put(OP.const64, 0x7f, OP.atomic, 0x01, ALIGN, 0);
   }
 
+  private part(op: number | readonly [number, number], at: number): void {
+    if (typeof op === "number") return this.access(op, at);
+    this.out.byte(op[0]);
+    this.access(op[1], at);
+  }
+
   private copy(to: Ex, from: Ex, bytes: Ex): void {
     const { out } = this;
     const n = bytes.k === "const" ? bytes.value : -1;
@@ -351,14 +357,18 @@ class CodeWriter {
     this.value(from);
     this.setLocal(origin);
     // All loads come before all stores: the regions may overlap.
-    for (let at = 0; at < n; at += 8) {
+    const parts: { readonly at: number; readonly size: 4 | 8 | 16 }[] = [];
+    for (let at = 0; at < n; ) {
+      const size = n - at >= 16 ? 16 : n - at >= 8 ? 8 : 4;
+      parts.push({ at, size });
+      at += size;
+    }
+    for (const { at, size } of parts) {
       this.getLocal(target);
       this.getLocal(origin);
-      this.access(n - at >= 8 ? OP.load64 : OP.load, at);
+      this.part(MOVE[size].load, at);
     }
-    for (let at = (n - 1) & ~7; at >= 0; at -= 8) {
-      this.access(n - at >= 8 ? OP.store64 : OP.store, at);
-    }
+    for (const { at, size } of parts.reverse()) this.part(MOVE[size].store, at);
     this.temps -= 2;
   }
 

@@ -82,3 +82,10 @@ export const UNARY: Readonly<Record<Unary, number>> = {
   popcnt: 0x69,
 };
 export const RMW: Readonly<Record<Atomic, number>> = { add: 0x1e, or: 0x33, xchg: 0x41 };
+
+/** Loads and stores of so many bytes. */
+export const MOVE = {
+  4: { load: OP.load, store: OP.store },
+  8: { load: OP.load64, store: OP.store64 },
+  16: { load: [0xfd, 0x00], store: [0xfd, 0x0b] },
+} as const;
