@@ -5,6 +5,7 @@
 import { nthBit, popcount } from "../base/bits.ts";
 import type { FieldDecl, Node } from "../ir/expr.ts";
 import type { CellDecl } from "../ir/machine.ts";
+import { mayBeWindow } from "./classify.ts";
 import { operands, visitNode } from "./flow.ts";
 import type { PackedMachine, Transition } from "./packed.ts";
 import type { CodeCompiler } from "./packed-code.ts";
@@ -79,6 +80,7 @@ export class PackedCells {
   /** What numbers the values of each group; groups of one sort share it. */
   readonly interners: readonly Interner[];
   private readonly first: readonly number[];
+  private readonly windows: readonly boolean[];
   private readonly admits: readonly ((bit: number) => number)[];
   /** All instances, each after those that its fill looks up. */
   readonly order: readonly Instance[];
@@ -113,6 +115,8 @@ export class PackedCells {
       });
     });
     this.first = first;
+    const window = machine.semantics === "window";
+    this.windows = this.groups.map((g) => window && mayBeWindow(g));
     this.admits = this.groups.map((g, n) => this.admitter(g, n, exprs));
     const sorted = dependencyOrder(this.groups);
     this.order = sorted.groups.flatMap((g) => this.instances.filter((c) => c.group === g));
@@ -227,7 +231,7 @@ export class PackedCells {
     for (let again = true; again; again = again && this.cyclic) {
       again = false;
       for (const c of this.order) {
-        if (!c.fill || !(this.dirty & c.reads)) continue;
+        if (!c.fill || !(this.dirty & c.reads) || !this.isWindow(c.group)) continue;
         const old = state[c.word]!;
         const now = old | this.admits[c.group]!(this.fillMask(c));
         if (now === old) continue;
@@ -258,9 +262,20 @@ export class PackedCells {
     return found;
   }
 
-  /** Fills and evictions as transitions of their own. */
+  /** Whether the cells of a group are windows; the others have fills and evictions. */
+  isWindow(group: number): boolean {
+    return this.windows[group]!;
+  }
+
+  /** Whether fills and evictions of some cells are transitions. */
+  get someConcrete(): boolean {
+    return this.instances.some((c) => !this.isWindow(c.group));
+  }
+
+  /** Fills and evictions of concrete cells. */
   transitions(): Transition[] {
     return this.instances.flatMap((c, n) => {
+      if (this.isWindow(c.group)) return [];
       const { decl } = this.groups[c.group]!;
       const name = this.name(n);
       const base = { name, index: n, slot: 0, free: true } as const;
@@ -370,6 +385,7 @@ export class PackedCells {
     const values = this.admits[c.group]!(this.fillMask(c)) & ~held;
     if (values === 0) return false;
     machine.state[c.word] = held | (1 << this.decideBit(c, values));
+    this.dirty |= this.groupBit(c.group);
     return true;
   }
 
@@ -378,6 +394,7 @@ export class PackedCells {
     const held = machine.state[c.word]!;
     if (held === 0) return false;
     machine.state[c.word] = held & ~(1 << this.decideBit(c, held));
+    this.dirty |= this.groupBit(c.group);
     return true;
   }
 

@@ -9,6 +9,7 @@
 // others, so that no violation and no final state is lost. A run of such steps ends: no loop has
 // only these.
 
+import { mayBeWindow } from "./classify.ts";
 import type { Accesses } from "./commute-access.ts";
 import { AccessFinder } from "./commute-access.ts";
 import { withoutLoops } from "./commute-cycles.ts";
@@ -43,9 +44,12 @@ export function aloneIn(program: Program, semantics: Semantics): Alone {
   const points = program.threads.map((t) =>
     [...t.instrs.keys()].filter((at) => at === 0 || beginsStep(t.instrs[at]!)),
   );
-  if (finder.circular) {
+  // Fills and evictions beside windows are not followed.
+  const mixed = semantics === "window" && !program.cells.every(mayBeWindow);
+  if (finder.circular || mixed) {
     const none = points.map((p) => p.map(() => false));
-    return { alone: none, reasons: points.map((p) => p.map(() => "cells in a circle")) };
+    const why = mixed ? "a cell that is no window" : "cells in a circle";
+    return { alone: none, reasons: points.map((p) => p.map(() => why)) };
   }
   const stands = standings(program, variables, finder);
   const steps = program.threads.map((t, n) =>

@@ -118,7 +118,7 @@ export class PackedMachine {
         const run = () => runToEnd(steps);
         return { kind: "rule", name, index: n, slot: 0, free: false, run };
       }),
-      ...(options.semantics === "concrete" ? this.cells.transitions() : []),
+      ...this.cells.transitions(),
     ];
   }
 

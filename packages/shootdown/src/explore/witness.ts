@@ -70,8 +70,19 @@ class Concretiser {
       // What repeats must be in place before the repetition begins.
       const latest = Math.min(k, this.path.length);
       for (const pick of v.picks) this.need(pick, k, latest);
+      const t = this.window.transitions[v.step.transition];
+      if (t?.kind === "fill") this.rests(t.index, v.step.choices[0]!, k);
     }
     return this.play();
+  }
+
+  /** A cell that is no window takes a value in step `k`: what it takes it from must hold it. */
+  private rests(instance: number, value: number, k: number): void {
+    const { window } = this;
+    window.load(this.visited[k]!.before, 0);
+    const options = window.cells.fillOptions(instance).filter((o) => o.value === value);
+    const option = options.sort((a, b) => held(a.picks) - held(b.picks))[0];
+    for (const inner of option?.picks ?? []) this.need(inner, k, k);
   }
 
   /** Replays the path and the cycle on windows, noting each state and each look-up. */
@@ -99,6 +110,8 @@ class Concretiser {
       for (const inner of option?.picks ?? []) this.need(inner, k, latest);
       return;
     }
+    // What is no window was filled by a step of the path.
+    if (!window.cells.isWindow(window.cells.instances[pick.instance]!.group)) return;
     this.plan(pick.instance, pick.value, latest);
   }
 
@@ -150,8 +163,9 @@ class Concretiser {
     const steps: PathStep[] = [];
     for (const [k, step] of this.path.entries()) {
       this.fill(k, steps, run);
-      run(step);
-      steps.push(step);
+      const same = this.concreteStep(step);
+      run(same);
+      steps.push(same);
     }
     this.fill(this.path.length, steps, run);
     const end = state;
@@ -162,6 +176,14 @@ class Concretiser {
       throw new Error("the repetition does not close");
     }
     return { steps, cycle: this.cycle };
+  }
+
+  /** The same step of the concrete machine, which has fills and evictions of all cells. */
+  private concreteStep(step: PathStep): PathStep {
+    const { kind, index, free } = this.window.transitions[step.transition]!;
+    if (!free) return step;
+    const all = this.concrete.transitions;
+    return { ...step, transition: all.findIndex((t) => t.kind === kind && t.index === index) };
   }
 
   /** Makes the fills planned before step `k`, those that are not in place already. */

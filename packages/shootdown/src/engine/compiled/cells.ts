@@ -127,8 +127,14 @@ export class CompiledCells {
     return fb.done(false, [{ k: "loop", label, body: [...body, brIf(local(again), label)] }]);
   }
 
-  isWindow(_c: Instance): boolean {
-    return this.machine.semantics === "window";
+  /** Brings the windows of the state at an address up to date, after a step. */
+  close(w: Writer, at: Ex, dirty: number): void {
+    if (this.machine.semantics !== "window" || dirty === 0 || !this.hasInstances) return;
+    w.push({ k: "do", value: call("close", at, num(dirty)) });
+  }
+
+  isWindow(c: Instance): boolean {
+    return this.machine.cells.isWindow(c.group);
   }
 
   private bitFunction(sort: number): Fn {

@@ -97,7 +97,7 @@ class StepCompiler {
     for (const c of machine.cells.instances) if (c.fill) this.fill(machine.cells.number(c));
     if (machine.semantics === "window") this.functions.push(cells.closeFunction());
     const expand = this.expand();
-    const free = machine.semantics === "concrete" && cells.hasInstances ? this.free() : undefined;
+    const free = machine.cells.someConcrete ? this.free() : undefined;
     return {
       ...{ words, base, expand, free, mark: machine.layout.mark },
       functions: [...cells.functions, ...this.functions],
@@ -264,9 +264,7 @@ class StepCompiler {
     });
     f.commit(local(out), more, cleared);
     const dirty = f.dirty | this.machine.cells.always;
-    if (this.machine.semantics === "window" && dirty !== 0 && this.cells.hasInstances) {
-      f.writer.push({ k: "do", value: call("close", local(out), num(dirty)) });
-    }
+    this.cells.close(f.writer, local(out), dirty);
     f.writer.push(set(out, bin("add", local(out), num(4 * this.words))));
   }
 

@@ -14,6 +14,7 @@ import { Frame } from "./frame.ts";
 export function writeFree(cells: CompiledCells, w: Writer, src: Ex, out: number): void {
   const { machine } = cells;
   for (const c of machine.cells.instances) {
+    if (cells.isWindow(c)) continue;
     const { decl } = machine.program.cells[c.group]!;
     const held = load(src, 4 * c.word);
     if (c.fill) {
@@ -48,6 +49,7 @@ function some(
       const held = f.original(bits);
       f.write(bits, fills ? bin("or", held, bit) : bin("and", held, bin("xor", bit, num(-1))));
       f.commit(local(out));
+      cells.close(w, local(out), cells.machine.cells.groupBit(c.group));
       w.push(set(out, bin("add", local(out), num(4 * w.words))));
     });
     choices.wrap(inner);
