@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { cellModel } from "../../../../bench/models/shootdown-cells.ts";
+import { searchCompiled } from "../explore/compiled.ts";
 import { search } from "../explore/search.ts";
 import { concretise } from "../explore/witness.ts";
 import { and, constant, eq, field, local, ne } from "../ir/expr.ts";
@@ -134,4 +135,41 @@ test.each([undefined, 1, 2])("only that cell falls back: room for %s", (ways) =>
   }
   concrete.load(state, 0);
   expect(concrete.violated(0)).toBe(true);
+});
+
+test("windows that fill from such a cell follow it, compiled too", () => {
+  const upper = cell("upper", {
+    keys: {},
+    value,
+    locals: { e: value },
+    fill: ({ e }) => [s.set(e, memory()), s.yields(e)],
+    ways: 1,
+    source,
+  });
+  const lower_ = cell("lower", {
+    keys: {},
+    value,
+    locals: { e: value },
+    fill: ({ e }) => [s.pick(e, upper({})), s.yields(e)],
+    source,
+  });
+  const looks = [
+    s.pick(x, lower_({})),
+    s.pick(y, lower_({})),
+    s.emit(used, { value: x, other: y }),
+  ];
+  const sys = system([s.set(memory(), v(1)), ...looks], [upper, lower_]);
+  const outcomes = (["concrete", "window"] as const).flatMap((semantics) => {
+    const make = () => new PackedMachine(lower(sys), { semantics });
+    const question = { latched: (m: PackedMachine) => m.violated(0), observers: ["back"] };
+    const limits = { states_max: 1e5, bytes_max: 1e9 };
+    const plain = search(make(), question, limits);
+    expect(searchCompiled(make(), question, { limits })).toEqual(plain);
+    return [plain];
+  });
+  expect(outcomes.map((o) => [o.observed, o.depth])).toEqual([
+    ["sometimes", 3],
+    ["sometimes", 3],
+  ]);
+  expect(outcomes[1]!.states).toBeLessThan(outcomes[0]!.states);
 });
