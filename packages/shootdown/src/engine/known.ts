@@ -183,10 +183,11 @@ export class Names {
     values: ReadonlyMap<string, number>,
   ): FieldFacts {
     if (written) return { written, begins: true, uniform: undefined, values: new Map() };
-    const size = field.index.reduce((n, s) => n * sizeOf(s, this.system.domain), 1);
     const distinct = new Set(values.values());
     const begins = [...distinct].some((v) => v !== field.initial);
-    if (values.size < size) distinct.add(field.initial);
+    // A field that has no values may be indexed by what this system has none of.
+    const all = () => field.index.reduce((n, s) => n * sizeOf(s, this.system.domain), 1);
+    if (values.size === 0 || values.size < all()) distinct.add(field.initial);
     return { written, begins, uniform: distinct.size === 1 ? [...distinct][0] : undefined, values };
   }
 }
