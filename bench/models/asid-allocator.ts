@@ -133,8 +133,15 @@ class Kernel {
               set(running(me), FALSE),
               set(task(me), next),
               set(id, context_id(next)),
+              set(tag, NO_ASID),
             ],
-            [choose(next, mm, pteIs(next, "valid")), set(switches, FALSE), ...this.claim()],
+            [
+              choose(next, mm, pteIs(next, "valid")),
+              set(switches, FALSE),
+              // Or it would be kept from the last switch: liveness does not look at `switches`.
+              set(id, NO_CONTEXT),
+              ...this.claim(),
+            ],
           ),
         ),
         whenElse(switches, this.switchTo(me), this.unmap()),
