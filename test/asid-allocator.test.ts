@@ -9,10 +9,10 @@ import { lower } from "../packages/shootdown/src/engine/lower.ts";
 import { PackedMachine } from "../packages/shootdown/src/engine/packed.ts";
 import type { Program } from "../packages/shootdown/src/engine/program.ts";
 import { compareSemantics } from "../packages/shootdown/src/explore/compare.ts";
-import { searchCompiled } from "../packages/shootdown/src/explore/compiled.ts";
-import type { Target } from "../packages/shootdown/src/explore/fast/module.ts";
 import type { Outcome } from "../packages/shootdown/src/explore/search.ts";
 import { search } from "../packages/shootdown/src/explore/search.ts";
+import type { Engine, Reduction } from "../packages/shootdown/src/explore/tiers.ts";
+import { explore, REDUCTIONS } from "../packages/shootdown/src/explore/tiers.ts";
 import type { Peer } from "./support/peers.ts";
 import { PEERS } from "./support/peers.ts";
 
@@ -21,18 +21,17 @@ const TWO_CPUS: AsidOptions = { cpus: 2, mms: 2, asids: 4, rollovers: 1, pages: 
 const TWICE: AsidOptions = { ...TWO_CPUS, rollovers: 2 };
 
 const LIMITS = { states_max: 1_000_000, bytes_max: 2 ** 30 };
-type Engine = "reference" | Target;
-
 /** Everything that is reachable, or the shortest run to something wrong, and what is wrong then. */
-function ask(options: AsidOptions, engine: Engine = "reference") {
+function ask(
+  options: AsidOptions,
+  engine: Engine = "closures",
+  reductions: readonly Reduction[] = [],
+) {
   const program = lower(asidModel(options));
-  const machine = new PackedMachine(program, { semantics: "concrete" });
   const latched = (m: PackedMachine) => program.observers.some((_, n) => m.violated(n));
   const question = { latched, observers: program.observers };
-  const outcome =
-    engine === "reference"
-      ? search(machine, question, LIMITS)
-      : searchCompiled(machine, question, LIMITS, undefined, engine);
+  const how = { semantics: "concrete", limits: LIMITS, engine, reductions } as const;
+  const outcome = explore(program, question, how);
   const { observed, exhaustive, states, transitions, depth } = outcome;
   return { observed, exhaustive, states, transitions, depth, violated: atTheEnd(program, outcome) };
 }
@@ -66,10 +65,14 @@ test.each(COUNTED)("every state of %o", (options, states, transitions) => {
   expect(ask(options, "javascript")).toEqual(reference);
 });
 
-test("every state with two pages, compiled", () => {
-  const outcome = ask({ ...TWICE, pages: 2 }, "wasm");
+test("two pages, compiled, without and with reductions", () => {
+  const options = { ...TWICE, pages: 2 };
+  const all = ask(options, "wasm");
   const counts = { states: 627_392, transitions: 2_103_692 };
-  expect(outcome).toMatchObject({ observed: "never", exhaustive: true, ...counts });
+  expect(all).toMatchObject({ observed: "never", exhaustive: true, ...counts });
+  const reduced = ask(options, "wasm", REDUCTIONS);
+  expect(reduced).toMatchObject({ observed: "never", exhaustive: true });
+  expect(reduced.states).toBeLessThanOrEqual(all.states);
 });
 
 test("as many ASIDs as CPUs, and none for init_mm, are too few", () => {
@@ -88,6 +91,7 @@ const FOUND: Readonly<Record<Bug, readonly [AsidOptions, number, readonly string
   "reserved ASID not kept": [{ ...TWICE, pages: 0 }, 75, ["asid_unprotected"]],
   "fast path after a rollover": [{ ...TWO_CPUS, mms: 3, pages: 0 }, 42, ["asid_unprotected"]],
   "table of the old mm with the ASID of the new": [TWICE, 18, ["foreign_entry"]],
+  "old ASID taken though another has it": [{ ...TWO_CPUS, mms: 3, pages: 0 }, 40, ["asid_shared"]],
 };
 
 test.each(BUGS)("%s", (bug) => {

@@ -252,7 +252,7 @@ class Kernel {
           ),
         ]),
         when(
-          or(done, not(asid_map(tag))),
+          this.has("old ASID taken though another has it") ? TRUE : or(done, not(asid_map(tag))),
           set(asid_map(tag), TRUE),
           set(how, member(found, "given")),
           set(id, inThisGeneration(tag)),

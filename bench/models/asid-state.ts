@@ -83,6 +83,7 @@ export const BUGS = [
   "reserved ASID not kept",
   "fast path after a rollover",
   "table of the old mm with the ASID of the new",
+  "old ASID taken though another has it",
 ] as const;
 export type Bug = (typeof BUGS)[number];
 

@@ -167,7 +167,7 @@ ruleset c: cpu do
             reserved[d] := this_generation(i % ASIDS);
           end;
         end;
-        if hit | !asid_map[i % ASIDS] then
+        if hit | !asid_map[i % ASIDS] | BUG = 10 then
           asid_map[i % ASIDS] := true;
           id[c] := this_generation(i % ASIDS);
           given := true;

@@ -177,7 +177,7 @@ inline lock(c) {
       od;
       i = 0;
       if
-      :: hit || !asid_map[id[c] % ASIDS] ->
+      :: hit || !asid_map[id[c] % ASIDS] || BUG == 10 ->
         asid_map[id[c] % ASIDS] = true;
         id[c] = generation * ASIDS + id[c] % ASIDS;
         pc[c] = SET
