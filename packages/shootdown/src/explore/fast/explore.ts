@@ -4,15 +4,17 @@
 //   level n ──free, until nothing is new──► level n, closed ──expand──► level n+1
 
 import type { StepUnit } from "../../engine/compiled/unit.ts";
-import type { Exports, Fn } from "../../engine/target/code.ts";
+import type { Fn } from "../../engine/target/code.ts";
 import type { Imports } from "../../engine/target/wasm.ts";
 import type { Progress } from "../search.ts";
-import type { ImportsOf, Target } from "./module.ts";
+import type { ImportsOf, Instance, Target } from "./module.ts";
 import { instanceOf, moduleOf, wordsOf } from "./module.ts";
-import type { Latch } from "./plan.ts";
+import type { Latch, Plan } from "./plan.ts";
 import { ALL, CODE, OWN, ownOf, planOf } from "./plan.ts";
+import type { Shard } from "./shards.ts";
+import { enter, post } from "./shards.ts";
 import type { Chunks, Look } from "./store.ts";
-import { Store } from "./store.ts";
+import { MEMORY_MAX, memoryLimit, Store } from "./store.ts";
 import type { Helpers } from "./team.ts";
 import { MODE, SHARED_LEVEL_MIN, Team } from "./team.ts";
 
@@ -36,6 +38,8 @@ export interface FastOptions {
   readonly functions?: readonly Fn[];
   /** Those, in order, that bring a state into its normal form in place. */
   readonly canon?: readonly string[];
+  /** Bytes of one memory; what needs more is searched again in several. */
+  readonly memory_max?: number;
   /** Called now and then; it may throw to stop. */
   readonly progress?: (p: Progress) => void;
 }
@@ -60,12 +64,22 @@ export function exploreFast(
   initial: Int32Array,
   options: FastOptions,
 ): FastOutcome {
-  return new Exploration(unit, initial, options, false).run();
+  const { memory_max = MEMORY_MAX, bytes_max } = options;
+  const one = new Exploration(unit, initial, options, { origins: false, shards: 1 }).run();
+  // The host had no more, or one memory holds no more.
+  const full = one.limit === memoryLimit(bytes_max) && one.bytes > memory_max * 0.9;
+  const shards = Math.min(SHARDS_MAX, Math.ceil(bytes_max / memory_max));
+  if (!full || shards <= 1) return one;
+  return new Exploration(unit, initial, options, { origins: false, shards }).run();
 }
+
+const SHARDS_MAX = 64;
 
 /** States between two calls of `progress`; fewer at first, until the code is compiled well. */
 const PROGRESS_STATES = 1 << 14;
 const FIRST_BUDGET = 1 << 8;
+
+const GROWING = [CODE.table, CODE.pad, CODE.pool];
 
 const canShare = (): boolean => typeof SharedArrayBuffer !== "undefined";
 
@@ -78,10 +92,20 @@ interface Found {
   readonly place: number;
 }
 
+/** How an exploration stores states. */
+interface Form {
+  /** With what is needed to tell the way to a state. */
+  readonly origins: boolean;
+  /** In how many memories. */
+  readonly shards: number;
+}
+
+type Run = "run" | "run_free";
+const NONE: Chunks = { head: 0, tail: 0 };
+
 export class Exploration {
-  readonly store: Store;
   found: Found | undefined;
-  private readonly exports: Exports;
+  private readonly shards: Shard[] = [];
   private readonly options: FastOptions;
   private readonly frees: boolean;
   private readonly team: Team | undefined;
@@ -93,29 +117,54 @@ export class Exploration {
   private left = 0;
   private known = 0;
 
-  constructor(unit: StepUnit, initial: Int32Array, options: FastOptions, origins: boolean) {
-    const { imports = () => ({}), helpers, target, functions = [], bytes_max } = options;
-    const shared =
-      helpers !== undefined && helpers.count > 0 && target === "wasm" && !origins && canShare();
+  constructor(unit: StepUnit, initial: Int32Array, options: FastOptions, form: Form) {
+    const { helpers, target } = options;
+    const helped = helpers !== undefined && helpers.count > 0 && target === "wasm" && canShare();
+    const shared = helped && !form.origins && form.shards === 1;
     const plan = planOf(unit, {
+      ...form,
       latches: options.latches ?? [],
       ends: options.onEnd !== undefined,
       canon: options.canon ?? [],
-      origins,
       threads: shared ? helpers.count + 1 : 1,
       shared,
     });
-    const module = moduleOf(unit, plan, functions, bytes_max);
-    const made = instanceOf(module, target, (words) => this.guarded(imports(words)));
     this.options = options;
-    this.exports = made.exports;
     this.frees = unit.free !== undefined;
-    this.store = new Store(plan, unit, made.exports, made.memory, wordsOf(made.memory), options);
+    let posted: Instance["posted"];
+    for (let n = 0; n < plan.shards; n++) posted = this.addShard(unit, plan);
     this.store.buffer(initial);
-    if (shared && made.posted) {
+    if (shared && posted) {
       const names = unit.imports.map((f) => f.name);
-      this.team = new Team(this.store, helpers, { ...made.posted, imports: names });
+      this.team = new Team(this.store, helpers, { ...posted, imports: names });
     }
+  }
+
+  /** The memory, or the first of several. */
+  get store(): Store {
+    return this.shards[0]!.store;
+  }
+
+  private addShard(unit: StepUnit, plan: Plan): Instance["posted"] {
+    const { imports = () => ({}), functions = [], target, bytes_max, states_max } = this.options;
+    const most = Math.min(this.options.memory_max ?? MEMORY_MAX, MEMORY_MAX);
+    const memory_max = Math.min(most, Math.floor(bytes_max / plan.shards));
+    const module = moduleOf(unit, plan, functions, memory_max);
+    const made = instanceOf(module, target, (words) => this.guarded(imports(words)));
+    const { exports, memory } = made;
+    const elsewhere = () => this.sum((s) => (s === store ? 0 : s.states));
+    const limits = { states_max, bytes_max, memory_max, elsewhere };
+    const store: Store = new Store(plan, unit, exports, memory, wordsOf(memory), limits);
+    store.setAll(ALL.self, this.shards.push({ store, exports }) - 1);
+    return made.posted;
+  }
+
+  private sum(of: (store: Store) => number): number {
+    return this.shards.reduce((n, { store }) => n + of(store), 0);
+  }
+
+  private get states(): number {
+    return this.sum((s) => s.states);
   }
 
   /** What the unit imports is for the first thread alone, when nobody else works. */
@@ -135,9 +184,9 @@ export class Exploration {
       return this.outcome(this.levels(), undefined);
     } catch (e) {
       if (!(e instanceof LimitHit)) throw e;
-      this.store.count();
-      this.meetEnds(this.store.take(OWN.ends));
-      this.meetNew(this.store.take(OWN.out), this.reached);
+      for (const { store } of this.shards) store.count();
+      this.meetEnds(this.taken(OWN.ends));
+      this.meetNew(this.taken(OWN.out), this.reached);
       return this.outcome(false, e.message);
     } finally {
       this.team?.quit();
@@ -146,84 +195,102 @@ export class Exploration {
 
   /** Goes through the levels; whether there are no more. */
   private levels(): boolean {
-    const { store, options } = this;
+    const { options } = this;
     let next = this.seed();
     for (let before = 0; ; ) {
-      const level = this.close(next, store.states - before);
-      const count = store.states - before;
-      before = store.states;
+      const level = this.close(next, this.states - before);
+      const count = this.states - before;
+      before = this.states;
       this.reached = this.depth + 1;
       this.work("run", level, count);
-      const ends = store.take(OWN.ends);
+      const ends = this.taken(OWN.ends);
       this.meetEnds(ends);
-      store.drop(ends);
-      next = store.take(OWN.out);
+      for (const [n, { store }] of this.shards.entries()) store.drop(ends[n]!);
+      next = this.taken(OWN.out);
       this.meetNew(next, this.reached);
-      if (next.head === 0) return true;
+      if (next.every((c) => c.head === 0)) return true;
       if (this.found && !options.goesOn?.()) return false;
       this.depth++;
     }
   }
 
-  private seed(): Chunks {
-    const { plan } = this.store;
+  private taken(list: number): Chunks[] {
+    return this.shards.map(({ store }) => store.take(list));
+  }
+
+  private seed(): Chunks[] {
+    const [first] = this.shards as [Shard];
+    const { plan } = first.store;
     const own = ownOf(plan, 0);
     const end = own + plan.buffer + plan.words * 4;
-    for (;;) {
-      const code = this.exports["insert"]!(own, 0, end, 0);
-      if (code === CODE.done) break;
-      this.grow(code);
-    }
-    this.store.count();
-    const first = this.store.take(OWN.out);
-    this.meetNew(first, 0);
-    return first;
+    const here = plan.shards > 1 ? first.exports["route"]!(own, end) >>> 0 : end;
+    enter(first, here, (shard, code) => this.grow(shard, code));
+    this.post(first);
+    const level = this.taken(OWN.out);
+    this.meetNew(level, 0);
+    return level;
+  }
+
+  private post(from: Shard): void {
+    if (this.shards.length > 1) post(this.shards, from.store, (to, code) => this.grow(to, code));
   }
 
   /** Adds to a level what costs no step. */
-  private close(level: Chunks, count: number): Chunks {
+  private close(level: readonly Chunks[], count: number): readonly Chunks[] {
     if (!this.frees) return level;
-    const { store } = this;
-    let closed: Chunks = { head: 0, tail: 0 };
+    let closed: readonly Chunks[] = this.shards.map(() => NONE);
     let fresh = count;
-    for (let open = level; open.head !== 0; ) {
-      const before = store.states;
+    for (let open = level; open.some((c) => c.head !== 0); ) {
+      const before = this.states;
       this.work("run_free", open, fresh);
-      fresh = store.states - before;
-      closed = store.join(closed, store.takeKept());
-      open = store.take(OWN.out);
+      fresh = this.states - before;
+      closed = this.shards.map(({ store }, n) => store.join(closed[n]!, store.takeKept()));
+      open = this.taken(OWN.out);
       this.meetNew(open, this.depth);
     }
     return closed;
   }
 
   /** Visits all states of some chunks, so many of them. */
-  private work(name: "run" | "run_free", chunks: Chunks, count: number): void {
-    const { store, team } = this;
+  private work(name: Run, chunks: readonly Chunks[], count: number): void {
     this.left = count;
-    this.known = store.states;
-    store.setAll(ALL.level, chunks.head);
+    this.known = this.states;
     this.tell();
+    for (const [n, shard] of this.shards.entries()) {
+      shard.store.count();
+      shard.store.setAll(ALL.level, chunks[n]!.head);
+      this.workIn(shard, name, count);
+      this.post(shard);
+    }
+  }
+
+  private workIn(shard: Shard, name: Run, count: number): void {
+    const { team } = this;
+    const { store } = shard;
     do {
       if (count >= SHARED_LEVEL_MIN && !store.nearlyFull)
         team?.call(name === "run" ? MODE.expand : MODE.free);
-      const codes = [this.drive(name)];
+      const codes = [this.drive(shard, name)];
       if (team?.busy) {
         if (codes[0] !== CODE.done) team.halt();
         codes.push(...team.wait());
       }
       store.count();
-      for (const c of [CODE.table, CODE.pad, CODE.pool]) if (codes.includes(c)) this.grow(c);
-      if (codes.includes(CODE.threw) || store.nearlyFull) this.alone(name);
+      for (const c of GROWING) if (codes.includes(c)) this.grow(shard, c);
+      if (codes.includes(CODE.post)) {
+        this.post(shard);
+        store.count();
+      }
+      if (team && (codes.includes(CODE.threw) || store.nearlyFull)) this.alone(shard, name);
     } while (store.unfinished().length > 0 || store.all(ALL.level) !== 0);
   }
 
   /** Lets the first thread work until it is through or something is needed. */
-  private drive(name: "run" | "run_free"): number {
+  private drive({ store, exports }: Shard, name: Run): number {
     for (;;) {
       let code: number;
       try {
-        code = this.exports[name]!(ownOf(this.store.plan, 0), this.budget);
+        code = exports[name]!(ownOf(store.plan, 0), this.budget);
       } catch (e) {
         if (!this.team?.busy) throw e;
         return CODE.threw;
@@ -236,14 +303,16 @@ export class Exploration {
   }
 
   /** The first thread visits, while nobody else works, what is left of all chunks being read. */
-  private alone(name: "run" | "run_free"): void {
-    const { store } = this;
+  private alone(shard: Shard, name: Run): void {
+    const { store } = shard;
     const level = store.all(ALL.level);
     store.setAll(ALL.level, 0);
     for (const t of store.unfinished()) {
       store.adopt(t);
-      for (let code = this.drive(name); code !== CODE.done; code = this.drive(name)) {
-        this.grow(code);
+      for (;;) {
+        const code = this.drive(shard, name);
+        if (code === CODE.done) break;
+        this.grow(shard, code);
       }
     }
     store.count();
@@ -253,14 +322,15 @@ export class Exploration {
   private tell(): void {
     const { progress } = this.options;
     if (!progress) return;
-    const { states, transitions } = this.store.peek();
+    const counts = this.shards.map(({ store }) => store.peek());
+    const states = counts.reduce((n, c) => n + c.states, 0);
+    const transitions = counts.reduce((n, c) => n + c.transitions, 0);
     const queue = this.left + states - this.known;
     const { bytes } = this.store;
     progress({ states, transitions, depth: this.depth, queue, bytes });
   }
 
-  private grow(code: number): void {
-    const { store } = this;
+  private grow({ store }: Shard, code: number): void {
     store.count();
     const limit = code === CODE.pool ? store.growPool() : store.growTable(code === CODE.pad);
     if (limit !== undefined) throw new LimitHit(limit);
@@ -272,25 +342,31 @@ export class Exploration {
   }
 
   private meetLatched(depth: number): void {
-    const place = this.store.found();
-    if (place !== 0) this.find(depth, place - 1);
+    for (const { store } of this.shards) {
+      const place = store.found();
+      if (place !== 0) this.find(depth, place - 1);
+    }
   }
 
-  private meetNew(chunks: Chunks, depth: number): void {
-    const { store, options } = this;
+  private meetNew(chunks: readonly Chunks[], depth: number): void {
     this.meetLatched(depth);
-    const { onNew } = options;
+    const { onNew } = this.options;
     if (!onNew) return;
-    store.each(chunks, (place) => {
+    this.each(chunks, (store, place) => {
       if (onNew(store.words, store.at(place))) this.find(depth, place);
     });
   }
 
-  private meetEnds(chunks: Chunks): void {
-    const { store, options } = this;
-    const { onEnd } = options;
+  private each(chunks: readonly Chunks[], look: (store: Store, place: number) => void): void {
+    for (const [n, { store }] of this.shards.entries()) {
+      store.each(chunks[n]!, (place) => look(store, place));
+    }
+  }
+
+  private meetEnds(chunks: readonly Chunks[]): void {
+    const { onEnd } = this.options;
     if (!onEnd) return;
-    store.each(chunks, (place) => {
+    this.each(chunks, (store, place) => {
       const at = store.at(place);
       // Where records have origins, that of an end is itself.
       const self = store.plan.origins ? store.words[at + store.plan.words]! - 1 : 0;
@@ -299,8 +375,9 @@ export class Exploration {
   }
 
   private outcome(exhaustive: boolean, limit: string | undefined): FastOutcome {
-    const { states, transitions, bytes } = this.store;
-    const { depth, found } = this;
+    const { states, depth, found } = this;
+    const transitions = this.sum((s) => s.transitions);
+    const bytes = this.sum((s) => s.bytes);
     const base = { states, transitions, depth, exhaustive, bytes };
     return {
       ...base,

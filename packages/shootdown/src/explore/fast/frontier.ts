@@ -21,6 +21,7 @@ import {
 } from "../../engine/target/code.ts";
 import type { Plan } from "./plan.ts";
 import { ALL, CHUNK, CODE, chunkBytes, inPool, LIST, OWN, QUOTA } from "./plan.ts";
+import { postIfFull, routeFunction } from "./shards.ts";
 import * as w from "./write.ts";
 
 const { add, divU, eq, eqz, gtU, loop, ne, ret, run, sub, word } = w;
@@ -38,7 +39,8 @@ export function frontierFunctions(plan: Plan): Fn[] {
     runs.push(runFunction(plan, "run_free", "visit_free", keepChunk(plan)));
   }
   const shared = plan.shared ? [refillFunction(plan)] : [];
-  return [...visits, ...runs, moreFunction(plan), takeFunction(plan), ...shared];
+  const routes = plan.shards > 1 ? [routeFunction(plan)] : [];
+  return [...visits, ...runs, moreFunction(plan), takeFunction(plan), ...shared, ...routes];
 }
 
 const own = (offset: number): Ex => load(local(0), offset);
@@ -51,9 +53,11 @@ function visitFunction(plan: Plan, name: string, successors: string, free: boole
   const [end, code] = [f.fresh(), f.fresh()];
   const buffer = add(local(0), plan.buffer);
   const first = num(free ? FREE_ORDINAL : 0);
+  const here = plan.shards > 1 ? call("route", local(0), local(end)) : local(end);
   return f.done(true, [
+    ...postIfFull(plan),
     set(end, call(successors, local(1), buffer)),
-    set(code, call("insert", local(0), local(1), local(end), first)),
+    set(code, call("insert", local(0), local(1), here, first)),
     iff(local(code), [ret(local(code))]),
     ...(plan.ends && !free ? listEnd(plan) : []),
     setOwn(

@@ -74,7 +74,8 @@ function noteAll(f: FnBuilder, plan: Plan, names: Names): St[] {
     block(f, (through) => [
       loop(f, (again) => [
         brIf(geU(local(state), local(end)), through),
-        ...plan.canon.map((name): St => run(call(name, local(state)))),
+        // Where there are several memories, it was done to find the right one.
+        ...(plan.shards > 1 ? [] : plan.canon).map((name): St => run(call(name, local(state)))),
         ...hashOf(f, plan, state, hash),
         set(slot, homeOf(plan, local(hash))),
         store(local(noted), 0, local(plan.wide ? hash : slot)),

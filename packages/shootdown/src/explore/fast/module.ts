@@ -11,7 +11,7 @@ import { frontierFunctions } from "./frontier.ts";
 import { insertFunction } from "./insert.ts";
 import type { Plan } from "./plan.ts";
 import type { GrowingMemory } from "./store.ts";
-import { firstPages, MEMORY_MAX } from "./store.ts";
+import { firstPages } from "./store.ts";
 import { sweepFunctions } from "./sweep.ts";
 
 export type Target = "wasm" | "javascript";
@@ -20,10 +20,10 @@ export function moduleOf(
   unit: StepUnit,
   plan: Plan,
   more: readonly Fn[],
-  bytes_max: number,
+  memory_max: number,
 ): Module {
   const initial = firstPages(plan);
-  const pages = Math.ceil(Math.min(bytes_max, MEMORY_MAX) / PAGE_BYTES);
+  const pages = Math.ceil(memory_max / PAGE_BYTES);
   return {
     imports: unit.imports,
     functions: [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a search stores and where: the shape of its tables, and its words of control.
 //
-//   [ unit's tables | control | per thread: own words, successors, hashes | table + pad | pool ]
+//   [ tables of the unit | control | threads: words, successors, hashes | boxes | table, pad | pool ]
 //
 // The table says what is known; the pool holds records of states, in chunks, in the order in which
 // they were found. A narrow state lies in its slot, and its record is gone once it is expanded; of
@@ -27,6 +27,10 @@ export interface Plan {
   /** Several threads. */
   readonly shared: boolean;
   readonly threads: number;
+  /** Memories that share the states among them, and where each has a box for what is another's. */
+  readonly shards: number;
+  readonly boxes: number;
+  readonly box_bytes: number;
   /** Bytes of a slot, and of a record. */
   readonly slot: number;
   readonly record: number;
@@ -44,6 +48,8 @@ export interface Plan {
   readonly all: number;
   readonly own: number;
   readonly own_bytes: number;
+  /** Successors of one state, at most. */
+  readonly successors: number;
   /** Byte offset of the buffer of successors, and of their hashes, from a thread's own words. */
   readonly buffer: number;
   readonly hashes: number;
@@ -56,6 +62,9 @@ const NARROW_WORDS_MAX = 8;
 export const CHUNK_RECORDS = 256;
 /** A chunk begins with the place of the next one, and of its own end. */
 export const CHUNK = { next: 0, until: 4, records: 8 } as const;
+
+/** A box begins with the address of its end. */
+export const BOX = { to: 0, records: 4 } as const;
 
 /** A list of chunks being written: first, last, where to write, where the last one ends. */
 export const LIST = { head: 0, tail: 4, to: 8, end: 12, bytes: 16 } as const;
@@ -74,6 +83,8 @@ export const ALL = {
   /** Bytes of the pool that were given out, and that there are. */
   used: 16,
   limit: 20,
+  /** Which of the memories this is. */
+  self: 28,
   /** Set by whoever needs something done while nobody works. */
   halt: 24,
   /** States that may still be added before the table must grow. */
@@ -117,6 +128,8 @@ export const CODE = {
   budget: 4,
   halted: 5,
   threw: 6,
+  /** The boxes must be emptied. */
+  post: 7,
 } as const;
 
 /** States that a thread asks for at once. */
@@ -132,16 +145,28 @@ export interface PlanOptions {
   readonly origins: boolean;
   readonly threads: number;
   readonly shared: boolean;
+  /** One, if nothing is said. */
+  readonly shards?: number;
 }
+
+/** States of a box, beside those of the one visited. */
+const BOX_STATES = 4096;
 
 export function planOf(unit: StepUnit, options: PlanOptions): Plan {
   const { words } = unit;
   const wide = options.origins || words > NARROW_WORDS_MAX;
   const all = align(unit.base + unit.data.length * 4);
   const buffer = align(OWN.bytes + 4);
-  const hashes = buffer + Math.max(1, unit.successors_max) * words * 4;
+  const successors = Math.max(1, unit.successors_max);
+  const { shards = 1 } = options;
+  const posted = shards > 1 ? successors + BOX_STATES : 0;
+  const room = successors + posted;
+  const hashes = buffer + room * words * 4;
+  const own = all + ALL.bytes;
+  const own_bytes = align(hashes + room * 4);
   return {
     ...options,
+    shards,
     words,
     wide,
     slot: wide ? 8 : words * 4,
@@ -151,8 +176,11 @@ export function planOf(unit: StepUnit, options: PlanOptions): Plan {
     expand: unit.expand,
     free: unit.free,
     all,
-    own: all + ALL.bytes,
-    own_bytes: align(hashes + Math.max(1, unit.successors_max) * 4),
+    own,
+    own_bytes,
+    boxes: own + options.threads * own_bytes,
+    box_bytes: posted === 0 ? 0 : BOX.records + posted * words * 4,
+    successors,
     buffer,
     hashes,
   };
@@ -165,7 +193,7 @@ export const ownOf = (plan: Plan, thread: number): number => plan.own + thread *
 export const chunkBytes = (plan: Plan): number => CHUNK.records + CHUNK_RECORDS * plan.record;
 
 /** First byte behind what does not grow. */
-export const tableStart = (plan: Plan): number => ownOf(plan, plan.threads);
+export const tableStart = (plan: Plan): number => align(plan.boxes + plan.shards * plan.box_bytes);
 
 /** Address of a place in the pool. */
 export const inPool = (plan: Plan, place: Ex): Ex =>

@@ -6,6 +6,7 @@ import type { Exports } from "../../engine/target/code.ts";
 import { PAGE_BYTES } from "../../engine/target/code.ts";
 import type { Plan } from "./plan.ts";
 import { ALL, CHUNK, chunkBytes, LIST, OWN, ownOf, QUOTA, tableStart } from "./plan.ts";
+import { clearBoxes } from "./shards.ts";
 
 /** A memory that grows; WebAssembly's, or one that looks like it. */
 export interface GrowingMemory {
@@ -24,7 +25,12 @@ export interface Chunks {
 
 export interface StoreLimits {
   readonly states_max: number;
+  /** As it is told. */
   readonly bytes_max: number;
+  /** Bytes of this memory. */
+  readonly memory_max: number;
+  /** States that are stored elsewhere. */
+  readonly elsewhere: () => number;
 }
 
 const FIRST_SLOTS = 1 << 10;
@@ -37,6 +43,8 @@ const PAD_STEP = 16;
 
 /** By how much a table grows: sparing where it matters. */
 const factorOf = (slots: number): number => (slots < 1 << 16 ? 4 : slots < 1 << 21 ? 2 : 1.25);
+
+export const memoryLimit = (bytes_max: number): string => `--max-memory ${bytes_max}`;
 
 export class Store {
   readonly plan: Plan;
@@ -68,7 +76,7 @@ export class Store {
     this.setAll(ALL.pool, tableStart(plan) + this.tableBytes(FIRST_SLOTS, FIRST_PAD));
     this.setAll(ALL.limit, this.bytes - this.all(ALL.pool));
     this.setTable(FIRST_SLOTS);
-    this.count();
+    clearBoxes(this);
   }
 
   /** The words of the memory as it is now. */
@@ -130,12 +138,16 @@ export class Store {
   /** States that may be added as things are. */
   private get room(): number {
     const free = Math.floor(this.size * this.load) - this.states;
-    return Math.max(0, Math.min(free, this.limits.states_max - this.states));
+    return Math.max(0, Math.min(free, this.statesLeft));
+  }
+
+  private get statesLeft(): number {
+    return this.limits.states_max - this.states - this.limits.elsewhere();
   }
 
   /** Whether so few states are left to be had that threads would quarrel over them. */
   get nearlyFull(): boolean {
-    return this.limits.states_max - this.states < 2 * QUOTA * this.plan.threads;
+    return this.statesLeft < 2 * QUOTA * this.plan.threads;
   }
 
   /** Whether some thread met a state that passes a test: its place, plus one. */
@@ -149,20 +161,20 @@ export class Store {
 
   /** Makes room for more states; what limit was hit, if there is none to be had. */
   growTable(must: boolean): string | undefined {
-    const { states_max, bytes_max } = this.limits;
-    if (this.states >= states_max) return `--max-states ${states_max}`;
+    const { states_max, bytes_max, memory_max } = this.limits;
+    if (this.statesLeft <= 0) return `--max-states ${states_max}`;
     if (this.nearlyFull && this.room > 0 && !must) return undefined;
     const wanted = Math.ceil(this.size * factorOf(this.size));
     const pad = this.pad + PAD_STEP;
     const aside = this.exports["longest"]!(this.end) >>> 0;
     const rest = tableStart(this.plan) + this.all(ALL.limit) + aside + PAGE_BYTES;
-    const most = Math.floor((Math.min(bytes_max, MEMORY_MAX) - rest) / this.plan.slot) - pad;
+    const most = Math.floor((memory_max - rest) / this.plan.slot) - pad;
     let size = Math.min(wanted, most);
     if (size < this.size * 1.02 || !this.moveTable(size, pad, aside)) {
       // Memory may be had in smaller pieces.
       size = Math.ceil(this.size * 1.02);
       if (size > most || !this.moveTable(size, pad, aside)) {
-        if (this.load === LOAD_PRESSED) return `--max-memory ${bytes_max}`;
+        if (this.load === LOAD_PRESSED) return memoryLimit(bytes_max);
         this.load = LOAD_PRESSED;
       }
     }
@@ -176,7 +188,7 @@ export class Store {
     const limit = this.all(ALL.limit);
     const pool = this.all(ALL.pool);
     const least = this.all(ALL.used) + bytes * this.plan.threads;
-    const most = Math.min(this.limits.bytes_max, MEMORY_MAX) - pool;
+    const most = this.limits.memory_max - pool;
     const wanted = Math.max(least, Math.ceil(limit * 1.125));
     for (const size of [Math.min(wanted, most), least]) {
       if (size < least || size > most || !this.reserve(pool + size)) continue;
@@ -184,7 +196,7 @@ export class Store {
       this.setAll(ALL.limit, Math.min(this.bytes - pool, most));
       return undefined;
     }
-    return `--max-memory ${this.limits.bytes_max}`;
+    return memoryLimit(this.limits.bytes_max);
   }
 
   /** Takes the lists that the threads have written, joined; they begin new ones. */

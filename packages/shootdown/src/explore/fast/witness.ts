@@ -22,7 +22,7 @@ export function pathFast(
   initial: Int32Array,
   options: Omit<FastOptions, "goesOn">,
 ): readonly FastStep[] | undefined {
-  const search = new Exploration(unit, initial, options, true);
+  const search = new Exploration(unit, initial, options, { origins: true, shards: 1 });
   search.run();
   if (!search.found) return undefined;
   const { store } = search;
