@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a search stores and where: the shape of its tables, and its words of control.
 //
-//   [ tables of the unit | control | threads: words, successors, hashes | boxes | table, pad | pool ]
+//   [ unit: tables | control | threads: words, successors, hashes | boxes | table, pad | pool ]
 //
 // The table says what is known; the pool holds records of states, in chunks, in the order in which
 // they were found. A narrow state lies in its slot, and its record is gone once it is expanded; of
