@@ -64,12 +64,12 @@ function lookup(
   instance: () => Instance | undefined,
   next: number,
 ): Step {
-  const { registers, state, cells } = machine;
+  const { registers, cells } = machine;
   const { reg, walks } = i;
   return () => {
     const c = instance();
     if (!c) return -1;
-    const held = state[c.word]!;
+    const held = cells.held(c);
     const fresh = walks && c.fill && !machine.hitsOnly ? cells.fillMask(c) : 0;
     const found = held | fresh;
     if (found === 0) return -1;
@@ -89,7 +89,7 @@ function clear(
   i: Instr & { op: "clear" },
   next: number,
 ): Step {
-  const { state, registers, cells } = machine;
+  const { registers, cells } = machine;
   const own = cells.instancesOf(i.cell).map((c) => ({ c, match: exprs.matcher(i.index, c.key) }));
   const cond = i.where && exprs.compile(i.where.cond);
   const reg = i.where?.reg ?? 0;
@@ -105,7 +105,7 @@ function clear(
   };
   return () => {
     for (const { c, match } of own) {
-      const held = state[c.word]!;
+      const held = cells.held(c);
       if (held !== 0 && match()) cells.remove(c, removed(c, held));
     }
     return next;

@@ -7,6 +7,9 @@ import type { FieldDecl, Node } from "../ir/expr.ts";
 import type { CellDecl } from "../ir/machine.ts";
 import { mayBeWindow } from "./classify.ts";
 import { operands, visitNode } from "./flow.ts";
+import { Interner } from "./interner.ts";
+import type { Bits } from "./layout.ts";
+import { cellValues } from "./layout.ts";
 import type { PackedMachine, Transition } from "./packed.ts";
 import type { CodeCompiler } from "./packed-code.ts";
 import type { Eval, ExprCompiler } from "./packed-expr.ts";
@@ -14,45 +17,13 @@ import type { CellGroup, Code } from "./program.ts";
 import type { Step } from "./run.ts";
 import { runToEnd } from "./run.ts";
 
-/** A sort has at most this many distinct values in cells: one bit each in a word. */
-export const CELL_VALUES_MAX = 32;
-
 /** A bit of `dirty` that stands for every pending set. */
 const PENDING_BIT = 1 << 31;
-
-/** More distinct values than a cell can tell apart: a limit, not a mistake of the scenario. */
-export class TooManyValues extends Error {
-  constructor(sort: string) {
-    super(`more than ${CELL_VALUES_MAX} distinct values of sort ${sort} reach a cell`);
-  }
-}
-
-/** Numbers the values of a sort in the order in which they reach a cell. */
-export class Interner {
-  readonly values: number[] = [];
-  private readonly bits = new Map<number, number>();
-  private readonly sort: string;
-
-  constructor(sort: string) {
-    this.sort = sort;
-  }
-
-  /** The one-bit mask of a value. */
-  bit(value: number): number {
-    let bit = this.bits.get(value);
-    if (bit === undefined) {
-      if (this.values.length >= CELL_VALUES_MAX) throw new TooManyValues(this.sort);
-      bit = 1 << (this.values.push(value) - 1);
-      this.bits.set(value, bit);
-    }
-    return bit;
-  }
-}
 
 export interface Instance {
   readonly group: number;
   readonly index: number;
-  readonly word: number;
+  readonly bits: Bits;
   readonly key: readonly number[];
   fill: readonly Step[] | undefined;
   /** What the fill reads, as bits of `dirty`. */
@@ -101,7 +72,10 @@ export class PackedCells {
     const bySort = new Map<string, Interner>();
     this.interners = this.groups.map((g) => {
       let interner = bySort.get(g.decl.value.name);
-      if (!interner) bySort.set(g.decl.value.name, (interner = new Interner(g.decl.value.name)));
+      if (!interner) {
+        const most = cellValues(g.decl.value, machine.cell_values);
+        bySort.set(g.decl.value.name, (interner = new Interner(g.decl.value.name, most)));
+      }
       return interner;
     });
     const first: number[] = [];
@@ -110,8 +84,8 @@ export class PackedCells {
       first.push(count);
       count += g.instances.length;
       return g.instances.map((c, index): Instance => {
-        const word = machine.layout.cells[group]![index]!;
-        return { group, index, word, key: c.key, fill: undefined, reads: 0 };
+        const bits = machine.layout.cells[group]![index]!;
+        return { group, index, bits, key: c.key, fill: undefined, reads: 0 };
       });
     });
     this.first = first;
@@ -136,6 +110,18 @@ export class PackedCells {
     }
   }
 
+  /** What a cell of the scratch state holds (or may hold), as a mask. */
+  held(c: Instance): number {
+    const { word, shift, mask } = c.bits;
+    return (this.machine.state[word]! >>> shift) & mask;
+  }
+
+  private hold(c: Instance, values: number): void {
+    const { word, shift, mask } = c.bits;
+    const { state } = this.machine;
+    state[word] = (state[word]! & ~(mask << shift)) | (values << shift);
+  }
+
   values(group: number): readonly number[] {
     return this.interners[group]!.values;
   }
@@ -143,7 +129,7 @@ export class PackedCells {
   /** Puts a value into a cell of the scratch state. */
   add(decl: CellDecl, key: readonly number[], value: number): void {
     const c = this.find(decl, key);
-    if (c) this.machine.state[c.word]! |= this.interners[c.group]!.bit(value);
+    if (c) this.hold(c, this.held(c) | this.interners[c.group]!.bit(value));
   }
 
   find(decl: CellDecl, key: readonly number[]): Instance | undefined {
@@ -162,7 +148,7 @@ export class PackedCells {
   }
 
   mask(instance: number): number {
-    return this.machine.state[this.instances[instance]!.word]!;
+    return this.held(this.instances[instance]!);
   }
 
   bit(instance: number, value: number): number {
@@ -192,13 +178,13 @@ export class PackedCells {
 
   /** Adds a value to a cell of the scratch state. */
   put(c: Instance, value: number): void {
-    this.machine.state[c.word]! |= this.interners[c.group]!.bit(value);
+    this.hold(c, this.held(c) | this.interners[c.group]!.bit(value));
     this.dirty |= this.groupBit(c.group);
   }
 
   /** Takes values, as a mask, out of a cell of the scratch state. */
   remove(c: Instance, mask: number): void {
-    this.machine.state[c.word]! &= ~mask;
+    this.hold(c, this.held(c) & ~mask);
     this.dirty |= this.groupBit(c.group);
   }
 
@@ -213,7 +199,7 @@ export class PackedCells {
 
   /** In a fill: yields all that another cell holds, which must be of the same sort. */
   lend(c: Instance): void {
-    const held = this.machine.state[c.word]!;
+    const held = this.held(c);
     if (held === 0) return;
     this.collector |= held;
     this.borrowed.push({ instance: this.number(c), mask: held });
@@ -227,15 +213,14 @@ export class PackedCells {
   /** Brings every window of the scratch state up to date. */
   close(): void {
     if (this.dirty === 0) return;
-    const { state } = this.machine;
     for (let again = true; again; again = again && this.cyclic) {
       again = false;
       for (const c of this.order) {
         if (!c.fill || !(this.dirty & c.reads) || !this.isWindow(c.group)) continue;
-        const old = state[c.word]!;
+        const old = this.held(c);
         const now = old | this.admits[c.group]!(this.fillMask(c));
         if (now === old) continue;
-        state[c.word] = now;
+        this.hold(c, now);
         this.dirty |= this.groupBit(c.group);
         again = true;
       }
@@ -379,21 +364,19 @@ export class PackedCells {
   }
 
   private fillOne(c: Instance, decl: CellDecl): boolean {
-    const { machine } = this;
-    const held = machine.state[c.word]!;
+    const held = this.held(c);
     if (decl.ways !== undefined && popcount(held) >= decl.ways) return false;
     const values = this.admits[c.group]!(this.fillMask(c)) & ~held;
     if (values === 0) return false;
-    machine.state[c.word] = held | (1 << this.decideBit(c, values));
+    this.hold(c, held | (1 << this.decideBit(c, values)));
     this.dirty |= this.groupBit(c.group);
     return true;
   }
 
   private evictOne(c: Instance): boolean {
-    const { machine } = this;
-    const held = machine.state[c.word]!;
+    const held = this.held(c);
     if (held === 0) return false;
-    machine.state[c.word] = held & ~(1 << this.decideBit(c, held));
+    this.hold(c, held & ~(1 << this.decideBit(c, held)));
     this.dirty |= this.groupBit(c.group);
     return true;
   }

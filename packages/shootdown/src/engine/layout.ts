@@ -46,8 +46,8 @@ export interface Layout {
   readonly mark: Bits;
   readonly bits: number;
   readonly fields: ReadonlyMap<string, FieldLayout>;
-  /** For each cell group the word of each instance: a set of interned values. */
-  readonly cells: readonly (readonly number[])[];
+  /** For each cell group the bits of each instance: a set of interned values. */
+  readonly cells: readonly (readonly Bits[])[];
   /** For each pending instance the bits of each slot. */
   readonly pending: readonly (readonly Bits[])[];
   readonly threads: readonly ThreadLayout[];
@@ -86,10 +86,23 @@ class Allocator {
   }
 }
 
-export function layoutOf(program: Program): Layout {
+/** A sort has at most this many distinct values in cells: one bit each in a word. */
+export const CELL_VALUES_MAX = 32;
+
+/** How many values of a sort a cell can tell apart; of words, whose values are many, `words`. */
+export function cellValues(sort: AnySort, words: number): number {
+  if (sort.kind === "bool") return 2;
+  if (sort.kind === "enumeration") return Math.min(CELL_VALUES_MAX, sort.values!.length);
+  return words;
+}
+
+export function layoutOf(program: Program, cell_values = CELL_VALUES_MAX): Layout {
   const { domain } = program;
   const space = new Allocator();
-  const cells = program.cells.map((g) => g.instances.map(() => space.take(32).word));
+  const cells = program.cells.map((g) => {
+    const width = cellValues(g.decl.value, cell_values);
+    return g.instances.map(() => space.take(width));
+  });
   const mark = space.take(1);
   const fields = new Map<string, FieldLayout>();
   for (const decl of program.fields) {

@@ -12,7 +12,7 @@ import type { PickRecord } from "./cells.ts";
 import { PackedCells } from "./cells.ts";
 import { Chooser } from "./chooser.ts";
 import type { Layout } from "./layout.ts";
-import { layoutOf } from "./layout.ts";
+import { CELL_VALUES_MAX, layoutOf } from "./layout.ts";
 import { CodeCompiler } from "./packed-code.ts";
 import type { Eval } from "./packed-expr.ts";
 import { DomainOverflow, ExprCompiler, entryOffsets, loader, storer } from "./packed-expr.ts";
@@ -60,6 +60,8 @@ interface Nested {
 
 export interface PackedOptions {
   readonly semantics: Semantics;
+  /** How many values of a word cells can tell apart; more, and `TooManyValues` is thrown. */
+  readonly cell_values?: number;
 }
 
 export class PackedMachine {
@@ -67,6 +69,8 @@ export class PackedMachine {
   readonly layout: Layout;
   readonly semantics: Semantics;
   readonly words: number;
+  /** How many values of a word cells can tell apart. */
+  readonly cell_values: number;
   /** The state under construction; transitions change it in place. */
   readonly state: Int32Array;
   readonly registers: Int32Array;
@@ -94,7 +98,8 @@ export class PackedMachine {
   constructor(program: Program, options: PackedOptions) {
     this.program = program;
     this.semantics = options.semantics;
-    this.layout = layoutOf(program);
+    this.cell_values = options.cell_values ?? CELL_VALUES_MAX;
+    this.layout = layoutOf(program, this.cell_values);
     this.words = this.layout.words;
     this.state = new Int32Array(this.words);
     this.registers = new Int32Array(Math.max(1, program.registers));
@@ -347,7 +352,7 @@ export class PackedMachine {
 
   /** The interned values that a cell instance of the scratch state holds (or may hold). */
   contents(group: number, instance: number): number[] {
-    const mask = this.state[this.layout.cells[group]![instance]!]!;
+    const mask = loader(this.state, this.layout.cells[group]![instance]!)();
     return Array.from(
       { length: popcount(mask) },
       (_, i) => this.cells.values(group)[nthBit(mask, i)]!,

@@ -77,14 +77,17 @@ function project(
   const machine = new PackedMachine(program, { semantics });
   const visited = reach(machine, states_max);
   if (!visited) return undefined;
-  const cellWords = new Set(machine.layout.cells.flat());
-  const software = Array.from({ length: machine.words }, (_, w) => w).filter(
-    (w) => !cellWords.has(w),
-  );
+  // The bits of each word that are no cell's.
+  const software = new Int32Array(machine.words).fill(-1);
+  for (const { word, shift, mask } of machine.layout.cells.flat()) {
+    software[word]! &= ~(mask << shift);
+  }
   const parts = new Map<string, Set<number>[]>();
   for (let id = 0; id < visited.count; id++) {
     machine.load(visited.arena, id * machine.words);
-    const part = software.map((w) => (machine.state[w]! >>> 0).toString(16)).join(" ");
+    const part = [...software]
+      .map((m, w) => ((machine.state[w]! & m) >>> 0).toString(16))
+      .join(" ");
     const seen = parts.get(part) ?? machine.cells.instances.map(() => new Set<number>());
     parts.set(part, seen);
     for (const [n, c] of machine.cells.instances.entries()) {

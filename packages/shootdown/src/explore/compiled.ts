@@ -58,7 +58,8 @@ export function searchCompiled(
     const base = { ...common, observed, exhaustive, depth: outcome.depth } as const;
     return limit === undefined ? base : { ...base, limit };
   }
-  const another = () => new PackedMachine(program, { semantics });
+  const { cell_values } = machine;
+  const another = () => new PackedMachine(program, { semantics, cell_values });
   if (limit === undefined && !counter && !escapes(another(), question)) {
     // Whether it always happens hangs on runs that never end: a question for the whole graph.
     return search(another(), question, limits, progress);

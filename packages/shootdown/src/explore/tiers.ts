@@ -7,6 +7,8 @@
 
 import { aloneIn } from "../engine/commute.ts";
 import { Uncompilable } from "../engine/compiled/frame.ts";
+import { TooManyValues } from "../engine/interner.ts";
+import { CELL_VALUES_MAX } from "../engine/layout.ts";
 import type { Semantics } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { Program } from "../engine/program.ts";
@@ -29,6 +31,9 @@ export type Reduction = (typeof REDUCTIONS)[number];
 /** Compiling takes about as long as closures take for so many states. */
 const STATES_SMALL = 2_000;
 
+/** Cells begin with room for so many values of words; a search that meets more begins anew. */
+const CELL_VALUES_FIRST = 7;
+
 export interface ExploreOptions {
   readonly semantics: Semantics;
   readonly limits: Limits;
@@ -43,39 +48,59 @@ export interface ExploreOptions {
 /** Searches all runs of a program. */
 export function explore(program: Program, question: Question, options: ExploreOptions): Outcome {
   const { limits, semantics, engine = "auto", progress } = options;
-  const machine = () => new PackedMachine(program, { semantics });
+  let room = CELL_VALUES_FIRST;
   if (engine === "auto") {
     const few = { ...limits, states_max: Math.min(limits.states_max, STATES_SMALL) };
-    const outcome = search(machine(), question, few, progress);
+    const small = new PackedMachine(program, { semantics });
+    const outcome = search(small, question, few, progress);
     if (outcome.exhaustive || few.states_max === limits.states_max) return outcome;
+    const known = small.cells.interners.map((i) => i.values.length);
+    room = Math.min(CELL_VALUES_MAX, Math.max(2, ...known) + 1);
   }
   const reductions = options.reductions ?? (engine === "auto" ? REDUCTIONS : []);
-  const symmetry = reductions.includes("symmetry") ? symmetryFor(machine(), question) : undefined;
+  const symmetry = reductions.includes("symmetry")
+    ? symmetryFor(new PackedMachine(program, { semantics }), question)
+    : undefined;
   const run = (alone: AloneTable | undefined): Outcome => {
-    const own = machine();
-    const closures = (): Outcome => {
-      const normal = symmetry && normalizer(own, symmetry);
-      return search(own, question, limits, progress, alone, normal);
-    };
-    if (engine === "closures") return closures();
-    const target = engine === "javascript" || !hasWebAssembly() ? "javascript" : "wasm";
-    const how = {
-      limits,
-      target,
-      ...(progress ? { progress } : {}),
-      ...(options.helpers ? { helpers: options.helpers } : {}),
-      ...(alone ? { alone } : {}),
-      ...(symmetry ? { symmetry } : {}),
-    } as const;
-    try {
-      return searchCompiled(own, question, how);
-    } catch (error) {
-      if (!(error instanceof Uncompilable)) throw error;
-      return closures();
+    if (engine !== "closures") {
+      const found = compiled(program, question, options, room, alone, symmetry);
+      if (found) return found;
     }
+    const machine = new PackedMachine(program, { semantics });
+    const normal = symmetry && normalizer(machine, symmetry);
+    return search(machine, question, limits, progress, alone, normal);
   };
   if (!reductions.includes("collapse")) return run(undefined);
   return reduced(question, () => aloneIn(program, semantics).alone, run);
+}
+
+/** The search on compiled steps, unless the program cannot be compiled. */
+function compiled(
+  program: Program,
+  question: Question,
+  options: ExploreOptions,
+  room: number,
+  alone: AloneTable | undefined,
+  symmetry: Symmetry | undefined,
+): Outcome | undefined {
+  const { limits, semantics, engine, progress, helpers } = options;
+  const target = engine === "javascript" || !hasWebAssembly() ? "javascript" : "wasm";
+  const how = {
+    limits,
+    target,
+    ...(progress ? { progress } : {}),
+    ...(helpers ? { helpers } : {}),
+    ...(alone ? { alone } : {}),
+    ...(symmetry ? { symmetry } : {}),
+  } as const;
+  for (let cell_values = room; ; cell_values = Math.min(CELL_VALUES_MAX, 2 * cell_values)) {
+    try {
+      return searchCompiled(new PackedMachine(program, { semantics, cell_values }), question, how);
+    } catch (error) {
+      if (error instanceof Uncompilable) return undefined;
+      if (!(error instanceof TooManyValues) || cell_values === CELL_VALUES_MAX) throw error;
+    }
+  }
 }
 
 /** The symmetries that a question does not notice, if there are any. */

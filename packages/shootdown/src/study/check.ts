@@ -4,7 +4,7 @@
 //   configuration ──unset knobs──► variants ──lower──► program ──(by hash, once)──► search
 //                 └─one knob flipped──► the same, for `depends_on`
 
-import { TooManyValues } from "../engine/cells.ts";
+import { TooManyValues } from "../engine/interner.ts";
 import { lower } from "../engine/lower.ts";
 import type { Semantics } from "../engine/packed.ts";
 import { DomainOverflow } from "../engine/packed-expr.ts";

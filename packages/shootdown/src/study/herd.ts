@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deciding a herd test: the complete set of its final states, by one of the controls.
 
-import { TooManyValues } from "../engine/cells.ts";
+import { TooManyValues } from "../engine/interner.ts";
 import { lower } from "../engine/lower.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import { DomainOverflow } from "../engine/packed-expr.ts";

@@ -7,8 +7,8 @@
 //   close(state, dirty)          nth_bit(mask, n) -> position
 
 import type { Node } from "../../ir/expr.ts";
-import { CELL_VALUES_MAX, type Instance } from "../cells.ts";
-import type { Bits } from "../layout.ts";
+import type { Instance } from "../cells.ts";
+import { CELL_VALUES_MAX } from "../layout.ts";
 import type { PackedMachine } from "../packed.ts";
 import type { Ex, Fn, St } from "../target/code.ts";
 import {
@@ -27,7 +27,7 @@ import {
 } from "../target/code.ts";
 import type { Expressions } from "./expr.ts";
 import { Frame, Writer } from "./frame.ts";
-import { bounded } from "./values.ts";
+import { bounded, cut, merge } from "./values.ts";
 
 const SORT_WORDS = 1 + CELL_VALUES_MAX;
 
@@ -79,8 +79,6 @@ export class CompiledCells {
     return bit;
   }
 
-  word = (c: Instance): Bits => ({ word: c.word, shift: 0, mask: -1 });
-
   /** The one-bit mask of a value. */
   bit(group: number, value: Ex): Ex {
     return call(`bit_${this.sort(group)}`, value);
@@ -110,13 +108,20 @@ export class CompiledCells {
     const body: St[] = [set(again, num(0))];
     for (const c of cells.order) {
       if (!c.fill || !this.isWindow(c)) continue;
+      const { word, shift, mask } = c.bits;
+      const whole = load(local(state), 4 * word);
+      const before = cut(whole, word, shift, mask);
       const fresh = this.admitted(c.group, this.fillMask(c, local(state)));
       body.push(
         iff(bin("and", local(dirty), num(c.reads)), [
-          set(old, load(local(state), 4 * c.word)),
+          set(old, before),
           set(now, bin("or", local(old), fresh)),
           iff(bin("ne", local(now), local(old)), [
-            store(local(state), 4 * c.word, local(now)),
+            store(
+              local(state),
+              4 * word,
+              merge(whole, word, [{ shift, mask, value: local(now) }], 0),
+            ),
             set(dirty, bin("or", local(dirty), num(cells.groupBit(c.group)))),
             set(again, num(1)),
           ]),

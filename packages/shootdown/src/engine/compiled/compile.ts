@@ -4,8 +4,8 @@
 //
 //   expand(src, out): thread_0 .. thread_n, effect_0 .., rules; each takes `out` and yields its end
 
-import { CELL_VALUES_MAX } from "../cells.ts";
 import { liveness } from "../flow.ts";
+import { CELL_VALUES_MAX } from "../layout.ts";
 import type { PackedMachine } from "../packed.ts";
 import { DomainOverflow, entryOffsets } from "../packed-expr.ts";
 import type { Code } from "../program.ts";

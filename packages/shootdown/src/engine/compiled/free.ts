@@ -3,7 +3,7 @@
 
 import type { Instance } from "../cells.ts";
 import type { Ex } from "../target/code.ts";
-import { bin, iff, load, local, num, set, un } from "../target/code.ts";
+import { bin, iff, local, num, set, un } from "../target/code.ts";
 import type { CompiledCells } from "./cells.ts";
 import { countOf, nth } from "./cells.ts";
 import { Chosen } from "./choices.ts";
@@ -16,7 +16,7 @@ export function writeFree(cells: CompiledCells, w: Writer, src: Ex, out: number)
   for (const c of machine.cells.instances) {
     if (cells.isWindow(c)) continue;
     const { decl } = machine.program.cells[c.group]!;
-    const held = load(src, 4 * c.word);
+    const held = new Frame(w).original(c.bits);
     if (c.fill) {
       const fresh = cells.admitted(c.group, cells.fillMask(c, src));
       const missing = bin("and", fresh, bin("xor", held, num(-1)));
@@ -38,7 +38,7 @@ function some(
   out: number,
 ): void {
   const f = new Frame(w);
-  const bits = cells.word(c);
+  const { bits } = c;
   const skip = w.fb.label();
   const body = w.apart(() => {
     const m = w.bind(mask);

@@ -193,10 +193,10 @@ export class Instructions {
   }
 
   private held(own: readonly Instance[], at: Ex, f: Frame): Ex {
-    if (at.k === "const") return own[at.value] ? f.read(this.cells.word(own[at.value]!)) : num(0);
+    if (at.k === "const") return own[at.value] ? f.read(own[at.value]!.bits) : num(0);
     let mask: Ex = num(0);
     for (const [n, c] of own.entries()) {
-      mask = choose(bin("eq", at, num(n)), f.read(this.cells.word(c)), mask);
+      mask = choose(bin("eq", at, num(n)), f.read(c.bits), mask);
     }
     return mask;
   }
@@ -257,17 +257,17 @@ export class Instructions {
       for (const [n, c] of own.entries()) {
         const here = choose(bin("eq", at, num(n)), local(bit), num(0));
         if (here.k === "const" && here.value === 0) continue;
-        f.write(this.cells.word(c), bin("or", f.read(this.cells.word(c)), here));
+        f.write(c.bits, bin("or", f.read(c.bits), here));
       }
       return;
     }
     for (const c of own) {
       const match = this.exprs.matches(i.index, c.key, f);
       if (match.k === "const" && !match.value) continue;
-      const held = writer.bind(f.read(this.cells.word(c)));
+      const held = writer.bind(f.read(c.bits));
       const asked = writer.bind(choose(match, held, num(0)));
       const gone = i.where ? this.selected(asked, i.where, group, f) : asked;
-      f.write(this.cells.word(c), bin("and", held, bin("xor", gone, num(-1))));
+      f.write(c.bits, bin("and", held, bin("xor", gone, num(-1))));
     }
   }
 
@@ -374,7 +374,7 @@ export class Instructions {
       case "insert":
       case "clear": {
         const own = this.machine.cells.instancesOf(i.cell);
-        return { variables: own.map((c) => this.cells.word(c)), registers: [] };
+        return { variables: own.map((c) => c.bits), registers: [] };
       }
       case "post": {
         const sets = this.program.pending.flatMap((p, n) =>

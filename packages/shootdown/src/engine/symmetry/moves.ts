@@ -132,12 +132,11 @@ class Acts {
 
   private cells(): void {
     for (const [g, group] of this.program.cells.entries()) {
-      const words = this.layout.cells[g]!;
+      const places = this.layout.cells[g]!;
       const sorts = Object.values(group.decl.keys);
       for (const [n, c] of group.instances.entries()) {
         const to = indexOf(group.instances, this.key(sorts, c.key));
-        const whole = (word: number): Bits => ({ word, shift: 0, mask: -1 });
-        this.move(whole(words[n]!), whole(words[to]!), WHOLE);
+        this.move(places[n]!, places[to]!, WHOLE);
       }
     }
   }
