@@ -5,21 +5,29 @@
 //   node benches.mjs NAME ENGINE    runs one and prints what it found
 //   node benches.mjs NAME c         prints the C of the module that WebAssembly runs
 
+import { readFileSync } from "node:fs";
+import { isMainThread, Worker, workerData } from "node:worker_threads";
 import { compileSteps } from "../packages/shootdown/src/engine/compiled/compile.ts";
 import { lower } from "../packages/shootdown/src/engine/lower.ts";
-import type { Semantics } from "../packages/shootdown/src/engine/packed.ts";
 import { PackedMachine } from "../packages/shootdown/src/engine/packed.ts";
-import type { System } from "../packages/shootdown/src/engine/program.ts";
 import type { FastOptions } from "../packages/shootdown/src/explore/fast/explore.ts";
 import { exploreFast } from "../packages/shootdown/src/explore/fast/explore.ts";
-import { search } from "../packages/shootdown/src/explore/search.ts";
+import type { HelperStart } from "../packages/shootdown/src/explore/fast/team.ts";
+import { help } from "../packages/shootdown/src/explore/fast/team.ts";
+import type { Reduction } from "../packages/shootdown/src/explore/tiers.ts";
+import { explore, REDUCTIONS } from "../packages/shootdown/src/explore/tiers.ts";
+import { DICTIONARY } from "../packages/shootdown/src/litmus/dictionary.ts";
+import { parseScenario } from "../packages/shootdown/src/litmus/parse.ts";
+import { Checker } from "../packages/shootdown/src/study/check.ts";
+import { configure } from "../packages/shootdown/src/study/configuration.ts";
 import { writeLimit } from "./limit.ts";
 import { cellModel } from "./models/shootdown-cells.ts";
+import type { ModelOptions } from "./models/shootdown-s.ts";
 import { model } from "./models/shootdown-s.ts";
 
 type Engine = "wasm" | "javascript" | "reference";
 
-/** What a run found; bytes are those of tables and queues. */
+/** What a run found; bytes are those of tables and queues, as far as they are known. */
 interface Found {
   readonly states: number;
   readonly transitions: number;
@@ -27,16 +35,17 @@ interface Found {
 }
 
 interface Bench {
-  readonly system: () => System;
-  readonly semantics: Semantics;
   readonly engines: readonly Engine[];
+  readonly run: (engine: Engine) => Found;
   /** What the run must find, or its time means nothing. */
   readonly states: number;
+  /** It may find less. */
+  readonly at_most?: boolean;
   readonly transitions?: number;
   /** Too slow to run unless it is named. */
   readonly slow?: boolean;
   /** How peers are told which model it is. */
-  readonly peers?: { readonly cpus: number; readonly upgrade: boolean };
+  readonly peers?: ModelOptions;
 }
 
 const LIMITS = { states_max: 2 ** 31, bytes_max: 2 ** 32 };
@@ -44,102 +53,167 @@ const LIMITS = { states_max: 2 ** 31, bytes_max: 2 ** 32 };
 const TABLES = 64;
 const OBSERVER = "use_after_free";
 const FAST: readonly Engine[] = ["wasm", "javascript"];
+const ALL: readonly Engine[] = [...FAST, "reference"];
 
+/** Every state of the model as it is, and nothing left out. */
 function concrete(
-  cpus: number,
-  upgrade: boolean,
+  options: ModelOptions,
   [states, transitions]: readonly [number, number],
   engines: readonly Engine[],
 ): Bench {
   const slow = states > 1e6;
-  return {
-    ...{ system: () => model({ cpus, upgrade }), semantics: "concrete", peers: { cpus, upgrade } },
-    ...{ engines, states, transitions, slow },
-  };
+  const run = (engine: Engine): Found =>
+    engine === "reference" ? runReference(options) : runCompiled(options, engine, 0);
+  return { engines, run, states, transitions, slow, peers: options };
 }
 
-const window = (
-  cpus: number,
-  upgrade: boolean,
+/** The same with threads that help; what is of interest is the time on the wall. */
+function threads(bench: Bench, count: number): Bench {
+  const options = bench.peers as ModelOptions;
+  const { peers: _, ...rest } = bench;
+  return { ...rest, engines: ["wasm"], run: () => runCompiled(options, "wasm", count - 1) };
+}
+
+/** The model with caches closed into windows, and with more reductions. */
+function window(
+  options: ModelOptions,
   states: number,
   engines: readonly Engine[],
-): Bench => ({
-  ...{ system: () => cellModel({ cpus, upgrade }), semantics: "window" },
-  ...{ engines, states },
-});
+  reductions: readonly Reduction[] = [],
+): Bench {
+  const run = (engine: Engine): Found => {
+    const program = lower(cellModel(options));
+    const found = explore(
+      program,
+      { latched: (m) => m.violated(0), observers: [OBSERVER] },
+      {
+        ...{ semantics: "window", limits: LIMITS, reductions },
+        engine: engine === "reference" ? "closures" : engine,
+      },
+    );
+    if (found.observed !== "never") throw new Error(`observed ${found.observed}`);
+    return found;
+  };
+  return { engines, run, states, at_most: reductions.includes("collapse") };
+}
+
+const S = { cpus: 2, upgrade: true };
+const M = { cpus: 3, upgrade: false };
+const L = { cpus: 3, upgrade: true };
+const FOUR = { cpus: 4, upgrade: true };
 
 const benches: Readonly<Record<string, Bench>> = {
-  "explore/S": concrete(2, true, [340_856, 2_663_672], [...FAST, "reference"]),
-  "explore/M": concrete(3, false, [4_048_822, 40_473_594], FAST),
-  "explore/L": concrete(3, true, [28_223_784, 279_811_712], FAST),
-  "explore/S-window": window(2, true, 1_491, [...FAST, "reference"]),
-  "explore/M-window": window(3, false, 8_121, [...FAST, "reference"]),
-  "explore/L-window": window(3, true, 36_243, [...FAST, "reference"]),
-  "explore/4-window": window(4, true, 918_117, ["wasm"]),
+  "explore/S": concrete(S, [340_856, 2_663_672], ALL),
+  "explore/M": concrete(M, [4_048_822, 40_473_594], FAST),
+  "explore/L": concrete(L, [28_194_840, 279_576_488], FAST),
+  "explore/M-threads": threads(concrete(M, [4_048_822, 40_473_594], FAST), 2),
+  "explore/S-window": window(S, 1_491, ALL),
+  "explore/M-window": window(M, 8_121, ALL),
+  "explore/L-window": window(L, 36_243, ALL),
+  "explore/4-window": window(FOUR, 918_117, FAST),
+  "explore/S-symmetry": window(S, 382, ALL, ["symmetry"]),
+  "explore/M-symmetry": window(M, 723, ALL, ["symmetry"]),
+  "explore/L-symmetry": window(L, 3_160, ALL, ["symmetry"]),
+  "explore/4-symmetry": window(FOUR, 21_058, FAST, ["symmetry"]),
+  "explore/S-reduced": window(S, 382, ALL, REDUCTIONS),
+  "explore/M-reduced": window(M, 723, ALL, REDUCTIONS),
+  "explore/L-reduced": window(L, 3_160, ALL, REDUCTIONS),
+  "explore/4-reduced": window(FOUR, 21_058, FAST, REDUCTIONS),
+  "front/upgrade": { engines: ["reference"], run: front, states: 3 },
 };
 
-/** A benchmark's machine and steps, and how they are searched. */
-function compiled(bench: Bench, target: "wasm" | "javascript") {
-  const machine = new PackedMachine(lower(bench.system()), { semantics: bench.semantics });
+/** A benchmark's steps, and how they are searched. */
+function compiled(options: ModelOptions) {
+  const machine = new PackedMachine(lower(model(options)), { semantics: "concrete" });
   const initial = machine.initial();
   const unit = compileSteps(machine, TABLES);
   const latch = machine.layout.latches[machine.program.observers.indexOf(OBSERVER)];
   if (!latch) throw new Error("nobody looks");
-  const options: FastOptions = {
+  const fast: FastOptions = {
     ...LIMITS,
-    target,
+    target: "wasm",
     latches: [{ word: latch.word, mask: latch.mask << latch.shift }],
     imports: (memory) => ({ ...unit.host(memory) }),
   };
-  return { unit, initial, options };
+  return { unit, initial, fast };
 }
 
-function runCompiled(bench: Bench, target: "wasm" | "javascript"): Found {
-  const { unit, initial, options } = compiled(bench, target);
-  const outcome = exploreFast(unit, initial, options);
+function runCompiled(options: ModelOptions, target: "wasm" | "javascript", helpers: number): Found {
+  const { unit, initial, fast } = compiled(options);
+  const helped = helpers > 0 ? { helpers: { count: helpers, spawn } } : {};
+  const outcome = exploreFast(unit, initial, { ...fast, target, ...helped });
   if (outcome.found !== undefined || !outcome.exhaustive)
     throw new Error("not explored to the end");
   return outcome;
 }
 
-function runReference(bench: Bench): Found {
-  const machine = new PackedMachine(lower(bench.system()), { semantics: bench.semantics });
-  const question = { latched: (m: PackedMachine) => m.violated(0) };
-  const outcome = search(machine, question, LIMITS);
+const spawn = (start: HelperStart): void => {
+  new Worker(new URL(import.meta.url), { workerData: start });
+};
+
+function runReference(options: ModelOptions): Found {
+  const program = lower(model(options));
+  const question = { latched: (m: PackedMachine) => m.violated(0), observers: [OBSERVER] };
+  const how = {
+    semantics: "concrete",
+    limits: LIMITS,
+    engine: "closures",
+    reductions: [],
+  } as const;
+  const outcome = explore(program, question, how);
   if (outcome.observed !== "never") throw new Error(`observed ${outcome.observed}`);
   return outcome;
 }
 
-/** What one run took: the whole process, from its start. */
+/** From the source of a scenario to the first state. */
+function front(): Found {
+  const file = process.env["BENCH_SCENARIO"] ?? "";
+  const parsed = parseScenario(readFileSync(file), { file, dictionary: DICTIONARY });
+  const set = { hafdbs: "no", httu: "no" };
+  const configured = configure("arm64+smmuv3", "linux-6.12", set);
+  if (!parsed.ok || !configured.ok) throw new Error("no scenario");
+  const limits = { states_max: 1, bytes_max: 2 ** 30 };
+  const how = { semantics: "window", limits, dependsOn: false } as const;
+  const { variants } = new Checker(parsed.scenario).check(configured.configuration, how);
+  const outcome = variants[0]?.outcome;
+  if (!outcome) throw new Error("no search");
+  return outcome;
+}
+
+/** What one run took: the whole process, and the run without loading the program. */
 function measure(name: string, engine: Engine, bench: Bench) {
-  const found = engine === "reference" ? runReference(bench) : runCompiled(bench, engine);
-  const { states, transitions, bytes } = found;
+  const begin = performance.now();
+  const { states, transitions, bytes } = bench.run(engine);
+  const run_ms = performance.now() - begin;
+  const fewer = bench.at_most && states < bench.states;
   for (const [what, is, meant] of [
-    ["states", states, bench.states],
+    ["states", states, fewer ? states : bench.states],
     ["transitions", transitions, bench.transitions ?? transitions],
   ] as const) {
     if (is !== meant) throw new Error(`${name}: ${is} ${what} instead of ${meant}`);
   }
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   const cpu_seconds = (userCPUTime + systemCPUTime) / 1e6;
-  return { states, transitions, bytes: bytes ?? null, cpu_seconds, peak_kb: maxRSS };
+  return { states, transitions, bytes: bytes ?? null, run_ms, cpu_seconds, peak_kb: maxRSS };
 }
 
 function main([name, engine]: readonly string[]): unknown {
   if (name === undefined) {
-    return Object.entries(benches).map(([name, { engines, states, slow = false, peers }]) => {
-      return { name, engines, states, slow, peers: peers ?? null };
+    return Object.entries(benches).map(([name, b]) => {
+      const { engines, states, transitions, slow = false, peers = null } = b;
+      return { name, engines, states, transitions, slow, peers };
     });
   }
   const bench = benches[name];
   if (!bench) throw new Error(`no benchmark ${name}`);
-  if (engine === "c") {
-    const { unit, initial, options } = compiled(bench, "wasm");
-    return writeLimit(unit, initial, options);
+  if (engine === "c" && bench.peers) {
+    const { unit, initial, fast } = compiled(bench.peers);
+    return writeLimit(unit, initial, fast);
   }
   const known = bench.engines.find((e) => e === engine);
   if (!known) throw new Error(`${name} is not run by ${engine}`);
   return measure(name, known, bench);
 }
 
-process.stdout.write(`${JSON.stringify(main(process.argv.slice(2)))}\n`);
+if (isMainThread) process.stdout.write(`${JSON.stringify(main(process.argv.slice(2)))}\n`);
+else help(workerData as HelperStart);

@@ -20,6 +20,8 @@ const USAGE = `usage: npm run bench -- [OPTION...] [NAME...]
   --engines LIST       of wasm, javascript, reference (those of the benchmark)
   --peers LIST         of ${PEER_NAMES.join(", ")} (all), or none`;
 
+process.env.BENCH_SCENARIO = join(root, "litmus/permission-upgrade/upgrade.litmus");
+
 async function bundle(dir) {
   const build = await rolldown({
     input: { benches: join(root, "bench/benches.ts") },
@@ -70,6 +72,7 @@ function summary({ runs, found }) {
     cpu_seconds_min: Math.min(...cpu),
     cpu_seconds_max: Math.max(...cpu),
     wall_seconds: median(runs.map((r) => r.wall_seconds)),
+    ...(found.run_ms === undefined ? {} : { run_ms: median(runs.map((r) => r.found.run_ms)) }),
     peak_mb: median(runs.map((r) => r.peak_kb)) / 1024,
     bytes_per_state: found.bytes ? found.bytes / found.states : null,
   };
@@ -95,10 +98,11 @@ function compete(bench, tools) {
       const ran = run(who.command, tools.dir);
       const name = who.engine ?? who.peer;
       if (ran.status !== 0) throw new Error(`${name}: ${ran.stderr || ran.stdout}`);
-      who.runs.push(ran);
       who.found = who.read(ran.stdout);
+      who.runs.push({ ...ran, found: who.found });
       const { states, transitions } = who.found;
-      if (states !== bench.states || (bench.transitions ?? transitions) !== transitions) {
+      const { states: meant } = all[0].found;
+      if (states !== meant || (bench.transitions ?? transitions) !== transitions) {
         throw new Error(`${name} counts ${states} states, ${transitions} transitions`);
       }
     }

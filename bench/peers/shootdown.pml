@@ -3,7 +3,7 @@
  *
  *   S   -DCPUS=2 -DUPGRADE    340,856 states,  2,663,672 transitions
  *   M   -DCPUS=3            4,048,822 states, 40,473,594 transitions
- *   L   -DCPUS=3 -DUPGRADE 28,223,784 states, 279,811,712 transitions
+ *   L   -DCPUS=3 -DUPGRADE 28,194,840 states, 279,576,488 transitions
  *
  * Small fields lie side by side in bit fields, one process is all of the hardware, every step is a
  * d_step, and what could break the property says so itself: Spin then has the shortest vector and
