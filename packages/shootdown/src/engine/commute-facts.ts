@@ -7,7 +7,7 @@
 
 import type { Accesses, AccessFinder } from "./commute-access.ts";
 import type { Known, Variables } from "./commute-variables.ts";
-import { implied, NOTHING_KNOWN } from "./commute-variables.ts";
+import { type Implied, implied, NOTHING_KNOWN } from "./commute-variables.ts";
 import { beginsStep, defines, successors } from "./flow.ts";
 import type { Code, Instr, Program } from "./program.ts";
 
@@ -39,11 +39,15 @@ export function standings(
 ): readonly ReadonlyMap<number, Standing>[] {
   const threads = program.threads.map((t) => finder.all(t));
   const rest = [...program.rules, ...program.pending].map((c) => finder.all(c));
+  const locks = lockCandidates(variables, threads, rest);
+  const asked = new Set(locks);
+  for (const a of [...threads, ...rest]) {
+    for (const c of a.conditions) for (const v of c.on) asked.add(v);
+  }
   const flows = program.threads.map((t, n) => {
     const others = [...threads.filter((_, m) => m !== n), ...rest];
-    return new ThreadFlow(t, variables, others);
+    return new ThreadFlow(t, variables, others, asked);
   });
-  const locks = lockCandidates(variables, threads, rest);
   for (const f of flows) f.solve(locks);
   for (const f of flows) f.refute(locks);
   return flows.map((f) => f.standings(locks));
@@ -69,26 +73,46 @@ class ThreadFlow {
   private readonly code: Code;
   private readonly variables: Variables;
   private readonly others: readonly Accesses[];
+  /** Variables and registers of which anything need be known: those that conditions speak of. */
+  private readonly asked: ReadonlySet<number>;
   private readonly at = new Map<number, Certain>();
+  private readonly implications = new Map<Instr, readonly (readonly Implied[])[]>();
 
-  constructor(code: Code, variables: Variables, others: readonly Accesses[]) {
+  constructor(
+    code: Code,
+    variables: Variables,
+    others: readonly Accesses[],
+    asked: ReadonlySet<number>,
+  ) {
     this.code = code;
     this.variables = variables;
     this.others = others;
+    const all = new Set(asked);
+    for (const i of code.instrs) {
+      if (i.op !== "branch" && i.op !== "await") continue;
+      const says = [implied(i.cond, false, variables), implied(i.cond, true, variables)];
+      this.implications.set(i, says);
+      for (const { place } of says.flat()) all.add(place);
+    }
+    this.asked = all;
   }
 
   /** Finds what holds at each point on all ways there. */
   solve(locks: ReadonlySet<number>): void {
-    const is = new Map([...this.variables.initial].filter(([v, x]) => this.steady(v, x)));
+    const is = new Map(
+      [...this.variables.initial].filter(([v, x]) => this.asked.has(v) && this.steady(v, x)),
+    );
     this.at.set(0, { ...UNCERTAIN, is });
-    const work = [0];
-    for (let point = work.pop(); point !== undefined; point = work.pop()) {
+    const work = new Set([0]);
+    while (work.size > 0) {
+      // In the order of the code, which mostly runs forward.
+      const point = Math.min(...work);
+      work.delete(point);
       this.walk(point, locks, undefined, (to, next) => {
         const old = this.at.get(to);
-        const now = old ? join(old, next) : next;
-        if (old && same(old, now)) return;
-        this.at.set(to, now);
-        work.push(to);
+        if (old && within(old, next)) return;
+        this.at.set(to, old ? join(old, next) : next);
+        work.add(to);
       });
     }
   }
@@ -150,7 +174,7 @@ class ThreadFlow {
         }
         const known = ways.get(to) ?? [];
         const joined = known.length < WAYS_MAX ? after : known.reduce(join, after);
-        if (known.some((k) => same(k, join(k, joined)))) continue;
+        if (known.some((k) => within(k, joined))) continue;
         ways.set(to, known.length < WAYS_MAX ? [...known, after] : [joined]);
         work.push({ at: to, before: joined });
       }
@@ -176,12 +200,9 @@ class ThreadFlow {
         return this.learnt(i, before, holds);
       case "let": {
         const to = this.variables.register(i.reg);
-        const next = { ...before, is: new Map(before.is), not: new Map(before.not) };
-        next.is.delete(to);
-        next.not.delete(to);
-        const value = this.variables.value(i.value, before);
-        if (value !== undefined) next.is.set(to, value);
-        return next;
+        const value = this.asked.has(to) ? this.variables.value(i.value, before) : undefined;
+        const next = forget(before, [to]);
+        return value === undefined ? next : { ...next, is: new Map(next.is).set(to, value) };
       }
       default: {
         const reg = i.op === "grow" || i.op === "next" ? i.reg : defines(i);
@@ -199,21 +220,25 @@ class ThreadFlow {
     const value = i.op === "cas" ? undefined : this.variables.value(i.value, before);
     const regs = i.op === "store" ? [] : [this.variables.register(i.reg)];
     const next = forget(before, [...to, ...regs]);
+    const [only] = to;
+    if (only === undefined || !to.some((v) => this.asked.has(v))) return next;
     const free = new Set([...before.free].filter((v) => !to.includes(v)));
     const held = new Set([...before.held].filter((v) => !to.includes(v)));
     const is = new Map(next.is);
     if (to.length === 1 && value !== undefined) {
-      if (this.steady(to[0]!, value)) is.set(to[0]!, value);
-      if (value === 1 && locks.has(to[0]!)) held.add(to[0]!);
+      if (this.steady(only, value)) is.set(only, value);
+      if (value === 1 && locks.has(only)) held.add(only);
     }
     return { is, not: next.not, free, held };
   }
 
   private learnt(i: Instr & { op: "await" | "branch" }, before: Certain, holds: boolean): Certain {
+    const says = this.implications.get(i)![holds ? 1 : 0]!;
+    if (says.length === 0) return before;
     const is = new Map(before.is);
     const not = new Map(before.not);
     const free = new Set(before.free);
-    for (const { place, value, equal } of implied(i.cond, holds, this.variables)) {
+    for (const { place, value, equal } of says) {
       const own = place >= this.variables.count;
       if (equal && value === 0 && !own) free.add(place);
       if (equal && (own || this.steady(place, value))) is.set(place, value);
@@ -247,8 +272,11 @@ function join(a: Certain, b: Certain): Certain {
   };
 }
 
-function same(a: Certain, b: Certain): boolean {
-  const both = join(a, b);
-  const size = (c: Certain) => c.is.size + c.not.size + c.held.size + c.free.size;
-  return size(both) === size(a) && size(both) === size(b);
+/** Whether all that `a` says holds in `b` too. */
+function within(a: Certain, b: Certain): boolean {
+  for (const [k, v] of a.is) if (b.is.get(k) !== v) return false;
+  for (const [k, v] of a.not) if (b.not.get(k) !== v) return false;
+  for (const k of a.held) if (!b.held.has(k)) return false;
+  for (const k of a.free) if (!b.free.has(k)) return false;
+  return true;
 }

@@ -28,6 +28,8 @@ export class Variables {
   readonly initial: ReadonlyMap<number, number>;
   private readonly program: Program;
   private readonly fields = new Map<string, FieldPlace>();
+  /** Elements by the index that names them, which belongs to one access. */
+  private readonly named = new Map<readonly Node[], readonly number[]>();
   private readonly pendingBase: number;
   private readonly cellBase: readonly number[];
   private readonly latchBase: number;
@@ -61,6 +63,12 @@ export class Variables {
 
   /** The elements that a field access may name. */
   elements(field: FieldDecl, index: readonly Node[]): readonly number[] {
+    let known = this.named.get(index);
+    if (!known) this.named.set(index, (known = this.find(field, index)));
+    return known;
+  }
+
+  private find(field: FieldDecl, index: readonly Node[]): readonly number[] {
     const f = this.fields.get(field.name);
     if (!f) return [];
     let found = [0];
@@ -193,12 +201,15 @@ export class Variables {
   }
 }
 
+/** That a variable or register is, or is not, a value. */
+export interface Implied {
+  readonly place: number;
+  readonly value: number;
+  readonly equal: boolean;
+}
+
 /** What follows for single variables and registers from a condition that holds, or does not. */
-export function implied(
-  n: Node,
-  holds: boolean,
-  variables: Variables,
-): { readonly place: number; readonly value: number; readonly equal: boolean }[] {
+export function implied(n: Node, holds: boolean, variables: Variables): readonly Implied[] {
   if (n.k === "op") {
     const [a, b] = n.args as readonly [Node, Node];
     if (n.op === "not") return implied(a, !holds, variables);
