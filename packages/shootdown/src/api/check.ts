@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checking a scenario: its text in, one plain result for each run out.
 
+import { classify, treatmentTexts } from "../engine/classify.ts";
 import { DEFAULT_BYTES_MAX, type Limits, type Progress } from "../explore/search.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { DICTIONARY } from "../litmus/dictionary.ts";
@@ -144,8 +145,15 @@ function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): 
   }
   const run = told(verdict, verdict.dependsOn);
   const wanted = options.witness ?? "unexpected";
-  if (wanted === "none" || (wanted === "unexpected" && ok)) return { run };
-  return { run, ...shownBy(checker, planned, verdict, options) };
+  const result = { run, ...treated(verdict) };
+  if (wanted === "none" || (wanted === "unexpected" && ok)) return result;
+  return { ...result, ...shownBy(checker, planned, verdict, options) };
+}
+
+/** How cells were treated in the run that is shown. */
+function treated({ variant }: Verdict): { cells?: readonly string[] } {
+  if (variant.semantics === "concrete") return {};
+  return { cells: treatmentTexts(classify(variant.program)) };
 }
 
 const asExpected = (expected: PlannedRun["expected"], observed: Verdict["observed"]): boolean =>

@@ -39,9 +39,19 @@ export function classify(program: Program): readonly CellTreatment[] {
     const goes = own.find((r) => !r.onlyReports);
     if (goes) return { cell: decl, treatment: "refined", why: `${goes.name} goes on with it` };
     const [first] = own;
-    const why = first ? `${first.name} only reports it` : "only cells that take from it see it";
+    const why = first ? `${first.name} only reports it` : "only other cells take from it";
     return { cell: decl, treatment: "exact", why };
   });
+}
+
+/** The treatments in words, those that are alike together: `a, b exact (why)`. */
+export function treatmentTexts(all: readonly CellTreatment[]): string[] {
+  const alike = new Map<string, string[]>();
+  for (const { cell, treatment, why } of all) {
+    const how = `${treatment} (${why})`;
+    alike.set(how, [...(alike.get(how) ?? []), cell.name]);
+  }
+  return [...alike].map(([how, names]) => `${names.join(", ")} ${how}`);
 }
 
 /** Whether a window is enough for a group of cells. */

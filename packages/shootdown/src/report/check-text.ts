@@ -76,6 +76,7 @@ export class TextReporter implements Reporter {
     if (run.drop !== null) detail(`without ${run.drop}`);
     if (run.without_rules.length > 0) detail(rulesOut(run));
     if (verbose) for (const line of detailsOf(run)) detail(line);
+    if (verbose && result.cells?.length) detail(`cells: ${result.cells.join("; ")}`);
     if (path !== null) detail(`witness: ${path}`);
     if (shown && (verbose || !run.ok)) {
       const style = { width: width - 4, paint };

@@ -58,6 +58,8 @@ export type WitnessFile = Witness & { readonly drop?: string };
 /** A run and, if it was asked for and there is one, what shows its verdict. */
 export interface CheckResult {
   readonly run: CheckRun;
+  /** How each cell was treated beside windows, and why. */
+  readonly cells?: readonly string[];
   readonly witness?: WitnessFile;
   /** The witness replayed, step by step, for printers. */
   readonly shown?: ShownWitness;

@@ -32,6 +32,35 @@ export function generatorsOf(
 
 type Colours = readonly number[];
 
+/** Shapes with points as arrays, parts first: kids of `s` are `kids[from[s] .. from[s + 1])`. */
+interface Graph {
+  readonly tags: Int32Array;
+  readonly bags: Uint8Array;
+  readonly points: Int32Array;
+  readonly from: Int32Array;
+  /** -1: no point in it; what it is then is in `closed`. */
+  readonly kids: Int32Array;
+  readonly closed: Int32Array;
+  /** How often each is a unit. */
+  readonly counts: Int32Array;
+}
+
+function graphOf(forest: Forest, open: readonly Shape[], units: ReadonlyMap<Shape, number>): Graph {
+  const number = new Map(open.map((s, n) => [s, n]));
+  const kids = open.flatMap((s) => forest.kids[s]!);
+  const from = new Int32Array(open.length + 1);
+  for (const [n, s] of open.entries()) from[n + 1] = from[n]! + forest.kids[s]!.length;
+  return {
+    tags: Int32Array.from(open, (s) => forest.tags[s]!),
+    bags: Uint8Array.from(open, (s) => Number(forest.bags[s])),
+    points: Int32Array.from(open, (s) => forest.points[s]!),
+    from,
+    kids: Int32Array.from(kids, (k) => number.get(k) ?? -1),
+    closed: Int32Array.from(kids, (k) => mix(5, k)),
+    counts: Int32Array.from(open, (s) => units.get(s) ?? 0),
+  };
+}
+
 class Automorphisms {
   private readonly forest: Forest;
   private readonly size: number;
@@ -39,6 +68,7 @@ class Automorphisms {
   private readonly units = new Map<Shape, number>();
   /** All shapes with points in them, parts first. */
   private readonly open: readonly Shape[];
+  private readonly graph: Graph;
   private readonly start: Colours;
   private readonly up: Int32Array;
   private readonly down: Int32Array;
@@ -49,8 +79,9 @@ class Automorphisms {
     this.size = points.all.length;
     for (const u of units) if (forest.open[u]) this.units.set(u, (this.units.get(u) ?? 0) + 1);
     this.open = this.reachable();
-    this.up = new Int32Array(forest.tags.length);
-    this.down = new Int32Array(forest.tags.length);
+    this.graph = graphOf(forest, this.open, this.units);
+    this.up = new Int32Array(this.open.length);
+    this.down = new Int32Array(this.open.length);
     const sorts: string[] = [];
     const seen = new Set(this.open.map((u) => forest.points[u]!));
     const colours = points.all.map((p, n) => {
@@ -145,36 +176,36 @@ class Automorphisms {
 
   /** Each point's colour together with what is around it, in all units. */
   private refined(colours: Colours): Colours {
-    const { forest, open, up, down } = this;
-    for (const s of open) {
-      const point = forest.points[s]!;
-      up[s] = point >= 0 ? mix(3, colours[point]!) : this.inside(s);
-      down[s] = 0;
+    const { graph, up, down } = this;
+    const { tags, bags, points, from, kids, closed, counts } = graph;
+    const size = tags.length;
+    for (let s = 0; s < size; s++) {
+      const point = points[s]!;
+      if (point >= 0) {
+        up[s] = mix(3, colours[point]!);
+        continue;
+      }
+      let hash = mix(4, tags[s]!);
+      for (let k = from[s]!; k < from[s + 1]!; k++) {
+        const own = kids[k]! < 0 ? closed[k]! : up[kids[k]!]!;
+        hash = bags[s] ? (hash + mix(6, own)) | 0 : mix(hash, own);
+      }
+      up[s] = hash;
     }
-    for (const [s, count] of this.units) down[s] = mix(up[s]!, count);
+    for (let s = 0; s < size; s++) down[s] = counts[s] ? mix(up[s]!, counts[s]!) : 0;
     const next = [...colours];
-    for (let n = open.length - 1; n >= 0; n--) {
-      const s = open[n]!;
-      const point = forest.points[s]!;
+    for (let s = size - 1; s >= 0; s--) {
+      const point = points[s]!;
       if (point >= 0) next[point] = mix(colours[point]!, down[s]!);
       const around = mix(down[s]!, up[s]!);
-      for (const [at, kid] of forest.kids[s]!.entries()) {
-        if (!forest.open[kid]) continue;
+      for (let k = from[s]!; k < from[s + 1]!; k++) {
+        const kid = kids[k]!;
+        if (kid < 0) continue;
         // A sum, so that the order of what it is part of does not matter.
-        down[kid] = (down[kid]! + mix(around, forest.bags[s] ? -1 : at)) | 0;
+        down[kid] = (down[kid]! + mix(around, bags[s] ? -1 : k - from[s]!)) | 0;
       }
     }
     return next;
-  }
-
-  private inside(s: Shape): number {
-    const { forest, up } = this;
-    let hash = mix(4, forest.tags[s]!);
-    for (const kid of forest.kids[s]!) {
-      const own = forest.open[kid] ? up[kid]! : mix(5, kid);
-      hash = forest.bags[s] ? (hash + mix(6, own)) | 0 : mix(hash, own);
-    }
-    return hash;
   }
 
   private reachable(): readonly Shape[] {
