@@ -42,7 +42,7 @@ const FIRST_PAD = 64;
 const PAD_STEP = 16;
 
 /** By how much a table grows: sparing where it matters. */
-const factorOf = (slots: number): number => (slots < 1 << 16 ? 4 : slots < 1 << 21 ? 2 : 1.25);
+const factorOf = (slots: number): number => (slots < 1 << 16 ? 4 : slots < 1 << 22 ? 2 : 1.25);
 
 export const memoryLimit = (bytes_max: number): string => `--max-memory ${bytes_max}`;
 

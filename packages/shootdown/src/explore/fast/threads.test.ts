@@ -7,11 +7,15 @@ import { asking, graph, grid } from "../../../../../test/support/units.ts";
 import type { StepUnit } from "../../engine/compiled/unit.ts";
 import type { FastOptions } from "./explore.ts";
 import { exploreFast } from "./explore.ts";
+import type { HelperStart } from "./team.ts";
 
 const OPTIONS: FastOptions = { states_max: 1e9, bytes_max: 2 ** 30, target: "wasm" };
 const { spawn, ended } = await nodeHelpers();
 
 afterAll(ended);
+
+/** Index of the signal how often the first helper was called. */
+const CALLS_OF_FIRST_HELPER = 1 * 3 + 3;
 
 const zero = (unit: StepUnit): Int32Array => new Int32Array(unit.words);
 
@@ -59,8 +63,28 @@ test("what is imported is called by the first thread, while the others stand sti
   const unit = asking(200_000, 3);
   const run = (count: number) => {
     const asked = new Set<number>();
-    const imports = () => ({ ask: (n: number) => asked.add(n).size - asked.size + n * 7 });
-    return { ...explore(unit, count, { imports }), asked: [...asked].toSorted((a, b) => a - b) };
+    let signals = new Int32Array(new SharedArrayBuffer(64));
+    const watched = (start: HelperStart) => {
+      signals = new Int32Array(start.signals);
+      spawn(start);
+    };
+    let early = 0;
+    const ask = (n: number) => {
+      asked.add(n);
+      // The second signal counts those that are through; before the first call there are none.
+      const through = Atomics.load(signals, 1);
+      if (through !== 0 && through !== count) early++;
+      if (through === 0 && Atomics.load(signals, CALLS_OF_FIRST_HELPER) !== 0) early++;
+      return n * 7;
+    };
+    const helpers = count === 0 ? {} : { helpers: { count, spawn: watched, after: 0 } };
+    const outcome = exploreFast(unit, zero(unit), {
+      ...OPTIONS,
+      ...helpers,
+      imports: () => ({ ask }),
+    });
+    expect(early).toBe(0);
+    return { ...outcome, bytes: 0, asked: [...asked].toSorted((a, b) => a - b) };
   };
   const alone = run(0);
   expect(alone.asked.length).toBeGreaterThan(10);
