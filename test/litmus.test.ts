@@ -50,7 +50,7 @@ describe.each(files)("%s", (file) => {
     const concrete = checker.check(configuration, options);
     expect(concrete.observed).toBe(expected);
     for (const verdict of [window, concrete]) {
-      const witness = witnessOf(scenario, configuration, verdict);
+      const witness = witnessOf(scenario, configuration, verdict, checker.condition);
       expect(witness === undefined).toBe(expected === "never");
       if (!witness) continue;
       const copy = JSON.parse(JSON.stringify(witness)) as typeof witness;

@@ -209,7 +209,7 @@ function shownBy(
   verdict: Verdict,
   options: CheckOptions,
 ): Pick<CheckResult, "witness" | "shown"> {
-  const found = witnessOf(checker.scenario, planned.configuration, verdict);
+  const found = witnessOf(checker.scenario, planned.configuration, verdict, checker.condition);
   if (!found) return {};
   const witness = options.drop === undefined ? found : { ...found, drop: options.drop };
   const replay: Replay = replayWitness(found, verdict.variant.program, checker.condition);

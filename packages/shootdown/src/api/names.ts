@@ -61,6 +61,7 @@ const LISTS: Readonly<Record<NameKind, () => (readonly [string, string])[]>> = {
   properties: () => [
     ...[...OBSERVERS.values()].map((o): [string, string] => [o.name, o.describes]),
     ["stuck", "a device tries again for ever although the page table permits the access"],
+    ["never_completes", "a CPU or device waits for ever, or something stays outstanding for ever"],
   ],
   machines: () => [
     ...MACHINES.map(([name, text]): [string, string] => [name, text]),

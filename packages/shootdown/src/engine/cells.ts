@@ -263,7 +263,7 @@ export class PackedCells {
       if (this.isWindow(c.group)) return [];
       const { decl } = this.groups[c.group]!;
       const name = this.name(n);
-      const base = { name, index: n, slot: 0, free: true } as const;
+      const base = { name, index: n, slot: 0, free: true, fair: false } as const;
       const fill: Transition = { kind: "fill", ...base, run: () => this.fillOne(c, decl) };
       const evict: Transition = { kind: "evict", ...base, run: () => this.evictOne(c) };
       return [...(c.fill ? [fill] : []), ...(decl.evicts ? [evict] : [])];

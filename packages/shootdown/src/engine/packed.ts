@@ -38,6 +38,8 @@ export interface Transition {
   readonly slot: number;
   /** Whether it costs a step of depth. */
   readonly free: boolean;
+  /** Whether it happens in the end if it can happen all the time: not what is merely allowed. */
+  readonly fair: boolean;
   /** Runs on the scratch state; false if it is not enabled with these choices. */
   readonly run: () => boolean;
 }
@@ -89,6 +91,8 @@ export class PackedMachine {
   trace: ((o: Origin) => void) | undefined;
   /** Lookups find only what the cell holds (for questions about repetition). */
   hitsOnly = false;
+  /** Windows stay as they are after a step (for the same). */
+  frozen = false;
   private readonly pcs: readonly Eval[];
   private readonly latchLoaders: readonly Eval[];
   private readonly threadSteps: readonly { readonly code: readonly Step[] }[];
@@ -121,7 +125,8 @@ export class PackedMachine {
         const steps = code.compile(r);
         const name = `${r.decl.name}(${r.args.join()})`;
         const run = () => runToEnd(steps);
-        return { kind: "rule", name, index: n, slot: 0, free: false, run };
+        const { fair } = r.decl;
+        return { kind: "rule", name, index: n, slot: 0, free: false, fair, run };
       }),
       ...this.cells.transitions(),
     ];
@@ -148,7 +153,7 @@ export class PackedMachine {
 
   /** Brings the windows up to date after a change of the scratch state. */
   close(): void {
-    if (this.semantics === "window") this.cells.close();
+    if (this.semantics === "window" && !this.frozen) this.cells.close();
   }
 
   load(states: Int32Array, offset: number): void {
@@ -317,7 +322,7 @@ export class PackedMachine {
       }
       return true;
     };
-    return { kind: "thread", name, index: n, slot: 0, free: false, run };
+    return { kind: "thread", name, index: n, slot: 0, free: false, fair: true, run };
   }
 
   private effectTransitions(n: number, code: CodeCompiler, exprs: ExprCompiler): Transition[] {
@@ -346,7 +351,7 @@ export class PackedMachine {
         for (let i = slot; i < slots.length; i++) storers[i]!(loaders[i + 1]?.() ?? 0);
         return runToEnd(effect);
       };
-      return { kind: "effect", name, index: n, slot, free: false, run };
+      return { kind: "effect", name, index: n, slot, free: false, fair: true, run };
     });
   }
 

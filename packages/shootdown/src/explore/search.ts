@@ -4,6 +4,7 @@
 //   level n ──every transition──► successors ──new──► level n+1   (free ones stay in level n)
 
 import type { PackedMachine, Transition } from "../engine/packed.ts";
+import type { Waits } from "./fairness.ts";
 import { findCycle } from "./stuck.ts";
 import type { NormalForm } from "./symmetric.ts";
 import { realPath } from "./symmetric.ts";
@@ -19,6 +20,8 @@ export interface Question {
   readonly final?: (m: PackedMachine) => boolean;
   /** Index of a thread that may try again for ever. */
   readonly stuck?: number;
+  /** Whose waiting for ever is asked for: a question for liveness.ts. */
+  readonly waits?: Waits;
 }
 
 /**

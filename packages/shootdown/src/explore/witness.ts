@@ -168,10 +168,24 @@ class Concretiser {
       steps.push(same);
     }
     this.fill(this.path.length, steps, run);
+    const once = (): void => {
+      concrete.hitsOnly = true;
+      for (const step of this.cycle) run(step);
+      concrete.hitsOnly = false;
+    };
+    const evictions = this.evictions(state);
+    const full = state;
+    for (const step of evictions) run(step);
+    once();
+    // What the repetition puts into a cell itself has to be there from the start.
+    const again = state;
+    state = full;
+    for (const step of evictions.filter((e) => !this.holds(again, e))) {
+      run(step);
+      steps.push(step);
+    }
     const end = state;
-    concrete.hitsOnly = true;
-    for (const step of this.cycle) run(step);
-    concrete.hitsOnly = false;
+    once();
     if (this.cycle.length > 0 && state.some((w, i) => w !== end[i])) {
       throw new Error("the repetition does not close");
     }
@@ -184,6 +198,32 @@ class Concretiser {
     if (!free) return step;
     const all = this.concrete.transitions;
     return { ...step, transition: all.findIndex((t) => t.kind === kind && t.index === index) };
+  }
+
+  /** Whether a state has the entry that a step evicts. */
+  private holds(state: Int32Array, { transition, choices }: PathStep): boolean {
+    const { concrete } = this;
+    const { index } = concrete.transitions[transition]!;
+    concrete.load(state, 0);
+    return (concrete.cells.mask(index) & concrete.cells.bit(index, choices[0]!)) !== 0;
+  }
+
+  /** What a repetition does not need and others might find. */
+  private evictions(end: Int32Array): PathStep[] {
+    const { concrete, window } = this;
+    if (this.cycle.length === 0) return [];
+    const cycle = this.visited.slice(this.path.length);
+    const needed = new Set(cycle.flatMap((v) => v.picks.map((p) => `${p.instance} ${p.value}`)));
+    return concrete.transitions.flatMap((t, transition) => {
+      if (t.kind !== "evict") return [];
+      const { group, index } = concrete.cells.instances[t.index]!;
+      if (!window.cells.isWindow(group)) return [];
+      concrete.load(end, 0);
+      return concrete
+        .contents(group, index)
+        .filter((value) => !needed.has(`${t.index} ${value}`))
+        .map((value) => ({ transition, choices: [value] }));
+    });
   }
 
   /** Makes the fills planned before step `k`, those that are not in place already. */

@@ -259,6 +259,8 @@ export interface RuleDecl {
   readonly when: Expr<"bool">;
   readonly body: () => readonly Stmt[];
   readonly source: Source;
+  /** Whether it must happen in the end where it can happen all the time; else it only may. */
+  readonly fair: boolean;
 }
 
 interface RuleSpec<P extends Sorts, L extends Sorts> {
@@ -267,6 +269,7 @@ interface RuleSpec<P extends Sorts, L extends Sorts> {
   readonly when: (x: Args<P>) => Expr<"bool">;
   readonly body: (x: Args<P> & Locals<L>) => readonly Stmt[];
   readonly source: Source;
+  readonly fair?: boolean;
 }
 
 // biome-ignore lint/complexity/noBannedTypes: no locals is the empty record
@@ -283,6 +286,7 @@ export function rule<P extends Sorts, L extends Sorts = {}>(
     when: spec.when(bound),
     body: once(() => spec.body(bound)),
     source: spec.source,
+    fair: spec.fair ?? false,
   };
 }
 

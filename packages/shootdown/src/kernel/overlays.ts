@@ -190,6 +190,11 @@ export const OVERLAYS: readonly NamedOverlay[] = [
     overlay: atcTwice,
   },
   {
+    name: "gerror-ignored",
+    describes: "an error of the command queue is looked at and not acknowledged",
+    overlay: editing("handle_cmdq_error", "acknowledge", () => []),
+  },
+  {
     name: "no-atschk",
     describes: "CR0.ATSCHK=0: translated requests pass unchecked",
     overlay: editing("arm_smmu_device_reset", "cr0", () => [set(cr0_atschk(), FALSE)]),

@@ -44,6 +44,7 @@ function routines(): ReadonlyMap<string, Signature> {
 const PROPERTIES: ReadonlyMap<string, Signature> = new Map<string, Signature>([
   ...[...OBSERVERS.keys()].map((name) => [name, { params: [] }] as const),
   ["stuck", { params: ["device"] }],
+  ["never_completes", { params: ["agent"], optional: 1 }],
   ["young", { params: ["place"] }],
   ["dirty", { params: ["place"] }],
 ]);

@@ -14,7 +14,7 @@ import { desc } from "../vocabulary/descriptor.ts";
 import { cd_asid } from "../vocabulary/iommu.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 import { pmd, pte_table, reg } from "../vocabulary/state.ts";
-import type { EqualExpr, Expr, Place, Scenario } from "./ast.ts";
+import type { AtomExpr, EqualExpr, Expr, Place, Scenario } from "./ast.ts";
 import { boot } from "./boot.ts";
 import { countVerbs } from "./symbols.ts";
 import { interruptsOf, threadsOf } from "./threads.ts";
@@ -28,6 +28,8 @@ export interface Condition {
   readonly final?: (m: PackedMachine) => boolean;
   /** Thread that may be stuck. */
   readonly stuck?: number;
+  /** Who may wait for ever: threads, and whatever is outstanding. */
+  readonly waits?: { readonly threads: readonly number[]; readonly entries: boolean };
   /** The condition as one writes it, for reports. */
   readonly property: string;
 }
@@ -200,6 +202,9 @@ export function conditionOf(scenario: Scenario, world: World): Condition | Unsup
     if (stuck < 0) return { span: expr.span, why: `${device} has no program that could be stuck` };
     return { stuck, property: `stuck(${device})` };
   }
+  if (expr.kind === "atom" && expr.property.text === "never_completes") {
+    return neverCompletes(scenario, expr, world);
+  }
   const wrong = undecided(expr);
   if (wrong) return wrong;
   const holds = evaluate(expr, world);
@@ -217,13 +222,34 @@ function alternatives(e: Expr): string[] | undefined {
   return parts.every((p) => p !== undefined) ? parts.flat() : undefined;
 }
 
+/** `never_completes`: of anybody or anything; `never_completes(CPU0)`: of what this agent asks. */
+function neverCompletes(
+  scenario: Scenario,
+  { args, span }: AtomExpr,
+  world: World,
+): Condition | Unsupported {
+  const [arg] = args;
+  const names = threadsOf(scenario, world).map((t) => t.name);
+  const all = [...names.keys()];
+  if (arg?.kind !== "name") {
+    return { waits: { threads: all, entries: true }, property: "never_completes" };
+  }
+  const agent = arg.name.text;
+  const threads = all.filter((n) => names[n] === agent);
+  if (threads.length === 0) return { span, why: `${agent} has no program that could wait` };
+  return { waits: { threads, entries: false }, property: `never_completes(${agent})` };
+}
+
+/** Properties that are about runs, not about their last states. */
+const OF_RUNS: readonly string[] = ["stuck", "never_completes"];
+
 function undecided(e: Expr): Unsupported | undefined {
   switch (e.kind) {
     case "equal":
       return undefined;
     case "atom":
-      return e.property.text === "stuck"
-        ? { span: e.span, why: "stuck(...) must be the whole condition" }
+      return OF_RUNS.includes(e.property.text)
+        ? { span: e.span, why: `${e.property.text} must be the whole condition` }
         : undefined;
     case "not":
       return undecided(e.of);

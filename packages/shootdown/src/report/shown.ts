@@ -5,6 +5,7 @@ import type { Origin } from "../engine/program.ts";
 import { printStmt } from "../ir/print.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import type { NamedEvent, Replay, Witness, WitnessRow } from "../study/witness.ts";
+import { whyText } from "./why.ts";
 
 /** One step. Plain data: it may travel between threads and into files. */
 export interface ShownStep {
@@ -30,7 +31,7 @@ export interface ShownWitness {
   readonly steps: readonly ShownStep[];
   /** Steps that may repeat for ever after the others. */
   readonly cycle: readonly ShownStep[];
-  /** Which cached value let it happen. */
+  /** Which cached value let it happen, and what should have removed it; or who waits for what. */
   readonly why: string | null;
   /** Whether the replay ended as the witness claims. */
   readonly confirmed: boolean;
@@ -38,7 +39,8 @@ export interface ShownWitness {
 
 export function shownWitness(witness: Witness, replay: Replay): ShownWitness {
   const { test, machine, kernel, knobs, property } = witness;
-  const { why = null, confirmed } = replay;
+  const { confirmed } = replay;
+  const why = replay.why ? whyText(replay.why) : null;
   const steps = replay.rows.map(shownStep);
   const cycle = replay.cycle.map(shownStep);
   return { test, machine, kernel, knobs, property, steps, cycle, why, confirmed };

@@ -52,7 +52,8 @@ export function witnessBlocks(witness: ShownWitness, style: WitnessStyle): Witne
   const layout: Layout = {
     tracks: tracksOf(all),
     width: style.width,
-    where: Math.min(WHERE_MAX, Math.max(0, ...all.map((s) => columns(placeOf(s))))),
+    // A witness may be longer than a call has arguments.
+    where: all.reduce((w, s) => Math.min(WHERE_MAX, Math.max(w, columns(placeOf(s)))), 0),
     paint: style.paint ?? plain,
     statements: style.statements ?? false,
   };
@@ -63,7 +64,7 @@ export function witnessBlocks(witness: ShownWitness, style: WitnessStyle): Witne
   const { paint, width } = layout;
   const end = wrapText(ending(witness), width).map((l) => paint("bad", l));
   if (why !== null) end.push(...wrapText(`why: ${why}`, width));
-  if (!confirmed) end.push(...wrapText("NOT CONFIRMED by its replay: please report this", width));
+  if (!confirmed) end.push(...wrapText("NOT CONFIRMED: this run does not show that", width));
   return { head: headLine(layout), steps: blocks, end };
 }
 
@@ -71,7 +72,8 @@ function ending({ property, cycle, steps }: ShownWitness): string {
   const last = steps.at(-1)?.n ?? 0;
   if (cycle.length === 0) return `${property} after step ${last}`;
   const end = cycle.at(-1)?.n ?? last;
-  return `${property}: steps ${last + 1} to ${end} repeat, and nothing can end it`;
+  const repeats = end === last + 1 ? `step ${end} repeats` : `steps ${last + 1} to ${end} repeat`;
+  return `${property}: ${repeats}, and nothing can end it`;
 }
 
 /** Agents in the order of their first step, then hardware. */

@@ -35,7 +35,7 @@ function decide(e: Evidence, checker: Checker): string[] {
       `${verdict.states} states, depth ${verdict.depth}.`,
     "",
   ];
-  const witness = witnessOf(checker.scenario, configuration, verdict);
+  const witness = witnessOf(checker.scenario, configuration, verdict, checker.condition);
   if (!witness) return lines;
   const replay = replayWitness(witness, verdict.variant.program, checker.condition);
   if (!replay.confirmed) throw new Error(`the witness of ${e.scenario} is not confirmed`);

@@ -10,8 +10,11 @@ import type { Semantics } from "../engine/packed.ts";
 import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Initial, Program } from "../engine/program.ts";
 import { Shared } from "../engine/shared.ts";
+import { TooManyAtOnce } from "../explore/fair-graph.ts";
 import type { Helpers } from "../explore/fast/team.ts";
+import { waitsWithoutEnd } from "../explore/liveness.ts";
 import type { Limits, Outcome, Progress } from "../explore/search.ts";
+import { RepetitionTooLong, windowsRepeat } from "../explore/stuck.ts";
 import type { Engine, Reduction } from "../explore/tiers.ts";
 import { explore } from "../explore/tiers.ts";
 import { KNOBS, machineWith, PARTS } from "../hardware/machines.ts";
@@ -73,7 +76,7 @@ export class Checker {
   private readonly boots = new WeakMap<Kernel, Map<string, readonly Initial[]>>();
   private readonly shared = new Shared();
   private readonly programs = new Map<string, Program>();
-  private readonly outcomes = new Map<string, { program: Program; outcome: Outcome }>();
+  private readonly outcomes = new Map<string, Found>();
 
   constructor(scenario: Scenario) {
     this.scenario = scenario;
@@ -137,8 +140,7 @@ export class Checker {
       if (seen.has(program.hash)) return;
       seen.add(program.hash);
       const said = { ...configuration.knobs, ...chosen };
-      const outcome = this.outcome(program, options);
-      done.push({ knobs: said, program, outcome, semantics: options.semantics });
+      done.push({ knobs: said, program, ...this.found(program, options) });
     };
     visit({}, undefined);
     return done;
@@ -197,13 +199,11 @@ export class Checker {
     return initial;
   }
 
-  private outcome(program: Program, options: CheckOptions): Outcome {
+  private found(program: Program, options: CheckOptions): Found {
     const key = `${options.semantics} ${options.engine} ${options.reductions} ${program.hash}`;
-    const known = this.outcomes.get(key);
-    if (known) return known.outcome;
-    const outcome = guarded(program, this.condition, options);
-    this.outcomes.set(key, { program, outcome });
-    return outcome;
+    let known = this.outcomes.get(key);
+    if (!known) this.outcomes.set(key, (known = guarded(program, this.condition, options)));
+    return known;
   }
 
   private dependsOn(
@@ -248,15 +248,29 @@ function join(observed: readonly Observation[]): Observation {
   return "inconclusive";
 }
 
+/** An outcome, and the semantics of cells that it is about. */
+interface Found {
+  readonly outcome: Outcome;
+  readonly semantics: Semantics;
+}
+
 /** A search; limits of the model become an inconclusive outcome. */
-function guarded(program: Program, condition: Condition, options: CheckOptions): Outcome {
+function guarded(program: Program, condition: Condition, options: CheckOptions): Found {
   const none = { exhaustive: false, states: 0, transitions: 0, depth: 0 } as const;
+  const windows = condition.stuck === undefined || windowsRepeat(program);
+  const semantics = windows ? options.semantics : "concrete";
+  const { waits } = condition;
   try {
-    return explore(program, condition, options);
-  } catch (error) {
-    if (error instanceof DomainOverflow || error instanceof TooManyValues) {
-      return { ...none, observed: "inconclusive", limit: error.message };
+    if (waits) {
+      return waitsWithoutEnd(program, semantics, waits, options.limits, options.progress);
     }
-    throw error;
+    return { semantics, outcome: explore(program, condition, { ...options, semantics }) };
+  } catch (error) {
+    if (!LIMITS.some((limit) => error instanceof limit)) throw error;
+    const limit = (error as Error).message;
+    return { semantics, outcome: { ...none, observed: "inconclusive", limit } };
   }
 }
+
+/** What ends a search without an answer. */
+const LIMITS = [DomainOverflow, TooManyValues, RepetitionTooLong, TooManyAtOnce];

@@ -5,14 +5,19 @@ import { describeState, showValue } from "../engine/describe.ts";
 import type { Transition } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { Origin, Program } from "../engine/program.ts";
-import { type PathStep, type Question, waitsForEver } from "../explore/search.ts";
+import { minimal } from "../explore/minimal.ts";
+import { reasonOf } from "../explore/reasons.ts";
+import type { PathStep, Question } from "../explore/search.ts";
+import { shows } from "../explore/shows.ts";
 import { concretise } from "../explore/witness.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { printScenario } from "../litmus/print.ts";
 import { eventNamed } from "../vocabulary/events.ts";
-import type { Variant, Verdict } from "./check.ts";
+import type { Verdict } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
 import { formatValue } from "./format.ts";
+import type { Why } from "./why.ts";
+import { whyEntry, whyWaits } from "./why.ts";
 
 /** Version of the file format; docs/WITNESS.md has its history. */
 export const WITNESS_SCHEMA = 1;
@@ -70,8 +75,8 @@ export interface WitnessRow {
 export interface Replay {
   readonly rows: readonly WitnessRow[];
   readonly cycle: readonly WitnessRow[];
-  /** Which cached value let it happen, and since when. */
-  readonly why: string | undefined;
+  /** Which cached value let it happen, and what should have removed it; or who waits for what. */
+  readonly why: Why | undefined;
   /** Whether the end shows what the witness claims. */
   readonly confirmed: boolean;
 }
@@ -81,12 +86,18 @@ export function witnessOf(
   scenario: Scenario,
   configuration: Configuration,
   verdict: Verdict,
+  question: Question,
 ): Witness | undefined {
   const { variant } = verdict;
-  const { path, cycle } = variant.outcome;
+  const { path, cycle = [] } = variant.outcome;
   if (!path) return undefined;
-  const concrete = new PackedMachine(variant.program, { semantics: "concrete" });
-  const schedule = concretise(machineOf(variant), concrete, path, cycle);
+  const { program, semantics } = variant;
+  const concrete = new PackedMachine(program, { semantics: "concrete" });
+  const found =
+    semantics === "concrete"
+      ? { steps: path, cycle }
+      : concretise(new PackedMachine(program, { semantics }), concrete, path, cycle);
+  const schedule = minimal(concrete, found, question);
   const named = (s: PathStep): WitnessStep => {
     const { kind, name, slot } = concrete.transitions[s.transition]!;
     return { kind, name, slot, choices: s.choices };
@@ -105,11 +116,6 @@ export function witnessOf(
   };
 }
 
-/** The machine on which the variant's path was found. */
-function machineOf(variant: Variant): PackedMachine {
-  return new PackedMachine(variant.program, { semantics: variant.semantics });
-}
-
 /**
  * Runs a witness on a program and tells what happens, step by step, and whether its end shows what
  * was asked for. Throws if it does not fit.
@@ -122,29 +128,38 @@ export function replayWitness(witness: Witness, program: Program, question: Ques
   const player = new Player(machine);
   const rows = witness.steps.map((s) => player.play(s));
   const end = player.state;
-  const shows = endShows(machine, end, question);
-  machine.hitsOnly = true;
+  // What a repetition finds must be there, unless it takes its entries itself.
+  machine.hitsOnly = question.stuck !== undefined;
   const cycle = witness.cycle.map((s) => player.play(s));
-  const closes = cycle.length > 0 && player.state.every((w, i) => w === end[i]);
-  return { rows, cycle, why: whyOf([...rows, ...cycle]), confirmed: shows || closes };
+  machine.hitsOnly = false;
+  const loop = witness.cycle.map((s) => ({ transition: player.find(s), choices: s.choices }));
+  const confirmed = shows(machine, end, loop, question);
+  const path = witness.steps.map((s) => ({ transition: player.find(s), choices: s.choices }));
+  const why = whyOf(machine, question, { rows, cycle, path, loop, end });
+  return { rows, cycle, why, confirmed };
 }
 
-/** Whether a state by itself shows what is asked: at once, or because nothing can go on. */
-function endShows(machine: PackedMachine, end: Int32Array, question: Question): boolean {
-  const rests = !machine.transitions.some((t) => {
-    let moves = false;
-    if (t.kind === "thread" || t.kind === "effect") {
-      machine.successors(t, end, 0, () => {
-        moves = true;
-      });
-    }
-    return moves;
-  });
-  machine.load(end, 0);
-  if (question.latched?.(machine)) return true;
-  if (!rests) return false;
-  if (question.stuck !== undefined && waitsForEver(machine, question.stuck)) return true;
-  return question.final?.(machine) ?? false;
+interface Played {
+  readonly rows: readonly WitnessRow[];
+  readonly cycle: readonly WitnessRow[];
+  readonly path: readonly PathStep[];
+  readonly loop: readonly PathStep[];
+  readonly end: Int32Array;
+}
+
+/** Waiting has its own reason; everything else an entry that was found. */
+function whyOf(machine: PackedMachine, question: Question, played: Played): Why | undefined {
+  const { rows, cycle, path, loop, end } = played;
+  const { stuck, waits } = question;
+  const waiting = waits?.threads ?? (stuck !== undefined && loop.length === 0 ? [stuck] : []);
+  if (waiting.length > 0) return whyWaits(machine, end, waiting);
+  // One round tells it all.
+  const reason = reasonOf(
+    machine,
+    [...path, ...loop],
+    stuck === undefined ? Infinity : path.length,
+  );
+  return reason && whyEntry(machine, reason, [...rows, ...cycle]);
 }
 
 /** The witness does not fit the program or cannot be followed. */
@@ -162,12 +177,18 @@ class Player {
     this.seen = describeState(machine, formatValue);
   }
 
+  /** Number of the transition that a step means. */
+  find({ kind, name, slot }: WitnessStep): number {
+    const n = this.machine.transitions.findIndex(
+      (x) => x.kind === kind && x.name === name && x.slot === slot,
+    );
+    if (n < 0) throw new WitnessMismatch(`there is no ${kind} ${name}`);
+    return n;
+  }
+
   play(step: WitnessStep): WitnessRow {
     const { machine } = this;
-    const t = machine.transitions.find(
-      (x) => x.kind === step.kind && x.name === step.name && x.slot === step.slot,
-    );
-    if (!t) throw new WitnessMismatch(`there is no ${step.kind} ${step.name}`);
+    const t = machine.transitions[this.find(step)]!;
     const events: NamedEvent[] = [];
     const origins: Origin[] = [];
     machine.log = ({ event, args }) => events.push(this.named(event, args));
@@ -207,12 +228,4 @@ function distinct(origins: readonly Origin[]): WitnessRow["where"] {
     seen.add(key);
     return [{ routine, step }];
   });
-}
-
-/** The last entry that a cache took and never lost, as a sentence. */
-function whyOf(rows: readonly WitnessRow[]): string | undefined {
-  const fill = rows.findLast((r) => r.kind === "fill");
-  const change = fill?.changed.find((c) => c.name.startsWith(fill.agent.split("[")[0]!));
-  if (!fill || !change) return undefined;
-  return `${change.name} took ${change.to} before step ${fill.n + 1} and nothing removed it`;
 }

@@ -160,6 +160,8 @@ export const cerror_atc_inv_sync = rule("cerror_atc_inv_sync", {
   when: () =>
     and(TIMEOUTS, atc_timed_out(), outstanding(cmdq({}), { op: member(command, "CMD_SYNC") })),
   body: () => [set(gerror_cmdq(), TRUE), set(atc_timed_out(), FALSE)],
+  // "Strongly recommended": an SMMU that leaves the CMD_SYNC waiting instead is not modelled.
+  fair: true,
   source: { file: "SMMU 3.9.1.4, 4.7.3, 7.1", rules: ["S30"] },
 });
 
