@@ -39,6 +39,10 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
   } catch (error) {
     return { ok: false, problems: [jsonProblem(text, file, error)] };
   }
+  const edited = (field: string, message: string): ReplayResult => ({
+    ok: false,
+    problems: [fieldProblem(text, file, field, message)],
+  });
   const wrong = shapeProblem(json);
   if (wrong !== undefined) return fail(`not a witness: ${wrong}`, NOTE);
   const witness = json as WitnessFile;
@@ -52,6 +56,9 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
   const { configuration } = configured;
   for (const [name, value] of Object.entries(witness.knobs)) {
     if (!knobExists(name, value)) return fail(`unknown knob ${quote(`${name}=${value}`)}`);
+    const own = configuration.knobs[name];
+    if (own === undefined || own === value) continue;
+    return edited("knobs", `${witness.machine} is ${name}=${own}, not ${name}=${value}`);
   }
   let overlay: Overlay | undefined;
   if (witness.drop !== undefined) {
@@ -59,9 +66,19 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
     if (!dropped.ok) return fail(dropped.problem.message);
     overlay = dropped.drop.overlay;
   }
+  const { test, property } = witness;
+  const name = read.scenario.name.text;
+  if (test !== name) return edited("test", `the scenario is ${quote(name)}, not ${quote(test)}`);
   try {
     const checker = new Checker(read.scenario);
+    const asked = checker.condition.property;
+    if (property !== asked) {
+      return edited("property", `the scenario asks for ${quote(asked)}, not ${quote(property)}`);
+    }
     const program = checker.programFor(configuration, witness.knobs, overlay);
+    // check writes down all that the program asked for.
+    const missing = program.knobs.find((k) => !(k in witness.knobs));
+    if (missing !== undefined) return edited("knobs", `${quote(missing)} matters and is not there`);
     return {
       ok: true,
       witness,
@@ -82,8 +99,20 @@ function knobExists(name: string, value: string): boolean {
 }
 
 const NOTE = "shootdown check --witness DIR writes witnesses";
+const EDITED = "the witness was edited; check makes a new one";
 const OTHER_VERSION =
   "it was made by another version of the model, or edited; check makes a new one";
+
+/** A field that says something else than the rest of the file. */
+function fieldProblem(text: string, file: string, field: string, message: string): Problem {
+  // Quotes inside texts are escaped, so that this is the field itself.
+  const at = text.search(new RegExp(`(?<!\\\\)"${field}"\\s*:`));
+  const offset = Math.max(0, at);
+  const before = text.slice(0, offset).split("\n");
+  const col = before.at(-1)!.length + 1;
+  const span = { file, line: before.length, col, offset, end: offset + field.length + 2 };
+  return problemAt({ code: "W002", span, message, notes: [{ message: EDITED }] }, text);
+}
 
 /** V8 says the position in its message; other engines may not. */
 function jsonProblem(text: string, file: string, error: unknown): Problem {

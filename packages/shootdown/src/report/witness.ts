@@ -62,9 +62,9 @@ export function witnessBlocks(witness: ShownWitness, style: WitnessStyle): Witne
     blocks.push([...(n === 0 ? ["then, for ever:"] : []), ...stepLines(s, layout)]);
   }
   const { paint, width } = layout;
-  const end = wrapText(ending(witness), width).map((l) => paint("bad", l));
-  if (why !== null) end.push(...wrapText(`why: ${why}`, width));
-  if (!confirmed) end.push(...wrapText("NOT CONFIRMED: this run does not show that", width));
+  const said = confirmed ? ending(witness) : `NOT CONFIRMED: no ${witness.property} in this run`;
+  const end = wrapText(said, width).map((l) => paint("bad", l));
+  if (why !== null && confirmed) end.push(...wrapText(`why: ${why}`, width));
   return { head: headLine(layout), steps: blocks, end };
 }
 

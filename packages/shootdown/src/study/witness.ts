@@ -130,12 +130,18 @@ export function replayWitness(witness: Witness, program: Program, question: Ques
   const end = player.state;
   // What a repetition finds must be there, unless it takes its entries itself.
   machine.hitsOnly = question.stuck !== undefined;
-  const cycle = witness.cycle.map((s) => player.play(s));
+  let round = 0;
+  const cycle = witness.cycle.map((s, n) => {
+    const row = player.play(s);
+    if (round === 0 && player.state.every((w, i) => w === end[i])) round = n + 1;
+    return row;
+  });
   machine.hitsOnly = false;
   const loop = witness.cycle.map((s) => ({ transition: player.find(s), choices: s.choices }));
   const confirmed = shows(machine, end, loop, question);
   const path = witness.steps.map((s) => ({ transition: player.find(s), choices: s.choices }));
-  const why = whyOf(machine, question, { rows, cycle, path, loop, end });
+  // One round tells it all.
+  const why = whyOf(machine, question, { rows, cycle, path, loop: loop.slice(0, round), end });
   return { rows, cycle, why, confirmed };
 }
 
@@ -153,7 +159,6 @@ function whyOf(machine: PackedMachine, question: Question, played: Played): Why 
   const { stuck, waits } = question;
   const waiting = waits?.threads ?? (stuck !== undefined && loop.length === 0 ? [stuck] : []);
   if (waiting.length > 0) return whyWaits(machine, end, waiting);
-  // One round tells it all.
   const reason = reasonOf(
     machine,
     [...path, ...loop],
