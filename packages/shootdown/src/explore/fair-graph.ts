@@ -10,6 +10,7 @@
 import type { PackedMachine } from "../engine/packed.ts";
 import type { Limits, PathStep, Progress } from "./search.ts";
 import { waitsForEver } from "./search.ts";
+import { unsureBits } from "./unsure.ts";
 import { VisitedSet } from "./visited.ts";
 
 /** Threads and fair transitions are kept as bits of a word. */
@@ -45,18 +46,16 @@ export class FairGraph {
   limit: string | undefined;
   private readonly parents: number[] = [-1];
   private readonly via: number[] = [-1];
-  /** Words of cells whose content nobody can be sure of. */
-  private readonly unsure: readonly number[];
+  /** Bits of cells whose content nobody can be sure of. */
+  private readonly unsure: Int32Array;
 
   constructor(machine: PackedMachine) {
     this.machine = machine;
-    const { transitions, cells } = machine;
+    const { transitions } = machine;
     this.fair = [...transitions.keys()].filter((n) => transitions[n]!.fair);
     if (this.fair.length > BITS_MAX) throw new TooManyAtOnce();
     this.visited = new VisitedSet(machine.words);
-    this.unsure = cells.instances
-      .filter((c, n) => cells.isWindow(c.group) && (c.fill || cells.decl(n).evicts))
-      .map((c) => c.word);
+    this.unsure = unsureBits(machine);
   }
 
   build(limits: Limits, progress?: (p: Progress) => void): void {
@@ -178,8 +177,8 @@ export class FairGraph {
     const { words } = machine;
     const state = visited.arena.slice(id * words, (id + 1) * words);
     const some = this.some[id]!;
-    if (unsure.every((w) => state[w] === 0)) return some;
-    for (const w of unsure) state[w] = 0;
+    if (unsure.every((bits, w) => (state[w]! & bits) === 0)) return some;
+    for (const [w, bits] of unsure.entries()) state[w]! &= ~bits;
     let sure = 0;
     for (const [bit, n] of this.fair.entries()) {
       if (((some >>> bit) & 1) === 0) continue;

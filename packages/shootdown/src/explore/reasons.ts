@@ -10,6 +10,7 @@ import { PackedMachine } from "../engine/packed.ts";
 import type { Origin } from "../engine/program.ts";
 import { entriesOf } from "./outstanding.ts";
 import type { PathStep } from "./search.ts";
+import { cellBits, entryBit } from "./unsure.ts";
 
 /** An entry by cell instance and value. */
 export interface Entry {
@@ -127,7 +128,7 @@ class Inquiry {
     if (!known) {
       const { window, machine } = this;
       const state = (this.made[step]?.before ?? this.made.at(-1)!.after).slice();
-      for (const c of machine.cells.instances) state[c.word] = 0;
+      for (const [w, bits] of cellBits(machine).entries()) state[w]! &= ~bits;
       window.load(state, 0);
       window.cells.dirtyAll();
       window.close();
@@ -201,7 +202,8 @@ class Inquiry {
   private with(state: Int32Array, { instance, value }: Entry): Int32Array {
     const { machine } = this;
     const changed = state.slice();
-    changed[machine.cells.instances[instance]!.word]! |= machine.cells.bit(instance, value);
+    const { word, bit } = entryBit(machine, instance, value);
+    changed[word]! |= bit;
     return changed;
   }
 
@@ -214,8 +216,7 @@ class Inquiry {
 
   private removes(transition: number, state: Int32Array, entry: Entry): boolean {
     const { machine } = this;
-    const { word } = machine.cells.instances[entry.instance]!;
-    const bit = machine.cells.bit(entry.instance, entry.value);
+    const { word, bit } = entryBit(machine, entry.instance, entry.value);
     let removed = false;
     machine.successors(machine.transitions[transition]!, state, 0, () => {
       if ((machine.state[word]! & bit) === 0) removed = true;

@@ -14,6 +14,7 @@ import type { PackedMachine } from "../engine/packed.ts";
 import type { Program } from "../engine/program.ts";
 import type { CellDecl } from "../ir/machine.ts";
 import type { PathStep } from "./search.ts";
+import { entryBit, unsureBits } from "./unsure.ts";
 import { VisitedSet } from "./visited.ts";
 
 /** More states than this in one repetition are not looked at. */
@@ -82,10 +83,8 @@ class Repetition {
   private readonly others: readonly number[];
   private readonly quiet: readonly number[];
   private readonly isWindow: boolean;
-  /** Words of cells whose content nobody can be sure of. */
-  private readonly unsure: readonly number[];
-  /** All other words. */
-  private readonly sure: readonly number[];
+  /** Bits of cells whose content nobody can be sure of. */
+  private readonly unsure: Int32Array;
 
   constructor(machine: PackedMachine, thread: number) {
     this.machine = machine;
@@ -99,12 +98,7 @@ class Repetition {
       return kind === "thread" ? index === thread : caused(n);
     });
     this.others = numbers.filter((n) => transitions[n]!.kind === "thread" && !this.owns(n));
-    const { instances } = machine.cells;
-    this.unsure = instances
-      .filter((c, n) => machine.cells.isWindow(c.group) && (c.fill || machine.cells.decl(n).evicts))
-      .map((c) => c.word);
-    const all = Array.from({ length: machine.words }, (_, w) => w);
-    this.sure = all.filter((w) => !this.unsure.includes(w));
+    this.unsure = unsureBits(machine);
   }
 
   owns(transition: number): boolean {
@@ -162,10 +156,11 @@ class Repetition {
   /** The commitments with those of the step just made. */
   private keep(kept: Int32Array): Int32Array {
     if (!this.isWindow) return kept;
-    const { cells, picks } = this.machine;
+    const { picks } = this.machine;
     const now = kept.slice();
     for (const { instance, value } of picks) {
-      now[cells.instances[instance]!.word]! |= cells.bit(instance, value);
+      const { word, bit } = entryBit(this.machine, instance, value);
+      now[word]! |= bit;
     }
     return now;
   }
@@ -173,14 +168,16 @@ class Repetition {
   /** A window state with cells that hold what is committed and no more; a concrete one as it is. */
   private committed(state: Int32Array, kept: Int32Array): Int32Array {
     const reduced = state.slice();
-    for (const w of this.unsure) reduced[w] = state[w]! & kept[w]!;
+    for (const [w, bits] of this.unsure.entries()) reduced[w]! &= ~bits | kept[w]!;
     return reduced;
   }
 
   /** Whether a state is that of the beginning, but for entries that the cycle has cleared. */
   private closes(from: Int32Array, to: Int32Array): boolean {
-    const cleared = (w: number) => (to[w]! & ~from[w]!) === 0;
-    return this.sure.every((w) => to[w] === from[w]) && this.unsure.every(cleared);
+    return this.unsure.every((bits, w) => {
+      const other = to[w]! ^ from[w]!;
+      return (other & ~bits) === 0 && (other & to[w]!) === 0;
+    });
   }
 
   /**
