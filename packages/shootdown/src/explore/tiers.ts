@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which engine searches: closures for what is small, compiled steps for the rest.
 //
-//   search.ts until STATES_SMALL ──more──► compiled.ts from the start
+//   search.ts until STATES_SMALL ──more──► compiled.ts until STATES_MIDDLE ──more──► with reductions
 //
 // Both visit the same states in the same order, so it does not show in an outcome.
 
@@ -31,6 +31,9 @@ export type Reduction = (typeof REDUCTIONS)[number];
 /** Compiling takes about as long as closures take for so many states. */
 const STATES_SMALL = 2_000;
 
+/** Plain compiled steps visit so many states before it is asked what need not be visited. */
+const STATES_MIDDLE = 1 << 18;
+
 /** Cells begin with room for so many values of words; a search that meets more begins anew. */
 const CELL_VALUES_FIRST = 7;
 
@@ -56,6 +59,12 @@ export function explore(program: Program, question: Question, options: ExploreOp
     if (outcome.exhaustive || few.states_max === limits.states_max) return outcome;
     const known = small.cells.interners.map((i) => i.values.length);
     room = Math.min(CELL_VALUES_MAX, Math.max(2, ...known) + 1);
+    const middle = { ...limits, states_max: Math.min(limits.states_max, STATES_MIDDLE) };
+    const plain = options.reductions
+      ? undefined
+      : compiled(program, question, { ...options, limits: middle }, room, undefined, undefined);
+    // What did not end may do so with reductions.
+    if (plain && plain.limit === undefined && plain.observed !== "inconclusive") return plain;
   }
   const reductions = options.reductions ?? (engine === "auto" ? REDUCTIONS : []);
   const symmetry = reductions.includes("symmetry")
