@@ -12,7 +12,8 @@ import type { FastOptions } from "./fast/explore.ts";
 import { exploreFast } from "./fast/explore.ts";
 import type { Target } from "./fast/module.ts";
 import type { Helpers } from "./fast/team.ts";
-import { pathFast } from "./fast/witness.ts";
+import type { FastStep } from "./fast/witness.ts";
+import { exploreWithPath, pathFast } from "./fast/witness.ts";
 import type { AloneTable, Limits, Outcome, Progress, Question } from "./search.ts";
 import { endsWell, escapes, search } from "./search.ts";
 import { findCycle } from "./stuck.ts";
@@ -31,6 +32,8 @@ export interface CompiledOptions {
   readonly alone?: AloneTable;
   /** Symmetries that the question does not notice. */
   readonly symmetry?: Symmetry;
+  /** Keeps where states come from: more memory, on one thread, and no second search for a way. */
+  readonly origins?: boolean;
 }
 
 /** Searches all runs of a machine's program; it must be compilable (`Uncompilable` is thrown). */
@@ -44,13 +47,16 @@ export function searchCompiled(
   let counter = false;
   const initial = machine.initial();
   const unit = compileSteps(machine, TABLES, options.alone);
-  const outcome = exploreFast(unit, initial, {
+  const how = {
     ...fastOptions(machine, unit, question, options, () => {
       counter = true;
     }),
     ...(progress ? { progress } : {}),
     ...(options.helpers ? { helpers: options.helpers } : {}),
-  });
+  };
+  const { outcome, path } = options.origins
+    ? exploreWithPath(unit, initial, how)
+    : { outcome: exploreFast(unit, initial, how), path: undefined };
   const { states, transitions, bytes, exhaustive, limit, found } = outcome;
   const common = { states, transitions, bytes };
   if (found === undefined) {
@@ -64,7 +70,9 @@ export function searchCompiled(
     // Whether it always happens hangs on runs that never end: a question for the whole graph.
     return search(another(), question, limits, progress);
   }
-  const way = witness(another(), question, options);
+  const way = path
+    ? wayOf(machine, question, options, path)
+    : witness(another(), question, options);
   return {
     ...common,
     observed: "sometimes",
@@ -132,6 +140,16 @@ function witness(
     fastOptions(machine, unit, question, roomy, () => {}),
   );
   if (!steps) return {};
+  return wayOf(machine, question, options, steps);
+}
+
+/** Steps of compiled code as those of the machine that it was compiled from. */
+function wayOf(
+  machine: PackedMachine,
+  question: Question,
+  options: CompiledOptions,
+  steps: readonly FastStep[],
+): Pick<Outcome, "path" | "cycle"> {
   const normal = options.symmetry && normalizer(machine, options.symmetry);
   const { path, end } = realPath(machine, normal ?? (() => {}), steps);
   machine.load(end, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which engine searches: closures for what is small, compiled steps for the rest.
 //
-//   search.ts until STATES_SMALL ──more──► compiled.ts until STATES_MIDDLE ──more──► with reductions
+//   search.ts to STATES_SMALL ──more──► compiled.ts to STATES_MIDDLE ──more──► with reductions
 //
 // Both visit the same states in the same order, so it does not show in an outcome.
 
@@ -29,7 +29,7 @@ export const REDUCTIONS = ["symmetry", "collapse"] as const;
 export type Reduction = (typeof REDUCTIONS)[number];
 
 /** Compiling takes about as long as closures take for so many states. */
-const STATES_SMALL = 2_000;
+const STATES_SMALL = 1_000;
 
 /** Plain compiled steps visit so many states before it is asked what need not be visited. */
 const STATES_MIDDLE = 1 << 18;
@@ -41,7 +41,7 @@ export interface ExploreOptions {
   readonly semantics: Semantics;
   readonly limits: Limits;
   readonly engine?: Engine;
-  /** Those to use; without a word all, where a program is not small. */
+  /** Those that may be used: by `auto` where a program is large, by other engines at once. */
   readonly reductions?: readonly Reduction[];
   readonly progress?: (p: Progress) => void;
   /** Threads that help where a program is large. */
@@ -60,9 +60,8 @@ export function explore(program: Program, question: Question, options: ExploreOp
     const known = small.cells.interners.map((i) => i.values.length);
     room = Math.min(CELL_VALUES_MAX, Math.max(2, ...known) + 1);
     const middle = { ...limits, states_max: Math.min(limits.states_max, STATES_MIDDLE) };
-    const plain = options.reductions
-      ? undefined
-      : compiled(program, question, { ...options, limits: middle }, room, undefined, undefined);
+    const how = { ...options, limits: middle };
+    const plain = compiled(program, question, how, room, undefined, undefined, true);
     // What did not end may do so with reductions.
     if (plain && plain.limit === undefined && plain.observed !== "inconclusive") return plain;
   }
@@ -91,12 +90,14 @@ function compiled(
   room: number,
   alone: AloneTable | undefined,
   symmetry: Symmetry | undefined,
+  origins = false,
 ): Outcome | undefined {
   const { limits, semantics, engine, progress, helpers } = options;
   const target = engine === "javascript" || !hasWebAssembly() ? "javascript" : "wasm";
   const how = {
     limits,
     target,
+    origins,
     ...(progress ? { progress } : {}),
     ...(helpers ? { helpers } : {}),
     ...(alone ? { alone } : {}),

@@ -3,7 +3,7 @@
 // does, goes as far as the first state found: the shortest way, the first in order, whoever asks.
 
 import type { StepUnit } from "../../engine/compiled/unit.ts";
-import type { FastOptions } from "./explore.ts";
+import type { FastOptions, FastOutcome } from "./explore.ts";
 import { Exploration } from "./explore.ts";
 import { FREE_ORDINAL } from "./frontier.ts";
 
@@ -16,19 +16,30 @@ export interface FastStep {
   readonly state: Int32Array;
 }
 
+/** A search that also tells the way to the first state found; it takes a little more memory. */
+export function exploreWithPath(
+  unit: StepUnit,
+  initial: Int32Array,
+  options: Omit<FastOptions, "goesOn">,
+): { readonly outcome: FastOutcome; readonly path: readonly FastStep[] | undefined } {
+  const search = new Exploration(unit, initial, options, { origins: true, shards: 1 });
+  const outcome = search.run();
+  return { outcome, path: search.found && wayTo(search, search.found.place) };
+}
+
 /** The steps to the first state found; undefined if there is none within the limits. */
 export function pathFast(
   unit: StepUnit,
   initial: Int32Array,
   options: Omit<FastOptions, "goesOn">,
 ): readonly FastStep[] | undefined {
-  const search = new Exploration(unit, initial, options, { origins: true, shards: 1 });
-  search.run();
-  if (!search.found) return undefined;
-  const { store } = search;
+  return exploreWithPath(unit, initial, options).path;
+}
+
+function wayTo({ store }: Exploration, found: number): readonly FastStep[] {
   const { words } = store.plan;
   const steps: FastStep[] = [];
-  for (let place = search.found.place; ; ) {
+  for (let place = found; ; ) {
     const at = store.at(place);
     const parent = store.words[at + words]! >>> 0;
     if (parent === 0) return steps.reverse();
