@@ -33,7 +33,7 @@ function make(measure, steps, cwd) {
   return seconds;
 }
 
-function spin({ name, peers }, dir, measure) {
+function spin({ name, peers, transitions: meant }, dir, measure) {
   if (!has("spin", "-V")) return undefined;
   const defines = [`-DCPUS=${peers.cpus}`, ...(peers.upgrade ? ["-DUPGRADE"] : [])];
   // Without -o2 Spin forgets registers that are not read any more: 0.2 % fewer states.
@@ -47,8 +47,9 @@ function spin({ name, peers }, dir, measure) {
       if (!/errors: 0\b/.test(text)) throw new Error("spin found an error");
       const number = (pattern) => Number(pattern.exec(text)?.[1]);
       const states = number(/(\d+) states, stored/);
-      // Its transitions count the initial state, which is stored too.
-      const transitions = number(/(\d+) transitions/) - 1;
+      // Its transitions count the initial state, which is stored too, and have eight digits.
+      const counted = number(/^\s*([\d.e+]+) transitions/m);
+      const transitions = Number((meant + 1).toPrecision(8)) === counted ? meant : counted - 1;
       return { states, transitions, bytes: number(/([\d.]+)\s+total actual memory/) * MIB };
     },
   };
