@@ -93,6 +93,30 @@ describe("streams", () => {
   });
 });
 
+test("a search that others help with comes out the same", () => {
+  const cpus = [0, 1, 2].map((n) => `CPU${n}(A) { store x; munmap x; store y; }`);
+  const world = "{ mm A; page P, Q; map A:x -> P writable; map A:y -> Q writable; device D in A; }";
+  const text = [
+    "MM three",
+    "(* Three CPUs at once. *)",
+    world,
+    ...cpus,
+    "D { store x; }",
+    "exists (use_after_free)",
+  ];
+  const knobs = ["--set", "httu=no", "--set", "hafdbs=no", "--reduce", "none", "--engine", "wasm"];
+  const run = (jobs: string) => {
+    const args = ["check", "-", "-j", jobs, "--expect", "never", ...knobs, "--format", "ndjson"];
+    const { stdout } = shootdown(args, { cwd, input: `${text.join("\n")}\n` });
+    const { seconds: _, bytes: __, ...rest } = JSON.parse(stdout.split("\n")[0]!);
+    return rest;
+  };
+  const alone = run("1");
+  // Enough that help is asked for.
+  expect(alone.states).toBeGreaterThan(1 << 16);
+  expect(run("3")).toEqual(alone);
+});
+
 describe("Ctrl-C", () => {
   const file = join(cwd, "long.litmus");
 

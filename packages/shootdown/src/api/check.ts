@@ -2,6 +2,7 @@
 // Checking a scenario: its text in, one plain result for each run out.
 
 import { classify, treatmentTexts } from "../engine/classify.ts";
+import type { Helpers } from "../explore/fast/team.ts";
 import { DEFAULT_BYTES_MAX, type Limits, type Progress } from "../explore/search.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { DICTIONARY } from "../litmus/dictionary.ts";
@@ -40,6 +41,8 @@ export interface CheckOptions extends Selection, SearchingOptions {
   readonly progress?: (p: Progress, run: PlannedRun) => void;
   /** The same for a test of herd, with its name. */
   readonly herd_progress?: (p: Progress, test: string) => void;
+  /** Threads that help where a search is long; results do not depend on them. */
+  readonly helpers?: Helpers;
   /** Told what is known of a run, before its knobs are flipped. */
   readonly known?: (run: CheckRun) => void;
 }
@@ -123,7 +126,7 @@ function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): 
   const { configuration, expected, drop } = planned;
   const clock = options.clock ?? (() => 0);
   const start = clock();
-  const { progress } = options;
+  const { progress, helpers } = options;
   const limits: Limits = {
     states_max: options.states_max ?? Number.POSITIVE_INFINITY,
     bytes_max: options.bytes_max ?? DEFAULT_BYTES_MAX,
@@ -131,6 +134,7 @@ function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): 
   const checking = {
     ...searchingOf(options),
     limits,
+    ...(helpers ? { helpers } : {}),
     ...(drop ? { overlay: drop.overlay } : {}),
     ...(progress ? { progress: (p: Progress) => progress(p, planned) } : {}),
   };

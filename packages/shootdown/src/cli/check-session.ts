@@ -61,7 +61,7 @@ export class CheckSession {
     const start = performance.now();
     this.print(reporter.begin(inputs.length));
     this.readBlocking();
-    const pool = new Pool(() => this.nextJob(), {
+    const pool = new Pool(() => this.nextJob(threads - 1), {
       message: (m) => this.message(m),
       cut: (id) => this.ended(id, "interrupt"),
       rests: (id) => this.rests(id),
@@ -82,7 +82,7 @@ export class CheckSession {
       process.kill(process.pid, signal);
     };
     for (const s of SIGNALS) process.on(s, interrupt);
-    await pool.run(Math.min(threads, Math.max(1, inputs.length)));
+    await pool.run(threads);
     forget();
     this.line.end();
     const summary = this.tally.summary((performance.now() - start) / 1000);
@@ -110,7 +110,7 @@ export class CheckSession {
   }
 
   /** The next input as a job; one that cannot be read is a job without bytes. */
-  private nextJob(): Job | undefined {
+  private nextJob(others: number): Job | undefined {
     const id = this.asked;
     const input = this.options.inputs[id];
     // Nobody reads the results any more.
@@ -118,14 +118,14 @@ export class CheckSession {
     this.asked++;
     const failed = (path: string, message: string) => {
       this.unreadable.set(id, problem(message, { file: path }));
-      return { id, input: new Uint8Array(0), options: {} };
+      return { id, input: new Uint8Array(0), options: {}, others };
     };
-    if (this.unreadable.has(id)) return { id, input: new Uint8Array(0), options: {} };
+    if (this.unreadable.has(id)) return { id, input: new Uint8Array(0), options: {}, others };
     if (input instanceof InputError) return failed(input.path, input.message);
     try {
       const bytes = this.read.get(id) ?? readInput(input);
       this.read.delete(id);
-      return { id, input: bytes, options: { ...this.options.job, file: input.name } };
+      return { id, input: bytes, options: { ...this.options.job, file: input.name }, others };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       return failed(error.path, error.message);

@@ -5,19 +5,37 @@
 //           ◄─opened── its runs are known
 //           ◄─running─ one of them is being made, and how far it is
 //           ◄─known─── its verdict is known, what that depends on is not yet
+//           ◄─help──── a search is long: another worker may help
 //           ◄─result── one is made
 //           ◄─done──── all are made, or why not
+//           ──help───► help the search of another worker
+//           ◄─helped── that search is over
 
-import type { CheckOptions, CheckResult, CheckRun, LitmusResult, Problem } from "../api/index.ts";
+import type {
+  CheckOptions,
+  CheckResult,
+  CheckRun,
+  HelperStart,
+  LitmusResult,
+  Problem,
+} from "../api/index.ts";
 
 /** Options that can be sent. */
-export type JobOptions = Omit<CheckOptions, "clock" | "progress" | "herd_progress" | "known">;
+export type JobOptions = Omit<
+  CheckOptions,
+  "clock" | "progress" | "herd_progress" | "known" | "helpers"
+>;
 
 export interface Job {
   readonly id: number;
   readonly input: Uint8Array;
   readonly options: JobOptions;
+  /** How many other workers there may be. */
+  readonly others: number;
 }
+
+/** What a worker is asked to do. */
+export type Task = { readonly job: Job } | { readonly help: HelperStart };
 
 /** A run by its names. */
 export interface RunName {
@@ -62,8 +80,13 @@ export type Message = { readonly id: number } & (
   | { readonly says: "running"; readonly running: Running }
   /** Of the run being made: all but what it depends on. */
   | { readonly says: "known"; readonly run: CheckRun }
+  | { readonly says: "help"; readonly start: HelperStart }
+  | { readonly says: "helped" }
   | { readonly says: "result"; readonly result: CheckResult }
   | { readonly says: "done" }
   /** A mistake of the program. */
   | { readonly says: "crash"; readonly message: string; readonly stack: string }
 );
+
+/** In place of the number of a job, in what a helper says. */
+export const HELPER = -1;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The worker of `check`: makes the runs of one file after the other, away from the thread of the
-// command, which can so answer Ctrl-C and show progress.
+// The worker of `check`: makes the runs of one file after the other, or helps another worker with a
+// long search; away from the thread of the command, which can so answer Ctrl-C and show progress.
 
 import { parentPort } from "node:worker_threads";
-import { openCheck, type PlannedRun } from "../api/index.ts";
-import type { Far, Job, Message, RunName } from "./jobs.ts";
+import { help, openCheck, type PlannedRun } from "../api/index.ts";
+import { type Far, HELPER, type Job, type Message, type RunName, type Task } from "./jobs.ts";
 
 /** Between two reports of progress. */
 const REPORT_SECONDS = 0.1;
@@ -15,18 +15,19 @@ if (!port) throw new Error("worker.js runs as a worker");
 const clock = (): number => performance.now() / 1000;
 const send = (message: Message): void => port.postMessage(message);
 
-port.on("message", (job: Job) => {
-  const { id } = job;
+port.on("message", (task: Task) => {
+  const id = "job" in task ? task.job.id : HELPER;
   try {
-    work(job);
-    send({ id, says: "done" });
+    if ("job" in task) work(task.job);
+    else help(task.help);
+    send({ id, says: "job" in task ? "done" : "helped" });
   } catch (error) {
     const { message, stack = "" } = error instanceof Error ? error : new Error(String(error));
     send({ id, says: "crash", message, stack });
   }
 });
 
-function work({ id, input, options }: Job): void {
+function work({ id, input, options, others }: Job): void {
   const reports = new Reports(id);
   let test = "";
   let property = "";
@@ -43,6 +44,9 @@ function work({ id, input, options }: Job): void {
       if (!reports.begun) reports.begin(name);
       reports.far(far);
     },
+    ...(others > 0
+      ? { helpers: { count: others, spawn: (start) => send({ id, says: "help", start }) } }
+      : {}),
     known: (run) => send({ id, says: "known", run }),
   });
   if (opened.kind === "problems") return send({ id, says: "problems", problems: opened.problems });

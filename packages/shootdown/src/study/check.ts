@@ -140,7 +140,8 @@ export class Checker {
       if (seen.has(program.hash)) return;
       seen.add(program.hash);
       const said = { ...configuration.knobs, ...chosen };
-      done.push({ knobs: said, program, ...this.found(program, options) });
+      const further = { ...options, ...furtherThan(done, options) };
+      done.push({ knobs: said, program, ...this.found(program, further) });
     };
     visit({}, undefined);
     return done;
@@ -230,6 +231,19 @@ export class Checker {
     }
     return found;
   }
+}
+
+/** Progress that counts what variants before have taken. */
+function furtherThan(
+  done: readonly Variant[],
+  { progress }: CheckOptions,
+): Pick<CheckOptions, "progress"> {
+  if (!progress || done.length === 0) return {};
+  const states = done.reduce((n, v) => n + v.outcome.states, 0);
+  const transitions = done.reduce((n, v) => n + v.outcome.transitions, 0);
+  const more = (p: Progress) =>
+    progress({ ...p, states: p.states + states, transitions: p.transitions + transitions });
+  return { progress: more };
 }
 
 const NO_LIMITS: Limits = {
