@@ -32,7 +32,7 @@ export type Reduction = (typeof REDUCTIONS)[number];
 const STATES_SMALL = 1_000;
 
 /** Plain compiled steps visit so many states before it is asked what need not be visited. */
-const STATES_MIDDLE = 1 << 18;
+const STATES_MIDDLE = 1 << 20;
 
 /** Cells begin with room for so many values of words; a search that meets more begins anew. */
 const CELL_VALUES_FIRST = 7;
