@@ -35,14 +35,14 @@ export interface StoreLimits {
 
 const FIRST_SLOTS = 1 << 10;
 /** The table grows when so much of it is taken; more, if memory is not to be had. */
-const LOAD = 0.85;
+const LOAD = 0.72;
 const LOAD_PRESSED = 0.95;
 /** Slots behind the table for those that are at home at its end. */
 const FIRST_PAD = 64;
 const PAD_STEP = 16;
 
 /** By how much a table grows: sparing where it matters. */
-const factorOf = (slots: number): number => (slots < 1 << 16 ? 4 : slots < 1 << 22 ? 2 : 1.25);
+const factorOf = (slots: number): number => (slots < 1 << 16 ? 4 : slots < 1 << 22 ? 2 : 1.35);
 
 export const memoryLimit = (bytes_max: number): string => `--max-memory ${bytes_max}`;
 
