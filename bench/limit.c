@@ -8,7 +8,7 @@
 
 #define W(at) (*(u32 *)(memory + (at)))
 
-static const double LOAD = 0.85;
+static const double LOAD = 0.72;
 static u32 size = 1 << 10, pad = 64;
 static uint64_t states, transitions;
 
@@ -38,7 +38,7 @@ static void reserve(uint64_t bytes) {
 static void grow_table(void) {
   count();
   u32 aside = f_longest(table_end()), before = table_end(), old = W(ALL_POOL);
-  double factor = size < 1 << 16 ? 4 : size < 1 << 21 ? 2 : 1.25;
+  double factor = size < 1 << 16 ? 4 : size < 1 << 22 ? 2 : 1.35;
   u32 more = (u32)(size * factor + 0.999), more_pad = pad + 16;
   u32 pool = W(ALL_TABLE) + (more + more_pad) * SLOT, limit = W(ALL_LIMIT);
   reserve((uint64_t)pool + limit + aside);

@@ -29,7 +29,7 @@ export const REDUCTIONS = ["symmetry", "collapse"] as const;
 export type Reduction = (typeof REDUCTIONS)[number];
 
 /** Compiling takes about as long as closures take for so many states. */
-const STATES_SMALL = 1_000;
+const STATES_SMALL = 5_000;
 
 /** Plain compiled steps visit so many states before it is asked what need not be visited. */
 const STATES_MIDDLE = 1 << 20;
