@@ -105,7 +105,7 @@ const FOUR = { cpus: 4, upgrade: true };
 const benches: Readonly<Record<string, Bench>> = {
   "explore/S": concrete(S, [340_856, 2_663_672], ALL),
   "explore/M": concrete(M, [4_048_822, 40_473_594], FAST),
-  "explore/L": concrete(L, [28_194_840, 279_576_488], FAST),
+  "explore/L": concrete(L, [28_223_784, 279_811_712], FAST),
   "explore/M-threads": threads(concrete(M, [4_048_822, 40_473_594], FAST), 2),
   "explore/S-window": window(S, 1_491, ALL),
   "explore/M-window": window(M, 8_121, ALL),

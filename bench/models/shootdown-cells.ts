@@ -6,23 +6,32 @@
 
 import type { System } from "../../packages/shootdown/src/engine/program.ts";
 import type { Expr } from "../../packages/shootdown/src/ir/expr.ts";
-import { ANY, and, constant, FALSE, ne, not, TRUE } from "../../packages/shootdown/src/ir/expr.ts";
+import { FALSE, ne, TRUE } from "../../packages/shootdown/src/ir/expr.ts";
 import type { CellFn, ObserverDecl, RuleDecl } from "../../packages/shootdown/src/ir/machine.ts";
 import { cell, event, observer, on, rule } from "../../packages/shootdown/src/ir/machine.ts";
 import { bool } from "../../packages/shootdown/src/ir/sort.ts";
 import {
   clear,
   emit,
-  forall,
   pick,
   set,
   violate,
   when,
   yields,
 } from "../../packages/shootdown/src/ir/stmt.ts";
-import { operands } from "./operands.ts";
 import type { ModelOptions } from "./shootdown-s.ts";
-import { ack, ainv, cpu, free, NONE, page, perm, pte, queueRules, system } from "./shootdown-s.ts";
+import {
+  ainv,
+  cpu,
+  free,
+  ipiRule,
+  NONE,
+  page,
+  perm,
+  pte,
+  queueRules,
+  system,
+} from "./shootdown-s.ts";
 
 const source = { file: "bench/models/shootdown-cells.ts" };
 
@@ -61,28 +70,6 @@ const dma = cell("dma", {
   fill: ({ page: p, e }) => [pick(e, atc({ page: p })), yields(TRUE)],
   source,
 });
-
-/** The page that a CPU's IPIs are about, while one is under way. */
-const ipi_page = operands("sets", "ipi_page", [cpu], page);
-
-/** What an IPI drops: everything, as in `shootdown-s.ts`, or the sender's page. */
-export type IpiScope = "all" | "page";
-
-function ipi(cpus: number, scope: IpiScope): RuleDecl {
-  const all = Array.from({ length: cpus }, (_, n) => constant(cpu, n));
-  return rule("ipi", {
-    forall: { from: cpu, to: cpu },
-    when: ({ from, to }) => ack(from, to),
-    body: ({ from, to }) => [
-      scope === "all"
-        ? clear(tlb({ cpu: to, page: ANY }))
-        : forall(page, (p) => [when(ipi_page(from).is(p), clear(tlb({ cpu: to, page: p })))]),
-      set(ack(from, to), FALSE),
-      when(and(...all.map((c) => not(ack(from, c)))), ipi_page(from).drop),
-    ],
-    source,
-  });
-}
 
 const used = event("used", { page });
 
@@ -132,27 +119,28 @@ const useAfterFree: ObserverDecl = observer(
 );
 
 /**
- * The system; `pages` is 2 in S, M and L. With `scope` "page" the numbers of states are those of
- * the prototype (1,491 for S); with "all" a CPU may also have lost a page that it is about to flush
- * itself, to an IPI for the other page: 88 states more in S. The software parts are the same 1,453.
+ * The system; `pages` is 2 in S, M and L. The numbers of states are those of the prototype (1,491
+ * for S).
  */
-export function cellModel(given: ModelOptions, scope: IpiScope = "page", pages = 2): System {
+export function cellModel(given: ModelOptions, pages = 2): System {
   const options = { operands: "sets", ...given } as const;
-  const parts = {
-    flush: (c: Expr<"cpu">, p: Expr<"page">) => clear(tlb({ cpu: c, page: p })),
-    sent: (c: Expr<"cpu">, p: Expr<"page">) => ipi_page(c).put(p),
-  };
-  return system(options, pages, parts, {
-    machine: {
-      cells: [tlb.decl, stlb.decl, req.decl, atc.decl, dma.decl],
-      pending: [],
-      rules: [
-        ipi(options.cpus, scope),
-        ...rules,
-        ...queueRules(options, pages, (p) => clear(stlb({ page: p }))),
-      ],
-      definitions: [],
+  const flush = (c: Expr<"cpu">, p: Expr<"page">) => clear(tlb({ cpu: c, page: p }));
+  return system(
+    options,
+    pages,
+    { flush },
+    {
+      machine: {
+        cells: [tlb.decl, stlb.decl, req.decl, atc.decl, dma.decl],
+        pending: [],
+        rules: [
+          ipiRule(options, flush),
+          ...rules,
+          ...queueRules(options, pages, (p) => clear(stlb({ page: p }))),
+        ],
+        definitions: [],
+      },
+      observers: [useAfterFree],
     },
-    observers: [useAfterFree],
-  });
+  );
 }

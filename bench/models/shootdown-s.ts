@@ -76,11 +76,28 @@ function parts(encoding: Encoding) {
     dma_page: operands(encoding, "dma_page", [], page)(),
     q_page: operands(encoding, "q_page", [slot], page),
     q_cpu: operands(encoding, "q_cpu", [slot], cpu),
+    ipi_page: operands(encoding, "ipi_page", [cpu], page),
   };
 }
 type Parts = ReturnType<typeof parts>;
 const PARTS = { numbers: parts("numbers"), sets: parts("sets") } as const;
 const partsOf = (options: ModelOptions): Parts => PARTS[options.operands ?? "numbers"];
+
+/** Handling an IPI: the sender's page is dropped, and forgotten with the last acknowledgement. */
+export function ipiRule(options: ModelOptions, drop: CpuParts["flush"]): RuleDecl {
+  const { ipi_page } = partsOf(options);
+  const all = Array.from({ length: options.cpus }, (_, n) => constant(cpu, n));
+  return rule("ipi", {
+    forall: { from: cpu, to: cpu },
+    when: ({ from, to }) => ack(from, to),
+    body: ({ from, to }) => [
+      forall(page, (p) => [when(ipi_page(from).is(p), drop(to, p))]),
+      set(ack(from, to), FALSE),
+      when(and(...all.map((c) => not(ack(from, c)))), ipi_page(from).drop),
+    ],
+    source,
+  });
+}
 
 const rulesOf = ({ req_page, dma_page }: Parts): RuleDecl[] => [
   rule("tlb_fill", {
@@ -93,15 +110,6 @@ const rulesOf = ({ req_page, dma_page }: Parts): RuleDecl[] => [
     forall: { c: cpu, p: page },
     when: ({ c, p }) => ne(tlb(c, p), NONE),
     body: ({ c, p }) => [set(tlb(c, p), NONE)],
-    source,
-  }),
-  rule("ipi", {
-    forall: { from: cpu, to: cpu },
-    when: ({ from, to }) => ack(from, to),
-    body: ({ from, to }) => [
-      forall(page, (p) => [set(tlb(to, p), NONE)]),
-      set(ack(from, to), FALSE),
-    ],
     source,
   }),
   rule("stlb_fill", {
@@ -218,10 +226,9 @@ export interface ModelOptions {
   readonly operands?: Encoding;
 }
 
-/** What a CPU does to its own TLB, and with its IPIs. */
+/** What a CPU does to its own TLB. */
 export interface CpuParts {
   readonly flush: (c: Expr<"cpu">, p: Expr<"page">) => Stmt;
-  readonly sent?: (c: Expr<"cpu">, p: Expr<"page">) => Stmt;
 }
 
 /** One CPU's program: 15 places, 0..14. */
@@ -231,7 +238,7 @@ function thread(c: number, options: ModelOptions, parts: CpuParts): Stmt[] {
   const p = local("p", page);
   const was = local("was", perm);
   const others = Array.from({ length: options.cpus }, (_, n) => n).filter((n) => n !== c);
-  const { q_page, q_cpu } = partsOf(options);
+  const { q_page, q_cpu, ipi_page } = partsOf(options);
   const put = (n: number, op: "TLBI" | "ATCI" | "SYNC") => [
     set(q_op(q(n)), member(command, op)),
     op === "SYNC" ? q_cpu(q(n)).put(me) : q_page(q(n)).put(p),
@@ -242,7 +249,7 @@ function thread(c: number, options: ModelOptions, parts: CpuParts): Stmt[] {
     flush(me, p),
     atomic(
       ...others.map((o) => set(ack(me, constant(cpu, o)), TRUE)),
-      ...(parts.sent ? [parts.sent(me, p)] : []),
+      ipi_page(me).put(p),
       set(locked(), FALSE),
     ),
     await_(and(...others.map((o) => not(ack(me, constant(cpu, o)))))),
@@ -293,15 +300,17 @@ const useAfterFree = ({ req_page, dma_page }: Parts): ObserverDecl =>
 
 /** The system; `pages` is 2 in S, M and L. */
 export function model(options: ModelOptions, pages = 2): System {
+  const flush: CpuParts["flush"] = (c, p) => set(tlb(c, p), NONE);
   return system(
     options,
     pages,
-    { flush: (c, p) => set(tlb(c, p), NONE) },
+    { flush },
     {
       machine: {
         cells: [],
         pending: [],
         rules: [
+          ipiRule(options, flush),
           ...rulesOf(partsOf(options)),
           ...queueRules(options, pages, (p) => set(stlb(p), NONE)),
         ],
