@@ -20,7 +20,7 @@ export const fork = [
   define(dup_mmap, {
     source: {
       file: "kernel/fork.c",
-      sha: { "6.1": "425ba578749d", "6.12": "0205767433c7" },
+      sha: { "6.1": "f004a1be89ad", "6.12": "713c4d430b27" },
     },
     abstracts: ["all vmas of the process are copied as one"],
     locals: { vmas: t.range, entry: desc, upper: desc },

@@ -66,8 +66,11 @@ export const DEFINITIONS: readonly Definition[] = [
   ...Object.values(ARCHITECTURES).flat(),
 ];
 
-/** Versions that were read from their source. */
-export const VERSIONS: readonly string[] = ["6.1", "6.12"];
+/** Versions that were read from their source: Debian's linux-source packages. */
+export const READ: readonly string[] = ["6.1", "6.12"];
+
+/** Versions by name. */
+export const VERSIONS: readonly string[] = READ;
 
 export type KernelName =
   | { readonly ok: true; readonly kernel: Kernel }

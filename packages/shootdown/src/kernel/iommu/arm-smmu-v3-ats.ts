@@ -37,7 +37,13 @@ const synced = (cpu: Expr<"cpu">, dev: Expr<"dev">, op: (typeof command.values)[
 
 export const arm_smmu_v3_ats = [
   define(arm_smmu_attach_commit, {
-    source: { file, function: "arm_smmu_attach_prepare, arm_smmu_attach_commit" },
+    source: {
+      file,
+      function:
+        "arm_smmu_attach_dev, arm_smmu_enable_ats (6.1), " +
+        "arm_smmu_attach_prepare, arm_smmu_attach_commit (6.12)",
+      sha: { "6.1": "f09403628c89", "6.12": "761dc07a62eb" },
+    },
     abstracts: ["another domain before", "one master a domain", "smp_mb(): CPUs run in order"],
     body: ({ cpu, dev }) => [
       label("count", set(nr_ats_masters(dev_mm(dev)), num(1))),
@@ -48,7 +54,13 @@ export const arm_smmu_v3_ats = [
     ],
   }),
   define(arm_smmu_detach_ats, {
-    source: { file, function: "arm_smmu_attach_prepare, arm_smmu_remove_master_domain" },
+    source: {
+      file,
+      function:
+        "arm_smmu_detach_dev, arm_smmu_disable_ats (6.1), " +
+        "arm_smmu_attach_prepare, arm_smmu_remove_master_domain (6.12)",
+      sha: { "6.1": "46cf115b7390", "6.12": "5d086d16c924" },
+    },
     abstracts: ["the new domain"],
     body: ({ cpu, dev }) => [
       label("disable", call(pci_disable_ats, { dev })),

@@ -80,7 +80,8 @@ export const arm_smmu_v3_sva = [
   define(arm_smmu_mm_arch_invalidate_secondary_tlbs, {
     source: {
       file: sva,
-      function: "arm_smmu_mm_invalidate_range (6.1), arm_smmu_mm_arch_invalidate_secondary_tlbs",
+      function:
+        "arm_smmu_mm_invalidate_range (6.1), arm_smmu_mm_arch_invalidate_secondary_tlbs (6.12)",
       sha: { "6.1": "ab84559fa74c", "6.12": "20002eace148" },
     },
     abstracts: ["FEAT_RANGE_INV"],
@@ -166,7 +167,7 @@ export const arm_smmu_v3_sva = [
     ],
   }),
   define(arm_smmu_sync_cd, {
-    source: { file: smmu },
+    source: { file: smmu, sha: { "6.1": "8db1ae755052", "6.12": "1319839c5303" } },
     abstracts: ["6.1 has one CMD_SYNC for all devices"],
     body: ({ cpu, mm }) => [
       forall(t.dev, (dev) => [
@@ -187,6 +188,7 @@ export const arm_smmu_v3_sva = [
     source: {
       file: smmu,
       function: "arm_smmu_gerror_handler",
+      sha: { "6.1": "bd14c3979d2c", "6.12": "bd14c3979d2c" },
     },
     // The queue goes on with the CMD_SYNC that it has stopped at.
     body: () => [label("acknowledge", set(gerror_cmdq(), FALSE))],
@@ -210,7 +212,7 @@ export const arm_smmu_v3_sva = [
     source: {
       file: sva,
       function: "__arm_smmu_sva_bind (6.1), arm_smmu_sva_set_dev_pasid (6.12)",
-      sha: { "6.1": "32949cddd78c", "6.12": "45b12c9725a7" },
+      sha: { "6.1": "01f1347e7932", "6.12": "45b12c9725a7" },
     },
     abstracts: ["the order of the CD's words", "one CD table for all devices"],
     body: ({ dev, mm, subscribe }) => [

@@ -31,7 +31,7 @@ export const io_pgfault = [
     source: {
       file: "drivers/iommu/io-pgfault.c, drivers/iommu/iommu-sva.c",
       function: "iopf_handle_single (6.1), iommu_sva_handle_mm (6.12)",
-      sha: { "6.1": "4b7f2329425a" },
+      sha: { "6.1": "38bb68a97244", "6.12": "793c20351f87" },
     },
     body: ({ cpu, mm, va, write }) => [
       // mmget_not_zero()
@@ -61,7 +61,11 @@ export const io_pgfault = [
     ],
   }),
   define(handle_device_fault, {
-    source: { file: "drivers/iommu/io-pgfault.c", function: "iommu_report_device_fault" },
+    source: {
+      file: "drivers/iommu/io-pgfault.c",
+      function: "iommu_queue_iopf (6.1), iommu_report_device_fault (6.12)",
+      sha: { "6.1": "edaacae6ed75", "6.12": "0ecc1c2667c6" },
+    },
     abstracts: [
       "the work queue: one fault of a device at a time",
       "an ATS device's driver calls the same handler",

@@ -191,7 +191,7 @@ export const memory = [
     ],
   }),
   define(copy_page_range, {
-    source: { file, sha: { "6.1": "aa9d6fb1df9b", "6.12": "7636e89d8485" } },
+    source: { file, sha: { "6.1": "62e1968afa0c", "6.12": "67a8baf33bef" } },
     abstracts: ["the child's page tables: only its references to the pages"],
     body: ({ cpu, mm, range }) => [
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
@@ -202,7 +202,11 @@ export const memory = [
     ],
   }),
   define(copy_present_pte, {
-    source: { file, sha: { "6.1": "81277097d80f" } },
+    source: {
+      file,
+      function: "copy_present_pte (6.1), copy_present_ptes, __copy_present_ptes (6.12)",
+      sha: { "6.1": "604fd1ab9efc", "6.12": "72e6e7488051" },
+    },
     abstracts: ["pinned pages"],
     locals: { entry: desc, upper: desc },
     body: ({ cpu, mm, va, entry, upper }) => [

@@ -49,7 +49,7 @@ export const mmap = [
       file: "mm/mmap.c, mm/vma.c",
       function:
         "do_mas_align_munmap, unmap_region (6.1), do_vmi_align_munmap, vms_clear_ptes (6.12)",
-      sha: { "6.12": "81a3163e1047" },
+      sha: { "6.1": "6b87422bb59b", "6.12": "1bb12c50248c" },
     },
     abstracts: ["splitting vmas: the range is whole vmas"],
     locals: { gathered: t.range, owed: t.range, tables: t.range },
@@ -77,7 +77,7 @@ export const mmap = [
     source: {
       file: "mm/memory.c",
       function: "free_pgtables, free_pgd_range, free_pte_range",
-      sha: { "6.1": "1d665408fd2f", "6.12": "1a8d4be60f27" },
+      sha: { "6.1": "fd86729e863d", "6.12": "c4312b039448" },
     },
     abstracts: ["upper levels are never freed"],
     locals: {
@@ -121,9 +121,9 @@ export const mmap = [
   }),
   define(exit_mmap, {
     source: {
-      file: "mm/mmap.c",
-      function: "exit_mmap, called by __mmput",
-      sha: { "6.1": "e383bcffa3ef", "6.12": "75b5fa304fcf" },
+      file: "mm/mmap.c, kernel/fork.c",
+      function: "exit_mmap, __mmput",
+      sha: { "6.1": "5a3b330db2a2", "6.12": "da3b40f9d874" },
     },
     abstracts: ["the last user exits on this CPU", "the last batch of pages is full too"],
     locals: { gathered: t.range, tables: t.range },

@@ -20,7 +20,7 @@ export const spin_unlock_ptl = declare("spin_unlock_ptl", of);
 
 export const mmap_lock = [
   define(mmap_read_lock, {
-    source: { file },
+    source: { file, sha: { "6.1": "aeb5cf30e563", "6.12": "aeb5cf30e563" } },
     body: ({ mm }) => [
       atomic(
         await_(not(mmap_lock_writer(mm))),
@@ -29,11 +29,11 @@ export const mmap_lock = [
     ],
   }),
   define(mmap_read_unlock, {
-    source: { file },
+    source: { file, sha: { "6.1": "258cb2142d05", "6.12": "258cb2142d05" } },
     body: ({ mm }) => [atomic(set(mmap_lock_readers(mm), sub(mmap_lock_readers(mm), num(1))))],
   }),
   define(mmap_write_lock, {
-    source: { file },
+    source: { file, sha: { "6.1": "90c1a781fa98", "6.12": "1c22f2038e52" } },
     abstracts: ["a waiting writer does not hold back new readers"],
     body: ({ mm }) => [
       atomic(
@@ -44,11 +44,11 @@ export const mmap_lock = [
     ],
   }),
   define(mmap_write_unlock, {
-    source: { file },
+    source: { file, sha: { "6.1": "54c52ca6c05c", "6.12": "75b44c09c38c" } },
     body: ({ mm }) => [set(mmap_lock_writer(mm), FALSE)],
   }),
   define(mmap_write_downgrade, {
-    source: { file },
+    source: { file, sha: { "6.1": "93f2890259d7", "6.12": "83e050fdf1c0" } },
     body: ({ mm }) => [
       atomic(
         set(mmap_lock_readers(mm), add(mmap_lock_readers(mm), num(1))),
@@ -57,12 +57,20 @@ export const mmap_lock = [
     ],
   }),
   define(spin_lock_ptl, {
-    source: { file: "include/linux/mm.h", function: "pte_offset_map_lock" },
+    source: {
+      file: "include/linux/mm.h",
+      function: "pte_offset_map_lock",
+      sha: { "6.1": "0de14e9a2e99", "6.12": "879823a1517a" },
+    },
     abstracts: ["one lock a process, not one a table"],
     body: ({ mm }) => [atomic(await_(not(ptl(mm))), set(ptl(mm), TRUE))],
   }),
   define(spin_unlock_ptl, {
-    source: { file: "include/linux/mm.h", function: "pte_unmap_unlock" },
+    source: {
+      file: "include/linux/mm.h",
+      function: "pte_unmap_unlock",
+      sha: { "6.1": "70ea519789b6", "6.12": "70ea519789b6" },
+    },
     body: ({ mm }) => [set(ptl(mm), FALSE)],
   }),
 ];

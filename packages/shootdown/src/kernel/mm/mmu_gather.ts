@@ -25,7 +25,11 @@ export const tlb_flush_mmu_free = declare("tlb_flush_mmu_free", { cpu: t.cpu });
 
 export const mmu_gather = [
   define(tlb_flush_mmu_free, {
-    source: { file: "mm/mmu_gather.c", function: "tlb_table_flush, tlb_batch_pages_flush" },
+    source: {
+      file: "mm/mmu_gather.c",
+      function: "tlb_table_flush, tlb_batch_pages_flush",
+      sha: { "6.1": "d0aa1a98442b", "6.12": "9d5601ede8d4" },
+    },
     body: ({ cpu }) => [
       forall(t.table, (table) => [
         when(

@@ -39,7 +39,11 @@ export const mmu_notifier_release = declare("mmu_notifier_release", { cpu: t.cpu
 
 export const mmu_notifier = [
   define(mmu_notifier_arch_invalidate_secondary_tlbs, {
-    source: { file, function: "__mmu_notifier_arch_invalidate_secondary_tlbs" },
+    source: {
+      file,
+      function: "__mmu_notifier_arch_invalidate_secondary_tlbs",
+      sha: { "6.12": "b4b986558c34" },
+    },
     kernels: "6.6..",
     body: ({ cpu, mm, range }) => [
       when(
@@ -50,7 +54,7 @@ export const mmu_notifier = [
     ],
   }),
   define(mmu_notifier_invalidate_range, {
-    source: { file, function: "__mmu_notifier_invalidate_range" },
+    source: { file, function: "__mmu_notifier_invalidate_range", sha: { "6.1": "36ece36c10ff" } },
     kernels: "..6.6",
     body: ({ cpu, mm, range }) => [
       when(
@@ -61,12 +65,20 @@ export const mmu_notifier = [
     ],
   }),
   define(mmu_notifier_invalidate_range_start, {
-    source: { file, function: "__mmu_notifier_invalidate_range_start" },
+    source: {
+      file,
+      function: "__mmu_notifier_invalidate_range_start",
+      sha: { "6.1": "6c45048603a5", "6.12": "6c45048603a5" },
+    },
     abstracts: ["an SVA subscriber has no such op"],
     body: ({ cpu, mm, range }) => [emit(events.notifier_start, { cpu, mm, range })],
   }),
   define(mmu_notifier_invalidate_range_end, {
-    source: { file, function: "__mmu_notifier_invalidate_range_end" },
+    source: {
+      file,
+      function: "__mmu_notifier_invalidate_range_end",
+      sha: { "6.1": "c44a5b03629d" },
+    },
     kernels: "..6.6",
     body: ({ cpu, mm, range }) => [
       call(mmu_notifier_invalidate_range, { cpu, mm, range }),
@@ -74,17 +86,29 @@ export const mmu_notifier = [
     ],
   }),
   define(mmu_notifier_invalidate_range_end, {
-    source: { file, function: "__mmu_notifier_invalidate_range_end" },
+    source: {
+      file,
+      function: "__mmu_notifier_invalidate_range_end",
+      sha: { "6.12": "6245d438448c" },
+    },
     kernels: "6.6..",
     body: ({ cpu, mm, range }) => [emit(events.notifier_end, { cpu, mm, range })],
   }),
   define(mmu_notifier_invalidate_range_only_end, {
-    source: { file, function: "__mmu_notifier_invalidate_range_end" },
+    source: {
+      file,
+      function: "__mmu_notifier_invalidate_range_end",
+      sha: { "6.1": "c44a5b03629d" },
+    },
     kernels: "..6.6",
     body: ({ cpu, mm, range }) => [emit(events.notifier_end, { cpu, mm, range })],
   }),
   define(mmu_notifier_release, {
-    source: { file, function: "__mmu_notifier_release" },
+    source: {
+      file,
+      function: "__mmu_notifier_release",
+      sha: { "6.1": "6248405e0946", "6.12": "6248405e0946" },
+    },
     body: ({ cpu, mm }) => [
       when(
         mm_subscribed(mm),

@@ -15,7 +15,11 @@ export const free_table = declare("free_table", { table: t.table });
 
 export const page_alloc = [
   define(alloc_page, {
-    source: { file: "mm/page_alloc.c", function: "__alloc_pages" },
+    source: {
+      file: "mm/page_alloc.c",
+      function: "__alloc_pages (6.1), __alloc_pages_noprof (6.12)",
+      sha: { "6.1": "bc9ab0565e4b", "6.12": "4ab46cfad5ee" },
+    },
     abstracts: [
       "frames are handed out in order and never twice: an old frame is an old generation",
     ],
@@ -32,7 +36,7 @@ export const page_alloc = [
     ],
   }),
   define(put_page, {
-    source: { file: "include/linux/mm.h" },
+    source: { file: "include/linux/mm.h", sha: { "6.1": "bafab4e0acac", "6.12": "0fae8a479e09" } },
     body: ({ frame }) => [
       atomic(
         set(page_refs(frame), sub(page_refs(frame), num(1))),
@@ -45,7 +49,11 @@ export const page_alloc = [
     ],
   }),
   define(free_table, {
-    source: { file: "mm/mmu_gather.c", function: "tlb_remove_table_free" },
+    source: {
+      file: "mm/mmu_gather.c",
+      function: "tlb_remove_table_free",
+      sha: { "6.1": "4fdfe3f6aadd", "6.12": "4fdfe3f6aadd" },
+    },
     abstracts: ["the RCU grace period: walkers of hardware do not take part in it"],
     body: ({ table }) => [
       atomic(set(table_life(table), member(life, "freed")), emit(events.table_freed, { table })),

@@ -17,7 +17,10 @@ export const ptep_clear_flush_notify = declare("ptep_clear_flush_notify", at, de
 
 export const pgtable_generic = [
   define(ptep_clear_flush, {
-    source: { file: "mm/pgtable-generic.c" },
+    source: {
+      file: "mm/pgtable-generic.c",
+      sha: { "6.1": "533593de1186", "6.12": "533593de1186" },
+    },
     locals: { old: desc },
     body: ({ cpu, mm, va, old }) => [
       callInto(old, ptep_get_and_clear, { cpu, mm, va }),
@@ -27,7 +30,7 @@ export const pgtable_generic = [
     ],
   }),
   define(ptep_clear_flush_notify, {
-    source: { file: "include/linux/mmu_notifier.h" },
+    source: { file: "include/linux/mmu_notifier.h", sha: { "6.1": "585904185326" } },
     kernels: "..6.6",
     locals: { old: desc },
     body: ({ cpu, mm, va, old }) => [

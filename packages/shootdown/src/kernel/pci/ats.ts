@@ -17,16 +17,16 @@ export const stop_dma = declare("stop_dma", { dev: t.dev });
 
 export const ats = [
   define(pci_enable_ats, {
-    source: { file },
+    source: { file, sha: { "6.1": "5711e60aa521", "6.12": "5711e60aa521" } },
     abstracts: ["the smallest translation unit"],
     body: ({ dev }) => [call(write_ats_enable, { dev, enable: TRUE })],
   }),
   define(pci_disable_ats, {
-    source: { file },
+    source: { file, sha: { "6.1": "ff891c9036a7", "6.12": "ff891c9036a7" } },
     body: ({ dev }) => [call(write_ats_enable, { dev, enable: FALSE })],
   }),
   define(pcie_flr, {
-    source: { file: "drivers/pci/pci.c" },
+    source: { file: "drivers/pci/pci.c", sha: { "6.1": "d3fd171ba7b7", "6.12": "d3fd171ba7b7" } },
     abstracts: ["waiting for transactions before it", "the state that is saved and restored"],
     body: ({ dev }) => [call(function_level_reset, { dev })],
   }),

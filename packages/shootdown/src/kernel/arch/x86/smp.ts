@@ -28,7 +28,7 @@ export const smp_call_function_many_cond = declare("smp_call_function_many_cond"
 
 export const smp = [
   define(smp_call_function_many_cond, {
-    source: { file: "kernel/smp.c" },
+    source: { file: "kernel/smp.c", sha: { "6.1": "4b85fac2c775", "6.12": "ef8e65dd6c2e" } },
     abstracts: ["an interrupt for each call, also where one is on its way"],
     locals: { run: t.bool },
     body: ({ cpu, mm, cond, run }) => [
@@ -65,7 +65,8 @@ export const smp = [
   define(interrupt_handler, {
     source: {
       file: "kernel/smp.c",
-      function: "generic_smp_call_function_interrupt, __flush_smp_call_function_queue",
+      function: "generic_smp_call_function_single_interrupt, __flush_smp_call_function_queue",
+      sha: { "6.1": "4d233d80c4e2", "6.12": "097c71f0c214" },
     },
     body: ({ cpu }) => [
       forall(t.cpu, (from) => [

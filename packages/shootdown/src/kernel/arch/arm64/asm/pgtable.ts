@@ -18,7 +18,11 @@ const file = "arch/arm64/include/asm/pgtable.h";
 
 export const pgtable = [
   define(set_pte_at, {
-    source: { file, sha: { "6.1": "c7cad69580cc" } },
+    source: {
+      file,
+      function: "set_pte_at (6.1), set_ptes, __set_ptes, __set_pte (6.12)",
+      sha: { "6.1": "c7cad69580cc", "6.12": "ed36c0f68191" },
+    },
     abstracts: ["contpte folding", "icache maintenance, MTE"],
     body: ({ cpu, mm, va, entry }) => [call(store_desc, { cpu, mm, va, value: entry })],
   }),
@@ -32,7 +36,11 @@ export const pgtable = [
     ],
   }),
   define(ptep_set_wrprotect, {
-    source: { file, function: "ptep_set_wrprotect" },
+    source: {
+      file,
+      function: "ptep_set_wrprotect",
+      sha: { "6.1": "6303d23e4d58", "6.12": "7123a1a67a62" },
+    },
     abstracts: ["contpte unfolding"],
     locals: { old: desc, ok: t.bool },
     body: ({ cpu, mm, va, old, ok }) => [

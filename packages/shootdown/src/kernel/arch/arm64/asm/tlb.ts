@@ -14,7 +14,7 @@ export const tlb = [
     source: {
       file: "include/asm-generic/tlb.h",
       function: "tlb_end_vma, tlb_flush_mmu_tlbonly",
-      sha: { "6.1": "fe0c3bbac75d", "6.12": "fe0c3bbac75d" },
+      sha: { "6.1": "56631fec5fe7", "6.12": "7d4a40bfb238" },
     },
     body: ({ cpu, mm, range }) => [
       when(
@@ -26,7 +26,11 @@ export const tlb = [
     ],
   }),
   define(tlb_finish_mmu, {
-    source: { file: "mm/mmu_gather.c", function: "tlb_finish_mmu, tlb_flush_mmu_tlbonly" },
+    source: {
+      file: "mm/mmu_gather.c, include/asm-generic/tlb.h, arch/arm64/include/asm/tlb.h",
+      function: "tlb_finish_mmu, tlb_flush_mmu_tlbonly, tlb_flush",
+      sha: { "6.1": "fc127aeaa1bc", "6.12": "b0917e4c98bd" },
+    },
     abstracts: ["another gather in flight"],
     body: ({ cpu, mm, tables }) => [
       when(

@@ -34,7 +34,7 @@ export const __flush_tlb_range = declare("__flush_tlb_range", {
 });
 export const tlbflush = [
   define(flush_tlb_mm, {
-    source: { file },
+    source: { file, sha: { "6.1": "d653a862f4b6", "6.12": "088d4c05e3d6" } },
     abstracts: ["KPTI's second ASID"],
     body: ({ cpu, mm }) => [
       call(dsb, { cpu, op: ISHST }),
@@ -46,7 +46,7 @@ export const tlbflush = [
     ],
   }),
   define(flush_tlb_page_nosync, {
-    source: { file },
+    source: { file, sha: { "6.1": "1499adf48ed9", "6.12": "ee687d62038f" } },
     body: ({ cpu, mm, va }) => [
       call(dsb, { cpu, op: ISHST }),
       call(tlbi, {
@@ -61,14 +61,14 @@ export const tlbflush = [
     ],
   }),
   define(flush_tlb_page, {
-    source: { file },
+    source: { file, sha: { "6.1": "2fe4625981a4", "6.12": "2fe4625981a4" } },
     body: ({ cpu, mm, va }) => [
       call(flush_tlb_page_nosync, { cpu, mm, va }),
       call(dsb, { cpu, op: ISH }),
     ],
   }),
   define(__flush_tlb_range, {
-    source: { file },
+    source: { file, sha: { "6.1": "935d7685a659", "6.12": "a8b8157b158c" } },
     abstracts: ["one operation for the whole range", "TTL hints"],
     body: ({ cpu, mm, range, last_level, by_table }) => [
       when(
@@ -91,7 +91,10 @@ export const tlbflush = [
     ],
   }),
   define(flush_tlb_fix_spurious_fault, {
-    source: { file: "arch/arm64/include/asm/pgtable.h" },
+    source: {
+      file: "arch/arm64/include/asm/pgtable.h",
+      sha: { "6.1": "ed26397ef475", "6.12": "2821144aed76" },
+    },
     body: () => [label("nothing")],
   }),
 ];

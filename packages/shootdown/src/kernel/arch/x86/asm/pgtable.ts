@@ -20,11 +20,19 @@ const file = "arch/x86/include/asm/pgtable.h";
 
 export const pgtable = [
   define(set_pte_at, {
-    source: { file, function: "set_pte_at (6.1), set_ptes (6.12), native_set_pte" },
+    source: {
+      file: `${file}, include/linux/pgtable.h, arch/x86/include/asm/pgtable_64.h`,
+      function: "set_pte_at (6.1), set_ptes (6.12), native_set_pte",
+      sha: { "6.1": "15ddae4e431b", "6.12": "847a87c50fe9" },
+    },
     body: ({ cpu, mm, va, entry }) => [call(store_desc, { cpu, mm, va, value: entry })],
   }),
   define(ptep_get_and_clear, {
-    source: { file, function: "ptep_get_and_clear, native_ptep_get_and_clear" },
+    source: {
+      file: `${file}, arch/x86/include/asm/pgtable_64.h`,
+      function: "ptep_get_and_clear, native_ptep_get_and_clear",
+      sha: { "6.1": "5a0f3ea421f2", "6.12": "713b1bed5df9" },
+    },
     locals: { old: desc },
     body: ({ cpu, mm, va, old }) => [
       callInto(old, xchg_desc, { cpu, mm, va, value: PTE_NONE }),
@@ -32,7 +40,11 @@ export const pgtable = [
     ],
   }),
   define(ptep_set_wrprotect, {
-    source: { file, function: "ptep_set_wrprotect" },
+    source: {
+      file,
+      function: "ptep_set_wrprotect",
+      sha: { "6.1": "62bdd6e59294", "6.12": "b37838d32dd6" },
+    },
     abstracts: ["6.1 clears the bit with one atomic instruction, 6.12 with a cmpxchg loop"],
     locals: { old: desc, ok: t.bool },
     body: ({ cpu, mm, va, old, ok }) => [
@@ -44,7 +56,11 @@ export const pgtable = [
     ],
   }),
   define(ptep_set_access_flags, {
-    source: { file: "arch/x86/mm/pgtable.c", function: "ptep_set_access_flags" },
+    source: {
+      file: "arch/x86/mm/pgtable.c",
+      function: "ptep_set_access_flags",
+      sha: { "6.1": "d9155c89a2fc", "6.12": "d9155c89a2fc" },
+    },
     locals: { changed: t.bool },
     body: ({ cpu, mm, va, entry, dirty, changed }) => [
       set(changed, ne(pte(mm, va), entry)),

@@ -19,14 +19,18 @@ const hull = (a: Expr<"range">, b: Expr<"range">): Expr<"range"> =>
 
 export const tlb = [
   define(tlb_end_vma, {
-    source: { file: "include/asm-generic/tlb.h" },
+    source: {
+      file: "include/asm-generic/tlb.h",
+      sha: { "6.1": "fe0c3bbac75d", "6.12": "fe0c3bbac75d" },
+    },
     abstracts: ["PFN mappings, which flush here"],
     body: ({ range }) => [ret(range)],
   }),
   define(tlb_finish_mmu, {
     source: {
-      file: "mm/mmu_gather.c",
+      file: "mm/mmu_gather.c, include/asm-generic/tlb.h, arch/x86/include/asm/tlb.h",
       function: "tlb_finish_mmu, tlb_flush_mmu_tlbonly, tlb_flush",
+      sha: { "6.1": "c9dc6ccafb2a", "6.12": "0a7c50686b3b" },
     },
     abstracts: ["another gather in flight"],
     locals: { whole: t.range },

@@ -16,13 +16,13 @@ const file = "arch/x86/include/asm/tlbflush.h";
 
 export const tlbflush = [
   define(flush_tlb_mm, {
-    source: { file },
+    source: { file, sha: { "6.1": "e7c9cd705623", "6.12": "e7c9cd705623" } },
     body: ({ cpu, mm }) => [
       call(flush_tlb_mm_range, { cpu, mm, range: WHOLE_MM, all: TRUE, freed_tables: TRUE }),
     ],
   }),
   define(flush_tlb_page, {
-    source: { file },
+    source: { file, sha: { "6.1": "7b456d5638b4", "6.12": "7b456d5638b4" } },
     body: ({ cpu, mm, va }) => [
       call(flush_tlb_mm_range, {
         ...{ cpu, mm, range: Range.one(va), all: FALSE, freed_tables: FALSE },
@@ -30,7 +30,11 @@ export const tlbflush = [
     ],
   }),
   define(flush_tlb_fix_spurious_fault, {
-    source: { file: "arch/x86/include/asm/pgtable.h", rules: ["X3"] },
+    source: {
+      file: "arch/x86/include/asm/pgtable.h",
+      rules: ["X3"],
+      sha: { "6.1": "ed26397ef475", "6.12": "2821144aed76" },
+    },
     body: () => [label("nothing")],
   }),
 ];

@@ -11,7 +11,11 @@ import { VM_WRITE, vma } from "../../../state.ts";
 
 export const fault = [
   define(do_page_fault, {
-    source: { file: "arch/x86/mm/fault.c", function: "do_user_addr_fault" },
+    source: {
+      file: "arch/x86/mm/fault.c",
+      function: "do_user_addr_fault",
+      sha: { "6.1": "36a731f155ec", "6.12": "4a1bda506acf" },
+    },
     abstracts: ["per-VMA locks of 6.12: mmap_lock is taken for reading", "retry after I/O"],
     body: ({ cpu, mm, va, write }) => [
       call(mmap_read_lock, { mm }),

@@ -108,7 +108,11 @@ const nowLoaded = (cpu: Expr<"cpu">, mm: Expr<"mm">): Stmt =>
 
 const flushers = [
   define(inc_mm_tlb_gen, {
-    source: { file: "arch/x86/include/asm/tlbflush.h", rules: ["X5"] },
+    source: {
+      file: "arch/x86/include/asm/tlbflush.h",
+      rules: ["X5"],
+      sha: { "6.1": "b1d14346de2e", "6.12": "b1d14346de2e" },
+    },
     locals: { gen: t.int },
     body: ({ cpu, mm, gen }) => [
       call(smp_mb, { cpu }),
@@ -117,7 +121,7 @@ const flushers = [
     ],
   }),
   define(flush_tlb_mm_range, {
-    source: { file, rules: ["X5"] },
+    source: { file, rules: ["X5"], sha: { "6.1": "bf785910e03c", "6.12": "afb504ebbe71" } },
     locals: { gen: t.int, others: t.bool, whole: t.bool },
     body: ({ cpu, mm, range, all, freed_tables, gen, others, whole }) => [
       set(whole, or(all, lt(limit("TLB_SINGLE_PAGE_FLUSH_CEILING"), Range.length(range)))),
@@ -152,14 +156,14 @@ const flushers = [
     ],
   }),
   define(native_flush_tlb_multi, {
-    source: { file, rules: ["X5"] },
+    source: { file, rules: ["X5"], sha: { "6.1": "a3d95bb0d42e", "6.12": "a3d95bb0d42e" } },
     body: ({ cpu, mm, freed_tables }) => [
       // on_each_cpu_mask(), or on_each_cpu_cond_mask(should_flush_tlb)
       label("call", call(smp_call_function_many_cond, { cpu, mm, cond: not(freed_tables) })),
     ],
   }),
   define(should_flush_tlb, {
-    source: { file, rules: ["X5"] },
+    source: { file, rules: ["X5"], sha: { "6.1": "64124c24ecf7", "6.12": "64124c24ecf7" } },
     abstracts: ["trim_cpumask: a call now and then to a CPU that has left the mm"],
     locals: { kind: loaded, same: t.bool, lazy: t.bool },
     body: ({ mm, target, kind, same, lazy }) => [
@@ -169,7 +173,7 @@ const flushers = [
     ],
   }),
   define(flush_tlb_func, {
-    source: { file, rules: ["X5"] },
+    source: { file, rules: ["X5"], sha: { "6.1": "59bbe0242d0b", "6.12": "59bbe0242d0b" } },
     locals: { mm: t.mm, local_gen: t.int, mm_gen: t.int, partial: t.bool },
     body: ({ cpu, from, mm, local_gen, mm_gen, partial }) => [
       when(not(isLoaded(cpu, info_mm(from))), ret()),
@@ -204,22 +208,28 @@ const flushers = [
     ],
   }),
   define(native_flush_tlb_local, {
-    source: { file },
+    source: { file, sha: { "6.1": "172108c80b09", "6.12": "172108c80b09" } },
     body: ({ cpu, mm }) => [call(write_cr3, { cpu, user: TRUE, mm, flush: TRUE })],
   }),
 ];
 
 const switches = [
   define(cpumask_set_cpu, {
-    source: { file: "include/linux/cpumask.h" },
+    source: {
+      file: "include/linux/cpumask.h",
+      sha: { "6.1": "a628ac321def", "6.12": "2408c0d16821" },
+    },
     body: ({ cpu, mm }) => [call(smp_mb, { cpu }), set(mm_cpumask(mm, cpu), TRUE)],
   }),
   define(cpumask_clear_cpu, {
-    source: { file: "include/linux/cpumask.h" },
+    source: {
+      file: "include/linux/cpumask.h",
+      sha: { "6.1": "2903086cd774", "6.12": "2903086cd774" },
+    },
     body: ({ cpu, mm }) => [call(smp_mb, { cpu }), set(mm_cpumask(mm, cpu), FALSE)],
   }),
   define(switch_mm, {
-    source: { file },
+    source: { file, sha: { "6.1": "ccc5014a2506", "6.12": "a62039decc64" } },
     body: ({ cpu, mm }) => [
       call(local_irq_disable, { cpu }),
       call(switch_mm_irqs_off, { cpu, mm }),
@@ -227,7 +237,7 @@ const switches = [
     ],
   }),
   define(switch_mm_irqs_off, {
-    source: { file, rules: ["X5"] },
+    source: { file, rules: ["X5"], sha: { "6.1": "e4e88d32f913", "6.12": "a99e711015b7" } },
     abstracts: ["fewer mms than TLB_NR_DYN_ASIDS", "LAM, LDT, mitigations, page-table isolation"],
     locals: { was_lazy: t.bool, gen: t.int, need_flush: t.bool },
     body: ({ cpu, mm, was_lazy, gen, need_flush }) => [
@@ -259,7 +269,11 @@ const switches = [
     ],
   }),
   define(leave_loaded, {
-    source: { file, function: "switch_mm_irqs_off" },
+    source: {
+      file,
+      function: "switch_mm_irqs_off",
+      sha: { "6.1": "e4e88d32f913", "6.12": "a99e711015b7" },
+    },
     locals: { had: t.bool, prev: t.mm },
     body: ({ cpu, had, prev }) => [
       atomic(
@@ -271,7 +285,11 @@ const switches = [
     ],
   }),
   define(switch_to_init_mm, {
-    source: { file, function: "switch_mm_irqs_off(NULL, &init_mm, NULL)" },
+    source: {
+      file,
+      function: "switch_mm_irqs_off",
+      sha: { "6.1": "e4e88d32f913", "6.12": "a99e711015b7" },
+    },
     body: ({ cpu }) => [
       when(this_cpu(cpu, IS_LAZY), call(this_cpu_write, { cpu, variable: IS_LAZY, value: FALSE })),
       when(eq(loaded_kind(cpu), INIT_MM), ret()),
@@ -283,7 +301,7 @@ const switches = [
     ],
   }),
   define(enter_lazy_tlb, {
-    source: { file },
+    source: { file, sha: { "6.1": "cff3b2a14654", "6.12": "cff3b2a14654" } },
     body: ({ cpu }) => [
       when(
         ne(loaded_kind(cpu), INIT_MM),
@@ -292,7 +310,11 @@ const switches = [
     ],
   }),
   define(leave_mm, {
-    source: { file: "kernel/exit.c", function: "exit_mm: enter_lazy_tlb()" },
+    source: {
+      file: "kernel/exit.c",
+      function: "exit_mm",
+      sha: { "6.1": "cb3a0f7fcf10", "6.12": "27f05a717518" },
+    },
     body: ({ cpu }) => [
       when(
         ne(loaded_kind(cpu), INIT_MM),
