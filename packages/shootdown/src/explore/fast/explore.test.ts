@@ -123,17 +123,29 @@ describe("limits", () => {
     });
   });
 
-  test.each([3, 9])("of memory, in %s words: most of it is used", (words) => {
+  test.each([3, 9])("of memory, in %s words: nearly all of it is used", (words) => {
     const unit = grid(6, 9, words);
     const bytes_max = 4 * 2 ** 20;
     const outcome = exploreFast(unit, zero(unit), { ...OPTIONS, bytes_max });
     expect(outcome).toMatchObject({ exhaustive: false, limit: `--max-memory ${bytes_max}` });
     expect(outcome.bytes).toBeLessThanOrEqual(bytes_max);
-    expect(outcome.states * (words === 3 ? 12 : 45)).toBeGreaterThan(0.65 * bytes_max);
+    expect(outcome.states * (words === 3 ? 12 : 45)).toBeGreaterThan(0.75 * bytes_max);
     // What was found up to there counts.
     const onNew = (states: Int32Array, at: number) => states[at] === 1;
     const options = { ...OPTIONS, bytes_max, onNew, goesOn: () => true };
     expect(exploreFast(unit, zero(unit), options).found).toBe(1);
+  });
+
+  const sizes = [1, 2, 3, 5, 9, 16].flatMap((words) => [1, 4, 32].map((mib) => ({ words, mib })));
+  test.each(sizes)("of $mib MiB, in $words words", ({ words, mib }) => {
+    const bytes_max = mib * 2 ** 20;
+    const each = words * 4 + (words > 8 ? 9 : 0);
+    // The smallest grid that does not fit.
+    const unit = grid(Math.ceil(Math.log10(bytes_max / each)), 9, words);
+    const outcome = exploreFast(unit, zero(unit), { ...OPTIONS, bytes_max });
+    expect(outcome).toMatchObject({ exhaustive: false, limit: `--max-memory ${bytes_max}` });
+    expect(outcome.bytes).toBeLessThanOrEqual(bytes_max);
+    expect(outcome.states * each).toBeGreaterThan(0.75 * bytes_max);
   });
 });
 

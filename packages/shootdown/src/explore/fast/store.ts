@@ -40,6 +40,9 @@ const LOAD_PRESSED = 0.95;
 /** Slots behind the table for those that are at home at its end. */
 const FIRST_PAD = 64;
 const PAD_STEP = 16;
+/** By how much a table must grow to be worth the sweep; and when nothing else is left. */
+const WORTH_MOVING = 1.02;
+const WORTH_MOVING_LAST = 1.005;
 
 /** By how much a table grows: sparing where it matters. */
 const factorOf = (slots: number): number => (slots < 1 << 16 ? 4 : slots < 1 << 22 ? 2 : 1.35);
@@ -55,6 +58,8 @@ export class Store {
   private size = 0;
   private pad = FIRST_PAD;
   private load = LOAD;
+  /** Bytes that the memory may have, or that there are. */
+  private capacity: number;
   states = 0;
   transitions = 0;
 
@@ -70,6 +75,7 @@ export class Store {
     this.exports = exports;
     this.memory = memory;
     this.limits = limits;
+    this.capacity = Math.floor(limits.memory_max / PAGE_BYTES) * PAGE_BYTES;
     this.view = view;
     this.words.set(unit.data, unit.base / 4);
     this.setAll(ALL.table, tableStart(plan));
@@ -150,6 +156,11 @@ export class Store {
     return this.statesLeft < 2 * QUOTA * this.plan.threads;
   }
 
+  /** Room at which threads go on without more: they may keep so much from one another. */
+  private get asked(): number {
+    return this.plan.threads === 1 || this.nearlyFull ? 0 : 64 * this.plan.threads;
+  }
+
   /** Whether some thread met a state that passes a test: its place, plus one. */
   found(): number {
     for (let t = 0; t < this.plan.threads; t++) {
@@ -161,42 +172,91 @@ export class Store {
 
   /** Makes room for more states; what limit was hit, if there is none to be had. */
   growTable(must: boolean): string | undefined {
-    const { states_max, bytes_max, memory_max } = this.limits;
+    const { states_max, bytes_max } = this.limits;
     if (this.statesLeft <= 0) return `--max-states ${states_max}`;
-    if (this.nearlyFull && this.room > 0 && !must) return undefined;
-    const wanted = Math.ceil(this.size * factorOf(this.size));
+    const enough = this.nearlyFull || this.load === LOAD_PRESSED;
+    if (enough && this.room > this.asked && !must) return undefined;
+    const grown = must && this.room > 0 ? this.growPad() : this.growSize();
+    this.count();
+    return grown ? undefined : memoryLimit(bytes_max);
+  }
+
+  /** Makes the table larger or, if that takes too much from the pool, fuller. */
+  private growSize(): boolean {
     const pad = this.pad + PAD_STEP;
     const aside = this.exports["longest"]!(this.end) >>> 0;
-    const rest = tableStart(this.plan) + this.all(ALL.limit) + aside + PAGE_BYTES;
-    const most = Math.floor((memory_max - rest) / this.plan.slot) - pad;
-    let size = Math.min(wanted, most);
-    if (size < this.size * 1.02 || !this.moveTable(size, pad, aside)) {
-      // Memory may be had in smaller pieces.
-      size = Math.ceil(this.size * 1.02);
-      if (size > most || !this.moveTable(size, pad, aside)) {
-        if (this.load === LOAD_PRESSED) return memoryLimit(bytes_max);
-        this.load = LOAD_PRESSED;
+    for (;;) {
+      const most = this.most(aside, pad);
+      const wanted = Math.ceil(this.size * factorOf(this.size));
+      let size = Math.floor(Math.min(wanted, most, this.fair(aside, pad)));
+      if (size < this.size * WORTH_MOVING) {
+        if (this.load < LOAD_PRESSED) {
+          this.load = LOAD_PRESSED;
+          return true;
+        }
+        // The pool has the other half of what is left.
+        size = Math.floor((this.size + most) / 2);
+        if (size < this.size * WORTH_MOVING_LAST) return false;
       }
+      // If not, there is less than it seemed.
+      if (this.moveTable(size, pad, aside)) return true;
     }
-    this.count();
-    return undefined;
+  }
+
+  /** Slots for which there is memory. */
+  private most(aside: number, pad: number): number {
+    const rest = tableStart(this.plan) + this.all(ALL.used) + aside;
+    return (this.capacity - rest) / this.plan.slot - pad;
+  }
+
+  /** Slots for which there is memory if, by then, the pool has grown as the table has. */
+  private fair(aside: number, pad: number): number {
+    const { slot } = this.plan;
+    const record = this.all(ALL.used) / Math.max(1, this.states);
+    const bytes = this.capacity - tableStart(this.plan) - aside - pad * slot;
+    return bytes / (slot + LOAD_PRESSED * record);
+  }
+
+  /** Room behind the table for those that are at home at its end. */
+  private growPad(): boolean {
+    const pad = this.pad * 2;
+    return this.most(0, pad) >= this.size && this.makeRoom(this.size, pad, 0) !== undefined;
   }
 
   /** Makes room for more chunks; what limit was hit, if there is none to be had. */
   growPool(): string | undefined {
+    const { threads } = this.plan;
     const bytes = chunkBytes(this.plan);
-    const limit = this.all(ALL.limit);
     const pool = this.all(ALL.pool);
-    const least = this.all(ALL.used) + bytes * this.plan.threads;
-    const most = this.limits.memory_max - pool;
-    const wanted = Math.max(least, Math.ceil(limit * 1.125));
-    for (const size of [Math.min(wanted, most), least]) {
-      if (size < least || size > most || !this.reserve(pool + size)) continue;
+    for (;;) {
+      const most = this.capacity - pool;
+      const used = this.all(ALL.used);
+      const wanted = Math.max(used + bytes * threads, Math.ceil(this.all(ALL.limit) * 1.125));
+      const size = Math.min(wanted, most);
+      if (size < used + bytes) break;
+      if (!this.reserve(pool + size)) continue;
       // Whole pages were had; all of them are used.
       this.setAll(ALL.limit, Math.min(this.bytes - pool, most));
       return undefined;
     }
-    return memoryLimit(this.limits.bytes_max);
+    return this.shareSpare() ? undefined : memoryLimit(this.limits.bytes_max);
+  }
+
+  /** Gives every thread as many of the chunks that are free; whether each has one. */
+  private shareSpare(): boolean {
+    const { threads } = this.plan;
+    const spare: number[] = [];
+    for (let t = 0; t < threads; t++) {
+      for (let chunk = this.own(t, OWN.spare); chunk !== 0; chunk = this.next(chunk)) {
+        spare.push(chunk);
+      }
+      this.setOwn(t, OWN.spare, 0);
+    }
+    for (const [n, chunk] of spare.entries()) {
+      this.words[this.at(chunk - 1 + CHUNK.next)] = this.own(n % threads, OWN.spare);
+      this.setOwn(n % threads, OWN.spare, chunk);
+    }
+    return spare.length >= threads;
   }
 
   /** Takes the lists that the threads have written, joined; they begin new ones. */
@@ -253,6 +313,10 @@ export class Store {
     return { head: a.head, tail: b.tail };
   }
 
+  private next(chunk: number): number {
+    return this.words[this.at(chunk - 1 + CHUNK.next)]! >>> 0;
+  }
+
   /** Gives chunks back to the first thread. */
   drop(chunks: Chunks): void {
     if (chunks.head === 0) return;
@@ -266,7 +330,7 @@ export class Store {
       const header = this.at(chunk - 1);
       const until = this.words[header + CHUNK.until / 4]! >>> 0;
       for (let p = chunk - 1 + CHUNK.records; p < until; p += this.plan.record) look(p);
-      chunk = this.words[header + CHUNK.next / 4]! >>> 0;
+      chunk = this.next(chunk);
     }
   }
 
@@ -284,32 +348,44 @@ export class Store {
     this.setAll(ALL.last, this.end - this.plan.slot);
   }
 
-  /** Moves the pool up and gives the table the room. */
+  /** Gives the table more slots, and all states new homes. */
   private moveTable(size: number, pad: number, aside: number): boolean {
     const before = this.end;
+    const room = this.makeRoom(size, pad, aside);
+    if (room === undefined) return false;
+    this.exports["sweep"]!(before, room);
+    return true;
+  }
+
+  /** Moves the pool up; where so many bytes are free to put things aside. */
+  private makeRoom(size: number, pad: number, aside: number): number | undefined {
+    const before = this.end;
     const pool = this.all(ALL.table) + this.tableBytes(size, pad);
-    const limit = this.all(ALL.limit);
-    if (!this.reserve(pool + limit + aside)) return false;
+    const end = pool + this.all(ALL.limit) + aside;
+    if (!this.reserve(Math.min(end, this.capacity))) return undefined;
     const { words } = this;
     const old = this.all(ALL.pool);
     words.copyWithin(pool >>> 2, old >>> 2, (old + this.all(ALL.used)) >>> 2);
     words.fill(0, before >>> 2, pool >>> 2);
     this.setAll(ALL.pool, pool);
+    // What the pool had ahead is given back if there is no more.
+    this.setAll(ALL.limit, Math.min(this.all(ALL.limit), this.bytes - pool));
     this.pad = pad;
     this.setTable(size);
-    this.exports["sweep"]!(before, pool + limit);
-    return true;
+    return Math.min(end, this.bytes) - aside;
   }
 
-  /** Makes the memory so many bytes long at least. */
+  /** Makes the memory so many bytes long at least; if that is not to be had, less counts as all. */
   private reserve(bytes: number): boolean {
     const pages = Math.ceil(bytes / PAGE_BYTES) - this.bytes / PAGE_BYTES;
     if (pages <= 0) return true;
     try {
-      return this.memory.grow(pages) >= 0;
+      if (this.memory.grow(pages) >= 0) return true;
     } catch {
-      return false;
+      // Less, then.
     }
+    this.capacity = this.bytes + Math.floor(pages / 2) * PAGE_BYTES;
+    return false;
   }
 }
 
