@@ -103,6 +103,8 @@ function runFunction(plan: Plan, name: string, visit: string, after: readonly St
         iff(eq(own(OWN.at), own(OWN.until)), [
           ...after,
           iff(eqz(call("take", local(0))), [ret(CODE.done)]),
+          // Where the state that a chunk was begun for was another thread's, it is empty.
+          br(again),
         ]),
         ...(plan.shared ? [iff(halt, [ret(CODE.halted)])] : []),
         iff(eqz(local(1)), [ret(CODE.budget)]),

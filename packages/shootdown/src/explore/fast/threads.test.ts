@@ -6,7 +6,8 @@ import { nodeHelpers } from "../../../../../test/support/helpers.ts";
 import { asking, graph, grid } from "../../../../../test/support/units.ts";
 import type { StepUnit } from "../../engine/compiled/unit.ts";
 import type { FastOptions } from "./explore.ts";
-import { exploreFast } from "./explore.ts";
+import { Exploration, exploreFast } from "./explore.ts";
+import { ALL, CHUNK, chunkBytes } from "./plan.ts";
 import type { HelperStart } from "./team.ts";
 
 const OPTIONS: FastOptions = { states_max: 1e9, bytes_max: 2 ** 30, target: "wasm" };
@@ -47,6 +48,28 @@ describe("as many states, steps and levels", () => {
       expect(ends[count]).toBe(ends[0]);
     }
   });
+});
+
+test.each([0, 2])("chunks that stayed empty are passed over, with %s free steps", (free) => {
+  const unit = graph({ nodes: 20_000, words: 3, degree: 2, free, ends: 0 });
+  const alone = explore(unit, 0);
+  const helpers = { count: 1, spawn: () => {} };
+  const options = { ...OPTIONS, helpers, states_max: 50_000 };
+  const search = new Exploration(unit, zero(unit), options, { origins: false, shards: 1 });
+  const { store } = search;
+  const take = store.take.bind(store);
+  // A thread begins a chunk for a state, and another thread is first to store it.
+  store.take = (list) => {
+    const chunks = take(list);
+    if (chunks.head === 0) return chunks;
+    const empty = store.all(ALL.used);
+    store.setAll(ALL.used, empty + chunkBytes(store.plan));
+    if (store.all(ALL.used) > store.all(ALL.limit)) expect(store.growPool()).toBeUndefined();
+    store.words[store.at(empty) + CHUNK.next / 4] = 0;
+    store.words[store.at(empty) + CHUNK.until / 4] = empty + CHUNK.records;
+    return store.join(chunks, { head: empty + 1, tail: empty + 1 });
+  };
+  expect({ ...search.run(), bytes: 0 }).toEqual(alone);
 });
 
 test("and the same is found", () => {
