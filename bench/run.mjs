@@ -28,7 +28,8 @@ async function bundle(dir) {
     platform: "node",
     transform: { define: constants() },
   });
-  await build.write({ dir, format: "esm", entryFileNames: "[name].mjs" });
+  const names = { entryFileNames: "[name].mjs", chunkFileNames: "[name].mjs" };
+  await build.write({ dir, format: "esm", ...names });
   await build.close();
   return join(dir, "benches.mjs");
 }

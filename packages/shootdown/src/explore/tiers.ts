@@ -8,7 +8,7 @@
 import { aloneIn } from "../engine/commute.ts";
 import { Uncompilable } from "../engine/compiled/frame.ts";
 import { TooManyValues } from "../engine/interner.ts";
-import { CELL_VALUES_MAX } from "../engine/layout.ts";
+import { CELL_VALUES_MAX, layoutOf } from "../engine/layout.ts";
 import type { Semantics } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { Program } from "../engine/program.ts";
@@ -66,9 +66,7 @@ export function explore(program: Program, question: Question, options: ExploreOp
     if (plain && plain.limit === undefined && plain.observed !== "inconclusive") return plain;
   }
   const reductions = options.reductions ?? (engine === "auto" ? REDUCTIONS : []);
-  const symmetry = reductions.includes("symmetry")
-    ? symmetryFor(new PackedMachine(program, { semantics }), question)
-    : undefined;
+  const symmetry = reductions.includes("symmetry") ? symmetryFor(program, question) : undefined;
   const run = (alone: AloneTable | undefined): Outcome => {
     if (engine !== "closures") {
       const found = compiled(program, question, options, room, alone, symmetry);
@@ -114,12 +112,12 @@ function compiled(
 }
 
 /** The symmetries that a question does not notice, if there are any. */
-function symmetryFor(machine: PackedMachine, question: Question): Symmetry | undefined {
+function symmetryFor(program: Program, question: Question): Symmetry | undefined {
   const { observers, stuck } = question;
   // What a condition looks at is not known, unless it says so.
   if (!observers && stuck === undefined) return undefined;
   const distinguished = stuck === undefined ? {} : { threads: [stuck] };
-  const symmetry = symmetryOf(machine.program, machine.layout, distinguished);
+  const symmetry = symmetryOf(program, layoutOf(program), distinguished);
   return symmetry.elements.length > 1 ? symmetry : undefined;
 }
 

@@ -302,9 +302,11 @@ function jumps(i: Instr): readonly number[] {
 }
 
 function mentioned(i: Instr): readonly number[] {
+  const found = [...uses(i)];
   const to = defines(i);
-  const bound = i.op === "clear" && i.where ? [i.where.reg] : [];
-  return [...uses(i), ...(to < 0 ? [] : [to]), ...bound];
+  if (to >= 0) found.push(to);
+  if (i.op === "clear" && i.where) found.push(i.where.reg);
+  return found;
 }
 
 /** What an instruction reads and writes. */

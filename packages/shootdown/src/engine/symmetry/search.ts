@@ -34,29 +34,40 @@ type Colours = readonly number[];
 
 /** Shapes with points as arrays, parts first: kids of `s` are `kids[from[s] .. from[s + 1])`. */
 interface Graph {
-  readonly tags: Int32Array;
-  readonly bags: Uint8Array;
+  /** Of what is no point: its tag, and those kids that have no point in them. */
+  readonly labels: Int32Array;
   readonly points: Int32Array;
   readonly from: Int32Array;
-  /** -1: no point in it; what it is then is in `closed`. */
+  /** Kids with points, and which of all kids each is; -1 where that does not matter. */
   readonly kids: Int32Array;
-  readonly closed: Int32Array;
+  readonly places: Int32Array;
   /** How often each is a unit. */
   readonly counts: Int32Array;
 }
 
 function graphOf(forest: Forest, open: readonly Shape[], units: ReadonlyMap<Shape, number>): Graph {
   const number = new Map(open.map((s, n) => [s, n]));
-  const kids = open.flatMap((s) => forest.kids[s]!);
-  const from = new Int32Array(open.length + 1);
-  for (const [n, s] of open.entries()) from[n + 1] = from[n]! + forest.kids[s]!.length;
+  const kids: number[] = [];
+  const places: number[] = [];
+  const from = [0];
+  const labels = open.map((s) => {
+    const isBag = forest.bags[s]!;
+    let label = mix(4, forest.tags[s]!);
+    for (const [n, k] of forest.kids[s]!.entries()) {
+      const place = isBag ? -1 : n;
+      const kid = number.get(k);
+      if (kid === undefined) label = (label + mix(k, place)) | 0;
+      else places[kids.push(kid) - 1] = place;
+    }
+    from.push(kids.length);
+    return label;
+  });
   return {
-    tags: Int32Array.from(open, (s) => forest.tags[s]!),
-    bags: Uint8Array.from(open, (s) => Number(forest.bags[s])),
+    labels: Int32Array.from(labels),
     points: Int32Array.from(open, (s) => forest.points[s]!),
-    from,
-    kids: Int32Array.from(kids, (k) => number.get(k) ?? -1),
-    closed: Int32Array.from(kids, (k) => mix(5, k)),
+    from: Int32Array.from(from),
+    kids: Int32Array.from(kids),
+    places: Int32Array.from(places),
     counts: Int32Array.from(open, (s) => units.get(s) ?? 0),
   };
 }
@@ -91,7 +102,7 @@ class Automorphisms {
       if (!sorts.includes(sort)) sorts.push(sort);
       return mix(2, sorts.indexOf(sort));
     });
-    this.start = this.refine([colours])[0]!;
+    this.start = this.refine(colours);
   }
 
   /** A chain of stabilisers: what fixes the points before `a`, and moves `a`. */
@@ -101,43 +112,38 @@ class Automorphisms {
     for (let a = 0; a < this.size; a++) {
       const own = colours.flatMap((c, n) => (c === colours[a] ? [n] : []));
       if (own.length === 1) continue;
+      const fixed = this.refine(mark(colours, a));
       let orbit = reach(a, found, a);
       for (const b of own) {
         if (orbit.has(b)) continue;
         this.tries = 0;
-        const moves = this.match(colours, a, colours, b);
+        const moves = this.match(fixed, this.refine(mark(colours, b)));
         if (!moves) continue;
         found.push({ from: a, moves });
         orbit = reach(a, found, a);
       }
-      colours = this.refine([mark(colours, a)])[0]!;
+      colours = fixed;
     }
     return found;
   }
 
-  /** An automorphism that maps one coloured picture to another, and `a` to `b`. */
-  private match(left: Colours, a: number, right: Colours, b: number): Permutation | undefined {
+  /** An automorphism that maps one coloured picture to another. */
+  private match(left: Colours, right: Colours): Permutation | undefined {
     if (++this.tries > TRIES_MAX) return undefined;
-    const [l, r] = this.refine([mark(left, a), mark(right, b)]) as [Colours, Colours];
-    const classes = new Map<number, number[]>();
-    for (const [n, c] of r.entries()) {
-      const known = classes.get(c);
-      if (known) known.push(n);
-      else classes.set(c, [n]);
-    }
+    const classes = classesOf(right);
     const sizes = new Map<number, number>();
-    for (const c of l) sizes.set(c, (sizes.get(c) ?? 0) + 1);
+    for (const c of left) sizes.set(c, (sizes.get(c) ?? 0) + 1);
     for (const [c, n] of sizes) if (classes.get(c)?.length !== n) return undefined;
-    const next = l.findIndex((c) => sizes.get(c)! > 1);
-    if (next < 0) {
-      const moves = l.map((c) => classes.get(c)![0]!);
-      return this.holds(moves) ? moves : undefined;
-    }
+    const guess = staying(left, right, classes);
+    if (this.holds(guess)) return guess;
+    const next = left.findIndex((c) => sizes.get(c)! > 1);
+    if (next < 0) return undefined;
     // A point that may stay where it is should.
-    const images = classes.get(l[next]!)!;
+    const images = classes.get(left[next]!)!;
     const order = [...images].sort((x, y) => Number(y === next) - Number(x === next));
+    const fixed = this.refine(mark(left, next));
     for (const image of order) {
-      const found = this.match(l, next, r, image);
+      const found = this.match(fixed, this.refine(mark(right, image)));
       if (found) return found;
     }
     return undefined;
@@ -146,64 +152,54 @@ class Automorphisms {
   /** Whether the units are the same set after every point is replaced by its image. */
   private holds(moves: Permutation): boolean {
     const { forest } = this;
-    const images = new Map<Shape, Shape>();
+    const images = Int32Array.from(forest.tags.keys());
     for (const s of this.open) {
       const point = forest.points[s]!;
+      const kids = forest.kids[s]!;
+      if (point < 0 && kids.every((k) => images[k] === k)) continue;
       const image =
-        point >= 0
-          ? forest.leaf(moves[point]!)
-          : forest.like(
+        point < 0
+          ? forest.like(
               s,
-              forest.kids[s]!.map((k) => images.get(k) ?? k),
-            );
+              kids.map((k) => images[k]!),
+            )
+          : forest.leaf(moves[point]!);
       if (image === undefined) return false;
-      images.set(s, image);
+      images[s] = image;
     }
     // Images differ as what they are images of does, so this is a bijection.
-    return [...this.units].every(([s, count]) => this.units.get(images.get(s)!) === count);
+    return [...this.units].every(([s, count]) => this.units.get(images[s]!) === count);
   }
 
-  /** Refines several colourings in step, until none gets finer. */
-  private refine(colourings: readonly Colours[]): Colours[] {
-    let current = [...colourings];
-    for (let classes = 0; ; ) {
-      const now = current.reduce((n, c) => n + new Set(c).size, 0);
-      if (now === classes || now === current.length * this.size) return current;
+  /** Refines a colouring until it gets no finer. */
+  private refine(colours: Colours): Colours {
+    let current = colours;
+    for (let classes = 0; ; current = this.refined(current)) {
+      const now = new Set(current).size;
+      if (now === classes || now === this.size) return current;
       classes = now;
-      current = current.map((c) => this.refined(c));
     }
   }
 
   /** Each point's colour together with what is around it, in all units. */
   private refined(colours: Colours): Colours {
     const { graph, up, down } = this;
-    const { tags, bags, points, from, kids, closed, counts } = graph;
-    const size = tags.length;
+    const { labels, points, from, kids, places, counts } = graph;
+    const size = labels.length;
     for (let s = 0; s < size; s++) {
       const point = points[s]!;
-      if (point >= 0) {
-        up[s] = mix(3, colours[point]!);
-        continue;
-      }
-      let hash = mix(4, tags[s]!);
-      for (let k = from[s]!; k < from[s + 1]!; k++) {
-        const own = kids[k]! < 0 ? closed[k]! : up[kids[k]!]!;
-        hash = bags[s] ? (hash + mix(6, own)) | 0 : mix(hash, own);
-      }
-      up[s] = hash;
+      let hash = point < 0 ? labels[s]! : colours[point]!;
+      for (let k = from[s]!; k < from[s + 1]!; k++) hash += mix(up[kids[k]!]!, places[k]!);
+      up[s] = mix(hash | 0, 3);
+      down[s] = counts[s] ? mix(up[s]!, counts[s]!) : 0;
     }
-    for (let s = 0; s < size; s++) down[s] = counts[s] ? mix(up[s]!, counts[s]!) : 0;
     const next = [...colours];
     for (let s = size - 1; s >= 0; s--) {
       const point = points[s]!;
       if (point >= 0) next[point] = mix(colours[point]!, down[s]!);
-      const around = mix(down[s]!, up[s]!);
-      for (let k = from[s]!; k < from[s + 1]!; k++) {
-        const kid = kids[k]!;
-        if (kid < 0) continue;
-        // A sum, so that the order of what it is part of does not matter.
-        down[kid] = (down[kid]! + mix(around, bags[s] ? -1 : k - from[s]!)) | 0;
-      }
+      // A sum, so that the order of what it is part of does not matter.
+      const around = down[s]! + up[s]!;
+      for (let k = from[s]!; k < from[s + 1]!; k++) down[kids[k]!]! += mix(around | 0, places[k]!);
     }
     return next;
   }
@@ -216,15 +212,43 @@ class Automorphisms {
   }
 }
 
+const { imul } = Math;
+
 /** Two numbers as one, hard to tell from chance. */
 function mix(a: number, b: number): number {
-  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ b;
-  h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35);
+  let h = imul(a ^ -0x61c88647, -0x7a143595) ^ b;
+  h = imul(h ^ (h >>> 15), -0x3d4d51cb);
   return h ^ (h >>> 13);
 }
 
 const mark = (colours: Colours, point: number): number[] =>
   colours.map((c, n) => (n === point ? mix(7, c) : c));
+
+/** The points of each colour. */
+function classesOf(colours: Colours): Map<number, number[]> {
+  const classes = new Map<number, number[]>();
+  for (const [n, c] of colours.entries()) {
+    const known = classes.get(c);
+    if (known) known.push(n);
+    else classes.set(c, [n]);
+  }
+  return classes;
+}
+
+/** Points to points of their colour: whatever can stays where it is, the rest in order. */
+function staying(
+  left: Colours,
+  right: Colours,
+  classes: ReadonlyMap<number, readonly number[]>,
+): Permutation {
+  const rest = new Map<number, number[]>();
+  for (const [c, points] of classes)
+    rest.set(
+      c,
+      points.filter((p) => left[p] !== c),
+    );
+  return left.map((c, n) => (right[n] === c ? n : rest.get(c)!.shift()!));
+}
 
 /** Where a point can go by those generators that fix all before `from`. */
 function reach(point: number, generators: readonly Generator[], from: number): Set<number> {

@@ -74,7 +74,8 @@ export class Forest {
 }
 
 const NONE: readonly Shape[] = [];
-const ascending = (kids: readonly Shape[]): readonly Shape[] => [...kids].sort((a, b) => a - b);
+const ascending = (kids: readonly Shape[]): readonly Shape[] =>
+  kids.length < 2 ? kids : [...kids].sort((a, b) => a - b);
 const keyOf = (tag: number, kids: readonly Shape[], isBag: boolean, point: number): string =>
   `${isBag ? -tag : tag} ${point} ${kids.join()}`;
 
@@ -126,8 +127,8 @@ export class Shaper {
 
   /** A value with its points. */
   value(value: number, sort: AnySort): Shape {
+    if (!touches(this.points, sort)) return this.forest.text(`${value}`);
     const parts = partsOf(value, sort, this.domain);
-    if (!parts.some((p) => this.points.has(p.sort))) return this.forest.text(`${value}`);
     const kids = parts.map((p): Shape => {
       const point = this.points.of(p.sort, p.value);
       return point === undefined ? this.forest.text(`${p.value}`) : this.forest.point(point);
