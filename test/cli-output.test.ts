@@ -88,7 +88,7 @@ describe("streams", () => {
     const runs = (jobs: string) =>
       shootdown(["check", "litmus/permission-upgrade", "--format", "ndjson", "-j", jobs], {
         cwd,
-      }).stdout.replaceAll(/"(?:seconds|bytes)":[0-9.]+/g, "");
+      }).stdout.replaceAll(/"seconds":[0-9.]+/g, "");
     expect(runs("3")).toBe(runs("1"));
   });
 });
@@ -167,7 +167,9 @@ describe("Ctrl-C", () => {
     const cut = objects.find(({ file: name }) => name === file);
     expect(cut).toMatchObject({ observed: "inconclusive", limit: "interrupt", exhaustive: false });
     expect(cut.states).toBeGreaterThan(0);
-    expect(cut).toMatchObject({ queue: expect.any(Number), transitions: expect.any(Number) });
+    // Thousands of states before the signal: many were met more than once.
+    expect(cut.transitions).toBeGreaterThan(cut.states);
+    expect(cut.queue).toBeGreaterThan(0);
     expect(objects.at(-1)).toMatchObject({ type: "summary", runs: 4, interrupted: true });
   });
 

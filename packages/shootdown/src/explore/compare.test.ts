@@ -408,6 +408,14 @@ test("a cell of one way stays as it is: a window would say too much", () => {
   });
 });
 
+test("a window of a cell of one way would say too much", () => {
+  const bounded = build(twoLooks);
+  Object.assign(bounded.machine.cells[0]!, { ways: 1 });
+  const result = compareSemantics(lower(bounded), STATES_MAX, lower(build(twoLooks)));
+  expect(result?.differences).toHaveLength(1);
+  expect(result?.differences[0]).toMatch(/^c0\[0\] at .*: concrete \{2\}, window \{1,2\}$/);
+});
+
 test("more states than asked for are not compared", () => {
   expect(compareSemantics(lower(build(twoLooks)), 5)).toBeUndefined();
 });
