@@ -31,15 +31,14 @@ const other = (n: Expr<"mm">, m: Expr<"mm">) => and(ne(n, m), ne(n, INIT));
 const protectedOn = (c: Expr<"cpu">): Expr<"context"> =>
   ite(eq(active(c), NO_CONTEXT), reserved(c), active(c));
 
-const shared: ObserverDecl = observer(
-  "asid_shared",
-  "two mms have the same ASID in one generation, or run with the same ASID",
-  on(allocated, ({ mm: m }) => [
+/** The halves of `asid_shared`. */
+const SHARED = {
+  "two contexts alike": on(allocated, ({ mm: m }) => [
     forall(mm, (n) => [
       when(and(other(n, m), eq(context_id(n), context_id(m))), violate("asid_shared")),
     ]),
   ]),
-  on(settled, () => [
+  "two mms run with one ASID": on(settled, () => [
     forall(cpu, (c) => [
       forall(cpu, (d) => [
         when(
@@ -49,28 +48,45 @@ const shared: ObserverDecl = observer(
       ]),
     ]),
   ]),
-);
+};
 
-const unprotected: ObserverDecl = observer(
-  "asid_unprotected",
-  "a CPU runs an ASID that is neither current nor reserved",
-  on(settled, () => [
-    forall(cpu, (c) => [
-      when(
-        and(
-          running(c),
-          or(
-            ne(protectedOn(c), context_id(ttbr(c))),
-            ne(asidOf(protectedOn(c)), ttbr_asid(c)),
-            not(asid_map(ttbr_asid(c))),
-            and(ne(active(c), NO_CONTEXT), ne(generationOf(active(c)), generation())),
-          ),
-        ),
-        violate("asid_unprotected"),
-      ),
+/** What makes a CPU that runs unprotected. */
+const UNPROTECTED = {
+  "another context is kept": (c: Expr<"cpu">) => ne(protectedOn(c), context_id(ttbr(c))),
+  "another ASID is kept": (c: Expr<"cpu">) => ne(asidOf(protectedOn(c)), ttbr_asid(c)),
+  "its ASID is free": (c: Expr<"cpu">) => not(asid_map(ttbr_asid(c))),
+  "its generation is over": (c: Expr<"cpu">) =>
+    and(ne(active(c), NO_CONTEXT), ne(generationOf(active(c)), generation())),
+};
+
+const unprotectedIf = (...parts: ((c: Expr<"cpu">) => Expr<"bool">)[]): ObserverDecl =>
+  observer(
+    "asid_unprotected",
+    "a CPU runs an ASID that is neither current nor reserved",
+    on(settled, () => [
+      forall(cpu, (c) => [
+        when(and(running(c), or(...parts.map((p) => p(c)))), violate("asid_unprotected")),
+      ]),
     ]),
-  ]),
-);
+  );
+
+const sharedIf = (...parts: (typeof SHARED)[keyof typeof SHARED][]): ObserverDecl =>
+  observer(
+    "asid_shared",
+    "two mms have the same ASID in one generation, or run with the same ASID",
+    ...parts,
+  );
+
+export type Part = keyof typeof SHARED | keyof typeof UNPROTECTED;
+
+/** Each part of a property as a property of its own: what it alone would find. */
+export const ALLOCATOR_PARTS = Object.fromEntries([
+  ...Object.entries(SHARED).map(([name, part]) => [name, sharedIf(part)]),
+  ...Object.entries(UNPROTECTED).map(([name, part]) => [name, unprotectedIf(part)]),
+]) as Readonly<Record<Part, ObserverDecl>>;
+
+const shared = sharedIf(...Object.values(SHARED));
+const unprotected = unprotectedIf(...Object.values(UNPROTECTED));
 
 const none: ObserverDecl = observer(
   "asids_exhausted",
