@@ -111,7 +111,7 @@ test.each(BUGS)("%s", (bug) => {
   expect(compiled).toEqual(reference);
 });
 
-/** Each part of what the allocator promises: a bug that it finds alone, and after how many steps. */
+/** Each part of what the allocator promises: a bug that it finds alone, after how many steps. */
 const PARTS: Readonly<Record<Part, readonly [Bug, AsidOptions, number]>> = {
   "two contexts alike": ["old ASID taken though another has it", THREE_MMS, 40],
   "two mms run with one ASID": ["old ASID taken though another has it", THREE_MMS, 46],
