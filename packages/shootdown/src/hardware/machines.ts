@@ -7,10 +7,12 @@ import { ARCHITECTURES, architectureOf } from "../vocabulary/architecture.ts";
 import { cpu_access_definition, cpu_try_definition, leave_mm_definition } from "./arm64/access.ts";
 import {
   cmpxchg_definition,
+  cmpxchg_pmd_definition,
   store_definition,
   store_pmd_definition,
   store_pte_definition,
   xchg_definition,
+  xchg_pmd_definition,
 } from "./arm64/memory.ts";
 import {
   speculative_access,
@@ -205,7 +207,9 @@ export const MACHINE: Machine = {
     leave_mm_definition,
     store_definition,
     xchg_definition,
+    xchg_pmd_definition,
     cmpxchg_definition,
+    cmpxchg_pmd_definition,
     store_pte_definition,
     store_pmd_definition,
     tlbi_definition,

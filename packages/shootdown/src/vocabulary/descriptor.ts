@@ -10,9 +10,32 @@
 // Sources: Arm ARM D8.3; kernel arch/arm64/include/asm/pgtable-{hwdef,prot}.h, 6.1 and 6.12.
 
 import type { Expr } from "../ir/expr.ts";
-import { and, constant, FALSE, get, not, or, ruleHolds, TRUE, withFields } from "../ir/expr.ts";
-import { bool, word } from "../ir/sort.ts";
+import {
+  and,
+  constant,
+  eq,
+  FALSE,
+  get,
+  member,
+  not,
+  or,
+  ruleHolds,
+  TRUE,
+  withFields,
+} from "../ir/expr.ts";
+import { bool, enumeration, word } from "../ir/sort.ts";
 import { pfn, table } from "./sorts.ts";
+
+/**
+ * What the kernel means by an entry that is invalid to hardware (arch/arm64/include/asm/pgtable.h,
+ * include/linux/swapops.h): nothing; PROT_NONE, which keeps its page; a PMD that is being split,
+ * which does too; or an entry of swap type, which names a page in `pfn`.
+ */
+export const entry_kind = enumeration("entry_kind", [
+  ...(["none", "protnone", "present_invalid", "swap", "migration"] as const),
+  ...(["device_private", "device_exclusive", "hwpoison"] as const),
+]);
+type EntryKind = (typeof entry_kind.values)[number];
 
 /** A descriptor: invalid, a leaf (`pfn`), or a pointer to a table (`table`, `next`). */
 export const desc = word("desc", [
@@ -24,6 +47,8 @@ export const desc = word("desc", [
   { name: "DIRTY", sort: bool },
   { name: "pfn", sort: pfn },
   { name: "next", sort: table, overlay: "pfn" },
+  // Software's: hardware looks at nothing but `valid` of an invalid descriptor.
+  { name: "kind", sort: entry_kind },
 ]);
 
 export type Desc = Expr<"desc">;
@@ -48,6 +73,13 @@ export const DBM = (d: Desc) => get(d, "DBM", bool);
 export const DIRTY = (d: Desc) => get(d, "DIRTY", bool);
 export const pfnOf = (d: Desc) => get(d, "pfn", pfn);
 export const nextOf = (d: Desc) => get(d, "next", table);
+
+/** What an invalid entry stands for; `none` of a valid one. */
+export const kindOf = (d: Desc) => get(d, "kind", entry_kind);
+export const isKind = (d: Desc, kind: EntryKind) => eq(kindOf(d), member(entry_kind, kind));
+/** The same entry, invalid to hardware, which stands for something; or valid again, for `none`. */
+export const asKind = (d: Desc, kind: EntryKind): Desc =>
+  withFields(d, { valid: kind === "none" ? TRUE : FALSE, kind: member(entry_kind, kind) });
 
 /** A table descriptor. */
 export const tableDesc = (next: Expr<"table">): Desc =>

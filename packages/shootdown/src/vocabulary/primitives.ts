@@ -40,6 +40,18 @@ export const store_pmd = declare("store_pmd", {
   region: t.region,
   value: desc,
 });
+/** Atomic exchange of an upper-level descriptor; the result is the old one. */
+export const xchg_pmd = declare(
+  "xchg_pmd",
+  { cpu: t.cpu, mm: t.mm, region: t.region, value: desc },
+  desc,
+);
+/** Atomic compare-and-exchange of an upper-level descriptor; whether it happened. */
+export const cmpxchg_pmd = declare(
+  "cmpxchg_pmd",
+  { cpu: t.cpu, mm: t.mm, region: t.region, expect: desc, value: desc },
+  t.bool,
+);
 /** A TLB maintenance instruction; unordered until a DSB of the same PE (rules A24, A27). */
 export const tlbi = declare("tlbi", { cpu: t.cpu, op: tlbi_op, asid: t.asid, range: t.range });
 /** A data synchronization barrier. */

@@ -2,7 +2,7 @@
 // The properties, as observers of events (docs/LITMUS.md says them in words).
 
 import type { Expr } from "../ir/expr.ts";
-import { and, eq, member, TRUE } from "../ir/expr.ts";
+import { and, eq, FALSE, member, TRUE } from "../ir/expr.ts";
 import type { ObserverDecl } from "../ir/machine.ts";
 import { observer, on } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
@@ -10,7 +10,16 @@ import { set, violate, when } from "../ir/stmt.ts";
 import { break_before_make } from "./break-before-make.ts";
 import { DBM, PTE_NONE, pfnOf, valid } from "./descriptor.ts";
 import { events } from "./events.ts";
-import { dropped, life, page_life, replaced, sealed, table_life, walks_watched } from "./state.ts";
+import {
+  copied,
+  dropped,
+  life,
+  page_life,
+  replaced,
+  sealed,
+  table_life,
+  walks_watched,
+} from "./state.ts";
 
 const FREED = member(life, "freed");
 
@@ -60,6 +69,16 @@ export const stale_access = observer(
   ]),
 );
 
+export const lost_write = observer(
+  "lost_write",
+  "a CPU or device writes a frame whose contents the kernel has already copied or written out",
+  on(events.page_copied, ({ frame }) => [set(copied(frame), TRUE)]),
+  on(events.pte_store, ({ value }) => [
+    when(and(valid(value), DBM(value)), set(copied(pfnOf(value)), FALSE)),
+  ]),
+  on(events.access, ({ frame, write }) => [when(and(write, copied(frame)), violate("lost_write"))]),
+);
+
 export const table_use_after_free = observer(
   "table_use_after_free",
   "a walker of a CPU or of the SMMU reads a page table that the kernel has given back",
@@ -70,9 +89,10 @@ export const table_use_after_free = observer(
 
 /** By the name that a scenario's condition uses. */
 export const OBSERVERS: ReadonlyMap<string, ObserverDecl> = new Map(
-  [...[use_after_free, stale_write, stale_access, table_use_after_free], break_before_make].map(
-    (o) => [o.name, o],
-  ),
+  [
+    ...[use_after_free, stale_write, stale_access, lost_write],
+    ...[table_use_after_free, break_before_make],
+  ].map((o) => [o.name, o]),
 );
 
 /** Those of a live machine: none that looks at every address at once, nor at walks alone. */

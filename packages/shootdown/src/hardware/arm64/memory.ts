@@ -10,10 +10,12 @@ import { desc, isTable, nextOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import {
   cmpxchg_desc,
+  cmpxchg_pmd,
   store_desc,
   store_pmd,
   store_pte,
   xchg_desc,
+  xchg_pmd,
 } from "../../vocabulary/primitives.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
 import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
@@ -80,19 +82,48 @@ export const store_pte_definition = define(store_pte, {
   ],
 });
 
+interface Upper {
+  readonly cpu: Expr<"cpu">;
+  readonly mm: Expr<"mm">;
+  readonly region: Expr<"region">;
+}
+
+/** The same of an upper-level store. */
+const linked = ({ cpu, mm, region }: Upper, old: Place<"desc">, value: Expr<"desc">): Stmt[] => [
+  when(
+    and(ruleHolds("A20"), ne(old, value)),
+    forall(walker, (w) => [insert(unordered_upper({ cpu, walker: w, mm, region }), old)]),
+  ),
+  when(BLOCKS, emit(events.block_store, { cpu, mm, region, old, value })),
+  when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
+  when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),
+];
+
 export const store_pmd_definition = define(store_pmd, {
   source,
   locals: { old: desc },
   body: ({ cpu, mm, region, value, old }) => [
+    atomic(xchg(old, pmd(mm, region), value), ...linked({ cpu, mm, region }, old, value)),
+  ],
+});
+
+export const xchg_pmd_definition = define(xchg_pmd, {
+  source,
+  locals: { old: desc },
+  body: ({ cpu, mm, region, value, old }) => [
+    atomic(xchg(old, pmd(mm, region), value), ...linked({ cpu, mm, region }, old, value)),
+    ret(old),
+  ],
+});
+
+export const cmpxchg_pmd_definition = define(cmpxchg_pmd, {
+  source,
+  locals: { ok: t.bool, old: desc },
+  body: ({ cpu, mm, region, expect, value, ok, old }) => [
     atomic(
-      xchg(old, pmd(mm, region), value),
-      when(
-        and(ruleHolds("A20"), ne(old, value)),
-        forall(walker, (w) => [insert(unordered_upper({ cpu, walker: w, mm, region }), old)]),
-      ),
-      when(BLOCKS, emit(events.block_store, { cpu, mm, region, old, value })),
-      when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
-      when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),
+      cas(ok, pmd(mm, region), expect, value),
+      when(ok, set(old, expect), ...linked({ cpu, mm, region }, old, value)),
     ),
+    ret(ok),
   ],
 });

@@ -13,6 +13,7 @@ import {
 } from "./interrupts.ts";
 import {
   cmpxchg_definition,
+  cmpxchg_pmd_definition,
   smp_mb_definition,
   store_buffer,
   store_definition,
@@ -20,6 +21,7 @@ import {
   store_pte_definition,
   this_cpu_write_definition,
   xchg_definition,
+  xchg_pmd_definition,
 } from "./memory.ts";
 import { accessed_by_speculation, walk_by_speculation } from "./speculation.ts";
 import { psc, x86_tlb } from "./tlb.ts";
@@ -33,7 +35,9 @@ export const X86_MACHINE: Machine = {
     cpu_try_definition,
     store_definition,
     xchg_definition,
+    xchg_pmd_definition,
     cmpxchg_definition,
+    cmpxchg_pmd_definition,
     store_pte_definition,
     store_pmd_definition,
     invlpg_definition,

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stores of an x86 CPU: to page tables seen by walkers at once, to per-CPU variables later (TSO).
 
+import type { Expr, Place } from "../../ir/expr.ts";
 import { not, outstanding, ruleHolds } from "../../ir/expr.ts";
 import { define, pending } from "../../ir/machine.ts";
+import type { Stmt } from "../../ir/stmt.ts";
 import { atomic, await_, call, cas, emit, post, ret, set, when, xchg } from "../../ir/stmt.ts";
 import { desc, isTable, nextOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import {
   cmpxchg_desc,
+  cmpxchg_pmd,
   store_desc,
   store_pmd,
   store_pte,
   xchg_desc,
+  xchg_pmd,
 } from "../../vocabulary/primitives.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
@@ -95,16 +99,48 @@ export const store_pte_definition = define(store_pte, {
   ],
 });
 
+interface Upper {
+  readonly cpu: Expr<"cpu">;
+  readonly mm: Expr<"mm">;
+  readonly region: Expr<"region">;
+}
+
+/** An upper-level store happened. */
+const linked = ({ cpu, mm, region }: Upper, old: Place<"desc">, value: Expr<"desc">): Stmt[] => [
+  resized(mm, region, old, value),
+  when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
+  when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),
+];
+
+const upper = { source: { ...source, rules: ["X4"] }, abstracts };
+
 export const store_pmd_definition = define(store_pmd, {
-  source: { ...source, rules: ["X4"] },
-  abstracts,
+  ...upper,
   locals: { old: desc },
   body: ({ cpu, mm, region, value, old }) => [
+    atomic(xchg(old, pmd(mm, region), value), ...linked({ cpu, mm, region }, old, value)),
+  ],
+});
+
+export const xchg_pmd_definition = define(xchg_pmd, {
+  ...upper,
+  locals: { old: desc },
+  body: ({ cpu, mm, region, value, old }) => [
+    call(smp_mb, { cpu }),
+    atomic(xchg(old, pmd(mm, region), value), ...linked({ cpu, mm, region }, old, value)),
+    ret(old),
+  ],
+});
+
+export const cmpxchg_pmd_definition = define(cmpxchg_pmd, {
+  ...upper,
+  locals: { ok: t.bool, old: desc },
+  body: ({ cpu, mm, region, expect, value, ok, old }) => [
+    call(smp_mb, { cpu }),
     atomic(
-      xchg(old, pmd(mm, region), value),
-      resized(mm, region, old, value),
-      when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
-      when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),
+      cas(ok, pmd(mm, region), expect, value),
+      when(ok, set(old, expect), ...linked({ cpu, mm, region }, old, value)),
     ),
+    ret(ok),
   ],
 });

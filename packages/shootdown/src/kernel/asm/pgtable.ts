@@ -6,13 +6,26 @@
 //
 // vocabulary/descriptor.ts says which bits of an architecture these are.
 
-import { and, applied, FALSE, ite, not, or, TRUE, withFields } from "../../ir/expr.ts";
+import { and, applied, eq, FALSE, ite, not, or, TRUE, withFields } from "../../ir/expr.ts";
 import { declare } from "../../ir/machine.ts";
 import type { Desc } from "../../vocabulary/descriptor.ts";
-import { DBM, DIRTY, desc, leaf, RDONLY, valid } from "../../vocabulary/descriptor.ts";
+import {
+  DBM,
+  DIRTY,
+  desc,
+  isKind,
+  leaf,
+  PTE_NONE,
+  RDONLY,
+  valid,
+} from "../../vocabulary/descriptor.ts";
 import { t } from "../../vocabulary/sorts.ts";
 
-export const pte_present = (e: Desc) => applied("pte_present", [e], valid(e));
+export const pte_none = (e: Desc) => applied("pte_none", [e], eq(e, PTE_NONE));
+/** PROT_NONE, of mprotect() or NUMA balancing: the page is kept, hardware has no translation. */
+export const pte_protnone = (e: Desc) => applied("pte_protnone", [e], isKind(e, "protnone"));
+export const pte_present = (e: Desc) =>
+  applied("pte_present", [e], or(valid(e), isKind(e, "protnone")));
 export const pte_write = (e: Desc) => applied("pte_write", [e], DBM(e));
 export const pte_hw_dirty = (e: Desc) => applied("pte_hw_dirty", [e], and(DBM(e), not(RDONLY(e))));
 export const pte_dirty = (e: Desc) => applied("pte_dirty", [e], or(DIRTY(e), pte_hw_dirty(e)));

@@ -5,7 +5,7 @@ import type { Expr } from "../../ir/expr.ts";
 import { add, eq, FALSE, ne, not, num, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { call, callInto, each, emit, grow, ret, set, since, when } from "../../ir/stmt.ts";
+import { call, callInto, each, emit, grow, label, ret, set, since, when } from "../../ir/stmt.ts";
 import { desc, isTable, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { EMPTY, Range, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
@@ -156,10 +156,11 @@ export const memory = [
   }),
   define(wp_page_copy, {
     source: { file, sha: { "6.1": "06c71145bfdc", "6.12": "da68686f0491" } },
-    abstracts: ["the copy itself, which precedes the notifier"],
     locals: { frame: t.pfn, now: desc, old: desc },
     body: ({ cpu, mm, va, orig, frame, now, old }) => [
       callInto(frame, alloc_page, {}),
+      // __wp_page_copy_user()
+      label("copy", emit(events.page_copied, { frame: pfnOf(orig) })),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),
       call(spin_lock_ptl, { mm }),
       set(now, pte(mm, va)),

@@ -3,10 +3,10 @@
 
 import { after, FALSE, not, num, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, each, emit, grow, ret, set, when, xchg } from "../../ir/stmt.ts";
+import { call, callInto, each, emit, grow, ret, set, when } from "../../ir/stmt.ts";
 import { desc, isTable, nextOf, PTE_NONE } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { leave_mm } from "../../vocabulary/primitives.ts";
+import { leave_mm, xchg_pmd } from "../../vocabulary/primitives.ts";
 import {
   EMPTY,
   firstPage,
@@ -19,7 +19,6 @@ import {
   va as vaSort,
   WHOLE_MM,
 } from "../../vocabulary/sorts.ts";
-import { pmd } from "../../vocabulary/state.ts";
 import { flush_tlb_mm } from "../asm/tlbflush.ts";
 import { gather_table, mm_alive, vma } from "../state.ts";
 import { zap_pte_range } from "./memory.ts";
@@ -108,13 +107,8 @@ export const mmap = [
       ),
       set(freed, EMPTY),
       each(region, Regions.make(first, last), (r) => [
-        xchg(old, pmd(mm, r), PTE_NONE),
-        when(
-          isTable(old),
-          emit(events.pmd_clear, { cpu, region: r, table: nextOf(old) }),
-          set(gather_table(cpu, nextOf(old)), TRUE),
-          grow(freed, firstPage(r)),
-        ),
+        callInto(old, xchg_pmd, { cpu, mm, region: r, value: PTE_NONE }),
+        when(isTable(old), set(gather_table(cpu, nextOf(old)), TRUE), grow(freed, firstPage(r))),
       ]),
       ret(freed),
     ],

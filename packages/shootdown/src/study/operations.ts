@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a kernel does to address spaces, as statements of scenarios: the rows of an audit.
+//
+//   $x, $y   two neighbouring pages, mapped to $P and $Q     $r   both of them     $A   the mm
+
+/** One operation, and what it begins with. */
+export interface Operation {
+  /** As audits print it. */
+  readonly name: string;
+  /** Where the kernel does it: `file: function`. */
+  readonly source: string;
+  /** Versions that have it; absent: all. */
+  readonly kernels?: string;
+  /** Of a thread of the mm, unless `by` says otherwise. */
+  readonly statements: string;
+  /** A kernel thread runs it: reclaim, migration, KSM. */
+  readonly by?: "kernel";
+  /** Attributes of `map` and of `vma` for which it does something; absent: writable pages. */
+  readonly map?: string;
+  readonly vma?: string;
+}
+
+export const OPERATIONS: readonly Operation[] = [
+  {
+    name: "read_fault",
+    source: "mm/memory.c: handle_pte_fault",
+    statements: "load $x;",
+    map: "old",
+  },
+  {
+    name: "write_fault_upgrade",
+    source: "mm/memory.c: wp_page_reuse",
+    statements: "store $x;",
+    map: "read-only exclusive",
+    vma: "writable",
+  },
+  {
+    name: "write_fault_copy",
+    source: "mm/memory.c: wp_page_copy",
+    statements: "store $x;",
+    map: "read-only shared",
+    vma: "writable",
+  },
+  { name: "fork", source: "kernel/fork.c: dup_mmap", statements: "fork;" },
+  {
+    name: "mprotect_downgrade",
+    source: "mm/mprotect.c: do_mprotect_pkey",
+    statements: "mprotect $r read-only;",
+  },
+  {
+    name: "mprotect_upgrade",
+    source: "mm/mprotect.c: do_mprotect_pkey",
+    statements: "mprotect $r read-write;",
+    map: "read-only exclusive",
+    vma: "read-only",
+  },
+  { name: "munmap", source: "mm/vma.c: do_vmi_align_munmap", statements: "munmap $r;" },
+  { name: "exit", source: "mm/mmap.c: exit_mmap", statements: "exit;" },
+];
