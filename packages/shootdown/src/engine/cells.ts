@@ -342,16 +342,16 @@ export class PackedCells {
     this.collecting = this.interners[c.group]!;
     do {
       this.collector = 0;
-      this.borrowed.length = 0;
-      machine.picks.length = 0;
+      if (this.borrowed.length > 0) this.borrowed.length = 0;
+      if (machine.picks.length > 0) machine.picks.length = 0;
       runToEnd(c.fill!);
       // Values yielded before a dead end count: yields do not end the walk.
       if (this.collector) done();
     } while (machine.chooser.advance());
     this.collector = collector;
     this.collecting = collecting;
-    this.borrowed.length = 0;
-    this.borrowed.push(...borrowed);
+    if (this.borrowed.length > 0) this.borrowed.length = 0;
+    if (borrowed.length > 0) this.borrowed.push(...borrowed);
     machine.unnest(outer);
   }
 

@@ -9,14 +9,17 @@ const CHOICES_MAX = 1 << 16;
  * `advance`, until it answers false, visits every combination in lexicographic order.
  */
 export class Chooser {
-  private digits: number[] = [];
-  private sizes: number[] = [];
+  // Both only grow; setting a length costs more than a step.
+  private readonly digits: number[] = [];
+  private readonly sizes: number[] = [];
+  /** So many digits are given. */
+  private known = 0;
   private at = 0;
 
   /** Begins the first run, or replays exactly `digits`. */
   start(digits: readonly number[] = []): void {
-    if (digits.length > 0 || this.digits.length > 0) this.digits = [...digits];
-    if (this.sizes.length > 0) this.sizes = [];
+    for (let i = 0; i < digits.length; i++) this.digits[i] = digits[i]!;
+    this.known = digits.length;
     this.at = 0;
   }
 
@@ -24,12 +27,10 @@ export class Chooser {
   choose(count: number): number {
     const at = this.at++;
     this.sizes[at] = count;
-    const digit = this.digits[at];
-    if (digit === undefined) {
-      this.digits[at] = 0;
-      return 0;
-    }
-    return digit;
+    if (at < this.known) return this.digits[at]!;
+    this.digits[at] = 0;
+    this.known = at + 1;
+    return 0;
   }
 
   /** Moves to the next combination; false when all were visited. */
@@ -37,9 +38,8 @@ export class Chooser {
     let last = this.at - 1;
     while (last >= 0 && this.digits[last]! + 1 >= this.sizes[last]!) last--;
     if (last < 0) return false;
-    this.digits.length = last + 1;
+    this.known = last + 1;
     this.digits[last]!++;
-    this.sizes.length = 0;
     this.at = 0;
     if (this.digits[last]! > CHOICES_MAX) throw new Error("a step with too many choices");
     return true;

@@ -210,9 +210,9 @@ export class PackedMachine {
   unnest(outer: Nested): void {
     this.spare.push(this.chooser);
     this.chooser = outer.chooser;
-    this.picks.length = 0;
-    this.picks.push(...outer.picks);
-    this.choices.length = outer.choices;
+    if (this.picks.length > 0) this.picks.length = 0;
+    if (outer.picks.length > 0) this.picks.push(...outer.picks);
+    if (this.choices.length !== outer.choices) this.choices.length = outer.choices;
     this.script = outer.script;
     this.trace = outer.trace;
   }

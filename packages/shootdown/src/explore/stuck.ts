@@ -40,7 +40,7 @@ export function findCycle(
   const { hitsOnly, frozen } = machine;
   machine.frozen = true;
   try {
-    return new Repetition(machine, thread).through(from);
+    return repetitionOf(machine, thread).through(from);
   } finally {
     machine.hitsOnly = hitsOnly;
     machine.frozen = frozen;
@@ -66,10 +66,21 @@ export function isCycle(
 ): boolean {
   machine.load(from, 0);
   if (cycle.length === 0 || !machine.retrying(thread)) return false;
-  const repetition = new Repetition(machine, thread);
+  const repetition = repetitionOf(machine, thread);
   if (!cycle.every((step) => repetition.owns(step.transition))) return false;
   return repetition.round(cycle, from, true)?.every((w, i) => w === from[i]) === true;
 }
+
+/** Made once: it is asked for many states. */
+function repetitionOf(machine: PackedMachine, thread: number): Repetition {
+  const known = repetitions.get(machine) ?? new Map<number, Repetition>();
+  repetitions.set(machine, known);
+  const made = known.get(thread) ?? new Repetition(machine, thread);
+  known.set(thread, made);
+  return made;
+}
+
+const repetitions = new WeakMap<PackedMachine, Map<number, Repetition>>();
 
 /** A state of the cycle being built, and how it was reached. */
 interface Reached {

@@ -31,6 +31,10 @@ export type Reduction = (typeof REDUCTIONS)[number];
 /** Compiling takes about as long as closures take for so many states. */
 const STATES_SMALL = 5_000;
 
+/** After so many transitions, levels of so many states tell that there are many more to come. */
+const TRANSITIONS_TELLING = 7_000;
+const LEVEL_LARGE = 120;
+
 /** Plain compiled steps visit so many states before it is asked what need not be visited. */
 const STATES_MIDDLE = 1 << 20;
 
@@ -53,10 +57,9 @@ export function explore(program: Program, question: Question, options: ExploreOp
   const { limits, semantics, engine = "auto", progress } = options;
   let room = CELL_VALUES_FIRST;
   if (engine === "auto") {
-    const few = { ...limits, states_max: Math.min(limits.states_max, STATES_SMALL) };
     const small = new PackedMachine(program, { semantics });
-    const outcome = search(small, question, few, progress);
-    if (outcome.exhaustive || few.states_max === limits.states_max) return outcome;
+    const outcome = searchSmall(small, question, limits, progress);
+    if (outcome) return outcome;
     const known = small.cells.interners.map((i) => i.values.length);
     room = Math.min(CELL_VALUES_MAX, Math.max(2, ...known) + 1);
     const middle = { ...limits, states_max: Math.min(limits.states_max, STATES_MIDDLE) };
@@ -78,6 +81,32 @@ export function explore(program: Program, question: Question, options: ExploreOp
   };
   if (!reductions.includes("collapse")) return run(undefined);
   return reduced(question, () => aloneIn(program, semantics).alone, run);
+}
+
+/** What ends a search that had better be made with compiled steps. */
+class Large extends Error {}
+
+/** The search on closures, unless it proves large. */
+function searchSmall(
+  machine: PackedMachine,
+  question: Question,
+  limits: Limits,
+  progress: ExploreOptions["progress"],
+): Outcome | undefined {
+  if (limits.states_max <= STATES_SMALL) return search(machine, question, limits, progress);
+  // It is called at the beginning of each level, among others.
+  const tell = (p: Progress): void => {
+    progress?.(p);
+    if (p.transitions >= TRANSITIONS_TELLING && p.queue >= LEVEL_LARGE) throw new Large();
+  };
+  try {
+    const few = { ...limits, states_max: STATES_SMALL };
+    const outcome = search(machine, question, few, tell);
+    return outcome.exhaustive ? outcome : undefined;
+  } catch (error) {
+    if (error instanceof Large) return undefined;
+    throw error;
+  }
 }
 
 /** The search on compiled steps, unless the program cannot be compiled. */
