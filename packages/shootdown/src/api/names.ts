@@ -10,10 +10,11 @@ import type { Kernel } from "../ir/kernel.ts";
 import type { Source } from "../ir/machine.ts";
 import { printCell, printDefinition, printObserver, printPending, printRule } from "../ir/print.ts";
 import type { KernelName } from "../kernel/kernels.ts";
-import { DEFINITIONS, kernelNamed, VERSIONS } from "../kernel/kernels.ts";
+import { DEFINITIONS, kernelNamed, READ, VERSIONS } from "../kernel/kernels.ts";
 import { OVERLAYS } from "../kernel/overlays.ts";
 import { ARCHITECTURES } from "../vocabulary/architecture.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
+import { DEFAULT_KERNEL } from "./plan.ts";
 
 /** Kinds of names that the model knows; scenarios are files, which the shell lists. */
 export const NAME_KINDS = [
@@ -70,7 +71,9 @@ const LISTS: Readonly<Record<NameKind, () => (readonly [string, string])[]>> = {
   kernels: () => [
     ...VERSIONS.map((v): [string, string] => [
       `linux-${v}`,
-      "read from the source of this version",
+      READ.includes(v)
+        ? "read from the source of this version"
+        : "as the versions that were read, but for what the logs of commits say",
     ]),
     ...OVERLAYS.map((o): [string, string] => [`+${o.name}`, o.describes]),
   ],
@@ -117,7 +120,7 @@ export type ShowResult =
 
 /**
  * A routine, a part of hardware or a property by its name, or a rule by its id (`A20`) with all of
- * hardware that implements it. Without a kernel: the newest version that has the routine.
+ * hardware that implements it. Without a kernel: the default one, or else the newest that has it.
  */
 export function showName(name: string, kernelName?: string): ShowResult {
   const kernels = kernelName === undefined ? newestFirst() : [kernelName];
@@ -171,7 +174,9 @@ export function showName(name: string, kernelName?: string): ShowResult {
 const byName = (a: readonly [string, string], b: readonly [string, string]): number =>
   a[0] < b[0] ? -1 : 1;
 
-const newestFirst = (): string[] => [...VERSIONS].reverse().map((v) => `linux-${v}`);
+const newestFirst = (): string[] => [
+  ...new Set([DEFAULT_KERNEL, ...[...VERSIONS].reverse().map((v) => `linux-${v}`)]),
+];
 
 const hasRoutine = (kernel: string, name: string): boolean => {
   const found = builds(kernel);

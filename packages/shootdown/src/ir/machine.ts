@@ -33,6 +33,8 @@ export interface Source {
   readonly rules?: readonly string[];
   /** First 12 hex digits of SHA-256 of the function's text, by kernel version. */
   readonly sha?: Readonly<Record<string, string>>;
+  /** Commits whose descriptions say what the versions from this one on, not read, have instead. */
+  readonly commits?: Readonly<Record<string, string>>;
 }
 
 export interface Definition {

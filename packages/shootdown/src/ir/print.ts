@@ -32,6 +32,7 @@ export function printDefinition(def: Definition, version: string): string {
   const { source, kernels } = def;
   const notes = sourceNotes(source, def.name);
   if (kernels !== undefined) notes.push(`kernels ${kernels}, shown at ${version}`);
+  notes.push(...readNotes(source, version));
   if (def.abstracts.length > 0) notes.push(`abstracts: ${def.abstracts.join(", ")}`);
   const result = def.result?.name ?? "void";
   const head = `${result} ${def.name}(${parameters(def.params)})`;
@@ -102,6 +103,15 @@ function sourceNotes(source: Source, routine?: string): string[] {
       ? source.file
       : `${source.file}: ${called.includes(" ") ? called : `${called}()`}`;
   return source.rules?.length ? [where, `rules: ${source.rules.join(", ")}`] : [where];
+}
+
+/** Of a version that was not read: which were, and what it rests on. */
+function readNotes({ sha = {}, commits = {} }: Source, version: string): string[] {
+  const read = Object.keys(sha);
+  if (sha[version] !== undefined || read.length + Object.keys(commits).length === 0) return [];
+  const after = Object.entries(commits).map(([from, ids]) => `since ${from}: ${ids}`);
+  const where = read.length === 0 ? "not read" : `read at ${read.join(" and ")}`;
+  return [[where, ...after].join("; ")];
 }
 
 /** One line if it fits, else one a note. */

@@ -110,7 +110,7 @@ const localUpgrade: Overlay = all(
       call(dsb, { cpu: upgrade.cpu, op: member(dsb_op, "NSH") }),
     ),
   ]),
-  editing(flush_tlb_fix_spurious_fault.name, "nothing", () => localFlush(upgrade)),
+  editing(flush_tlb_fix_spurious_fault.name, "flush", () => localFlush(upgrade)),
 );
 
 const upgradeNotify = editing("ptep_set_access_flags", "notify", () => [

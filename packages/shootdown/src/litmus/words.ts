@@ -143,7 +143,7 @@ const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   ["set_pmd", { params: ["spot", "upper"], by: "cpu" }],
   ["set_s2", { params: ["page", "frame"], by: "cpu" }],
   ["tlbi", { params: [[...TLBI_BY_VA, ...TLBI_WHOLE], "scope"], optional: 1, by: "cpu" }],
-  ["dsb", { params: [["ISH", "ISHST", "NSH"]], by: "cpu" }],
+  ["dsb", { params: [["ISH", "ISHST", "NSH", "NSHST"]], by: "cpu" }],
   ["isb", { params: [], by: "cpu" }],
   ["ttbr0", { params: ["mm"], by: "user" }],
   ["set_asid", { params: ["mm", "mm"], by: "cpu" }],

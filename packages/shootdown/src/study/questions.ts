@@ -136,6 +136,8 @@ export const QUESTIONS: readonly Question[] = [
       run("upgrade", "", "linux-6.12+local-upgrade", "never"),
       run("upgrade", "+btm", "linux-6.12+btm-skip+local-upgrade", "sometimes"),
       run("upgrade", "+btm", "linux-6.1+btm-on+local-upgrade", "sometimes"),
+      run("upgrade", "+btm", "linux-6.19", "never"),
+      run("upgrade", "+btm", "linux-6.19+btm-skip", "sometimes"),
     ],
   },
   {

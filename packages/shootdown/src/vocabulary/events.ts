@@ -27,7 +27,7 @@ export const ANY_ASID = [
   ...(["IPAS2E1IS", "VMALLS12E1IS"] as const),
 ];
 /** Barriers (rules A20, A27). */
-export const dsb_op = enumeration("dsb_op", ["ISH", "ISHST", "NSH"]);
+export const dsb_op = enumeration("dsb_op", ["ISH", "ISHST", "NSH", "NSHST"]);
 /** SMMU commands (rule S14), named as in the specification. */
 export const command = enumeration("command", [
   ...(["CMD_TLBI_NH_VA", "CMD_TLBI_NH_ASID", "CMD_ATC_INV", "CMD_CFGI_CD"] as const),

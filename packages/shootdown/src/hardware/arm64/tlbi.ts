@@ -237,11 +237,16 @@ export const tlbi_definition = define(tlbi, {
   ],
 });
 
+/** Barriers of the PE alone. */
+const local = (op: Expr<"dsb_op">) =>
+  or(eq(op, member(dsb_op, "NSH")), eq(op, member(dsb_op, "NSHST")));
+
 /** Entries of the issuer that a DSB of this kind waits for. */
 const waits = (cpu: Expr<"cpu">, op: Expr<"dsb_op">) =>
   and(
     or(
       eq(op, member(dsb_op, "ISHST")),
+      eq(op, member(dsb_op, "NSHST")),
       and(eq(op, member(dsb_op, "NSH")), not(outstanding(dvm_pe({ issuer: cpu, target: cpu })))),
       and(
         eq(op, member(dsb_op, "ISH")),
@@ -279,12 +284,8 @@ export const dsb_definition = define(dsb, {
         ],
         [await_(waits(cpu, op))],
       ),
-      whenElse(
-        eq(op, member(dsb_op, "NSH")),
-        [...ordered(cpu, member(walker, "own"))],
-        [...ordered(cpu, ANY)],
-      ),
-      when(not(eq(op, member(dsb_op, "NSH"))), faultsForgotten(cpu)),
+      whenElse(local(op), [...ordered(cpu, member(walker, "own"))], [...ordered(cpu, ANY)]),
+      when(not(local(op)), faultsForgotten(cpu)),
       emit(events.dsb, { cpu, op }),
     ),
   ],

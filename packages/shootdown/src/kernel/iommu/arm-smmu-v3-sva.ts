@@ -213,6 +213,7 @@ export const arm_smmu_v3_sva = [
       file: sva,
       function: "__arm_smmu_sva_bind (6.1), arm_smmu_sva_set_dev_pasid (6.12)",
       sha: { "6.1": "01f1347e7932", "6.12": "45b12c9725a7" },
+      commits: { "6.11": "SVA domains are domains like others" },
     },
     abstracts: ["the order of the CD's words", "one CD table for all devices"],
     body: ({ dev, mm, subscribe }) => [
@@ -220,7 +221,7 @@ export const arm_smmu_v3_sva = [
         "asid",
         // 6.1 pins the CPU's ASID; 6.12 allocates one of its own and opts out of broadcasts.
         since(
-          "6.6",
+          "6.11",
           [
             set(cd_asid(mm_pasid(mm)), after(asid, asid_of(mm), limit("CPU_ASIDS"))),
             set(cd_aset(mm_pasid(mm)), TRUE),

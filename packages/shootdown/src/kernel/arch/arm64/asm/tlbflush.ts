@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// TLB flushes: arch/arm64/include/asm/tlbflush.h, 6.1 and 6.12.
+// TLB flushes: arch/arm64/include/asm/tlbflush.h, 6.1 and 6.12; the local ones of 6.19.
 
+import type { Expr } from "../../../../ir/expr.ts";
 import { ite, le, limit, member } from "../../../../ir/expr.ts";
 import { declare, define } from "../../../../ir/machine.ts";
+import type { Stmt } from "../../../../ir/stmt.ts";
 import { call, label, ret, since, when, whenElse } from "../../../../ir/stmt.ts";
 import { dsb_op, tlbi_op } from "../../../../vocabulary/events.ts";
 import { dsb, tlbi } from "../../../../vocabulary/primitives.ts";
-import { Range, t, WHOLE_MM } from "../../../../vocabulary/sorts.ts";
+import { EMPTY, Range, t, WHOLE_MM } from "../../../../vocabulary/sorts.ts";
 import { asid_of } from "../../../../vocabulary/state.ts";
 import {
   flush_tlb_fix_spurious_fault,
@@ -18,6 +20,8 @@ import { mmu_notifier_arch_invalidate_secondary_tlbs } from "../../../mm/mmu_not
 const file = "arch/arm64/include/asm/tlbflush.h";
 const ISHST = member(dsb_op, "ISHST");
 const ISH = member(dsb_op, "ISH");
+const NSHST = member(dsb_op, "NSHST");
+const NSH = member(dsb_op, "NSH");
 
 export const flush_tlb_page_nosync = declare("flush_tlb_page_nosync", {
   cpu: t.cpu,
@@ -32,6 +36,28 @@ export const __flush_tlb_range = declare("__flush_tlb_range", {
   /** The stride is what a table maps, not a page. */
   by_table: t.bool,
 });
+/** Since 6.19: this CPU alone, and every secondary TLB. */
+export const local_flush_tlb_page = declare("local_flush_tlb_page", {
+  cpu: t.cpu,
+  mm: t.mm,
+  va: t.va,
+});
+/** Since 6.19: this CPU alone. */
+export const local_flush_tlb_page_nonotify = declare("local_flush_tlb_page_nonotify", {
+  cpu: t.cpu,
+  mm: t.mm,
+  va: t.va,
+});
+
+/** `__local_flush_tlb_page_nonotify_nosync()`. */
+const localPage = (cpu: Expr<"cpu">, mm: Expr<"mm">, va: Expr<"va">): Stmt[] => [
+  call(dsb, { cpu, op: NSHST }),
+  call(tlbi, { cpu, op: member(tlbi_op, "VALE1"), asid: asid_of(mm), range: Range.one(va) }),
+];
+
+/** "arm64, tlbflush: don't TLBI broadcast if page reused in write fault". */
+export const LOCAL_COMMIT = { "6.19": "cb1fa2e99955" };
+
 export const tlbflush = [
   define(flush_tlb_mm, {
     source: { file, sha: { "6.1": "d653a862f4b6", "6.12": "088d4c05e3d6" } },
@@ -68,7 +94,11 @@ export const tlbflush = [
     ],
   }),
   define(__flush_tlb_range, {
-    source: { file, sha: { "6.1": "935d7685a659", "6.12": "a8b8157b158c" } },
+    source: {
+      file,
+      sha: { "6.1": "935d7685a659", "6.12": "a8b8157b158c" },
+      commits: { "6.6": "6bbd42e2df8f (f7edb07ad7c6 mends the range in 6.14 and 6.12.y)" },
+    },
     abstracts: ["one operation for the whole range", "TTL hints"],
     body: ({ cpu, mm, range, last_level, by_table }) => [
       when(
@@ -86,7 +116,16 @@ export const tlbflush = [
         [call(tlbi, { cpu, op: member(tlbi_op, "VALE1IS"), asid: asid_of(mm), range })],
         [call(tlbi, { cpu, op: member(tlbi_op, "VAE1IS"), asid: asid_of(mm), range })],
       ),
-      since("6.6", [call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range })]),
+      since(
+        "6.12",
+        [call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range })],
+        [
+          // The macro of the loop above moved `start` to the end: the range has no page.
+          since("6.6", [
+            call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: EMPTY }),
+          ]),
+        ],
+      ),
       call(dsb, { cpu, op: ISH }),
     ],
   }),
@@ -94,7 +133,24 @@ export const tlbflush = [
     source: {
       file: "arch/arm64/include/asm/pgtable.h",
       sha: { "6.1": "ed26397ef475", "6.12": "2821144aed76" },
+      commits: LOCAL_COMMIT,
     },
-    body: () => [label("nothing")],
+    body: ({ cpu, mm, va }) => [
+      label("flush", since("6.19", [call(local_flush_tlb_page_nonotify, { cpu, mm, va })])),
+    ],
+  }),
+  define(local_flush_tlb_page, {
+    source: { file, commits: LOCAL_COMMIT },
+    kernels: "6.19..",
+    body: ({ cpu, mm, va }) => [
+      ...localPage(cpu, mm, va),
+      call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: Range.one(va) }),
+      call(dsb, { cpu, op: NSH }),
+    ],
+  }),
+  define(local_flush_tlb_page_nonotify, {
+    source: { file, commits: LOCAL_COMMIT },
+    kernels: "6.19..",
+    body: ({ cpu, mm, va }) => [...localPage(cpu, mm, va), call(dsb, { cpu, op: NSH })],
   }),
 ];

@@ -3,7 +3,7 @@
 
 import { and, eq, FALSE, not, or, TRUE, withFields } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
-import { call, callInto, label, leave, loop, ret, set, when } from "../../../../ir/stmt.ts";
+import { call, callInto, label, leave, loop, ret, set, since, when } from "../../../../ir/stmt.ts";
 import { AF, DBM, DIRTY, desc, RDONLY } from "../../../../vocabulary/descriptor.ts";
 import { cmpxchg_desc, do_page_fault } from "../../../../vocabulary/primitives.ts";
 import { t } from "../../../../vocabulary/sorts.ts";
@@ -13,6 +13,7 @@ import { flush_tlb_page } from "../../../asm/tlbflush.ts";
 import { handle_mm_fault } from "../../../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
 import { VM_WRITE, vma } from "../../../state.ts";
+import { LOCAL_COMMIT, local_flush_tlb_page } from "../asm/tlbflush.ts";
 
 const file = "arch/arm64/mm/fault.c";
 
@@ -22,6 +23,7 @@ export const fault = [
       file,
       function: "ptep_set_access_flags (6.1), __ptep_set_access_flags (6.12)",
       sha: { "6.1": "a080fe5ba0dd", "6.12": "d7e1ed75f333" },
+      commits: LOCAL_COMMIT,
     },
     abstracts: ["contpte: the wrapper of 6.12 passes single pages through"],
     locals: { old: desc, ok: t.bool },
@@ -45,7 +47,18 @@ export const fault = [
         when(ok, leave()),
         set(old, pte(mm, va)),
       ),
-      label("flush", when(dirty, call(flush_tlb_page, { cpu, mm, va }))),
+      // Others that keep the old entry are told by a fault of their own.
+      label(
+        "flush",
+        when(
+          dirty,
+          since(
+            "6.19",
+            [call(local_flush_tlb_page, { cpu, mm, va })],
+            [call(flush_tlb_page, { cpu, mm, va })],
+          ),
+        ),
+      ),
       label("notify"),
       ret(TRUE),
     ],
