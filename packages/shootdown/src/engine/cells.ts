@@ -64,7 +64,7 @@ export class PackedCells {
   private collector = 0;
   private collecting: Interner | undefined;
   /** What the fill being run took over from cells as a whole. */
-  private readonly borrowed: { instance: number; mask: number }[] = [];
+  private borrowed: { instance: number; mask: number }[] = [];
 
   constructor(machine: PackedMachine, exprs: ExprCompiler) {
     this.machine = machine;
@@ -338,20 +338,20 @@ export class PackedCells {
     const { machine } = this;
     const outer = machine.nest();
     const { collector, collecting } = this;
-    const borrowed = this.borrowed.slice();
+    const { borrowed } = this;
+    this.borrowed = [];
     this.collecting = this.interners[c.group]!;
     do {
       this.collector = 0;
-      if (this.borrowed.length > 0) this.borrowed.length = 0;
-      if (machine.picks.length > 0) machine.picks.length = 0;
+      if (this.borrowed.length > 0) this.borrowed = [];
+      if (machine.picks.length > 0) machine.picks = [];
       runToEnd(c.fill!);
       // Values yielded before a dead end count: yields do not end the walk.
       if (this.collector) done();
     } while (machine.chooser.advance());
     this.collector = collector;
     this.collecting = collecting;
-    if (this.borrowed.length > 0) this.borrowed.length = 0;
-    if (borrowed.length > 0) this.borrowed.push(...borrowed);
+    this.borrowed = borrowed;
     machine.unnest(outer);
   }
 

@@ -20,8 +20,17 @@ export class CodeCompiler {
     this.exprs = exprs;
   }
 
+  /** Each instruction becomes a closure when it first runs: most of a program never does. */
   compile(code: Code): readonly Step[] {
-    return code.instrs.map((i, at) => this.traced(i, this.instruction(i, at)));
+    const steps = code.instrs.map(
+      (i, at): Step =>
+        () => {
+          const step = this.traced(i, this.instruction(i, at));
+          steps[at] = step;
+          return step();
+        },
+    );
+    return steps;
   }
 
   /** Only what witnesses show is traced: instructions that stand for a statement. */

@@ -54,7 +54,7 @@ interface Script {
 /** What a computation inside a step sets aside. */
 interface Nested {
   readonly chooser: Chooser;
-  readonly picks: readonly PickRecord[];
+  readonly picks: PickRecord[];
   readonly choices: number;
   readonly script: Script | undefined;
   readonly trace: PackedMachine["trace"];
@@ -78,7 +78,7 @@ export class PackedMachine {
   readonly registers: Int32Array;
   chooser = new Chooser();
   /** Cell lookups of the run just made. */
-  readonly picks: PickRecord[] = [];
+  picks: PickRecord[] = [];
   /** Choices of the run just made: alternatives by number, cell entries by value. */
   readonly choices: number[] = [];
   private script: Script | undefined;
@@ -194,13 +194,14 @@ export class PackedMachine {
   nest(): Nested {
     const outer = {
       chooser: this.chooser,
-      picks: this.picks.slice(),
+      picks: this.picks,
       choices: this.choices.length,
       script: this.script,
       trace: this.trace,
     };
     // What a fill does by itself is not the step's doing.
     this.trace = undefined;
+    this.picks = [];
     this.chooser = this.spare.pop() ?? new Chooser();
     this.chooser.start();
     this.script = undefined;
@@ -210,8 +211,8 @@ export class PackedMachine {
   unnest(outer: Nested): void {
     this.spare.push(this.chooser);
     this.chooser = outer.chooser;
-    if (this.picks.length > 0) this.picks.length = 0;
-    if (outer.picks.length > 0) this.picks.push(...outer.picks);
+    this.picks = outer.picks;
+    // Setting a length costs, even where it is the same.
     if (this.choices.length !== outer.choices) this.choices.length = outer.choices;
     this.script = outer.script;
     this.trace = outer.trace;

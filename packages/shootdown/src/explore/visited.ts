@@ -3,7 +3,8 @@
 
 import { hashWords } from "../base/hash.ts";
 
-const FIRST_CAPACITY = 1 << 10;
+/** Most searches are small. */
+const FIRST_CAPACITY = 1 << 7;
 
 export class VisitedSet {
   readonly words: number;
