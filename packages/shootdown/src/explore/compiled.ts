@@ -8,6 +8,7 @@ import { compileSteps } from "../engine/compiled/compile.ts";
 import { normalForm } from "../engine/normal-form.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { Symmetry } from "../engine/symmetry.ts";
+import { dueRules } from "./due.ts";
 import type { FastOptions } from "./fast/explore.ts";
 import { exploreFast } from "./fast/explore.ts";
 import type { Target } from "./fast/module.ts";
@@ -103,7 +104,9 @@ function fastOptions(
       findCycle(machine, stuck, machine.state.slice()) !== undefined
     );
   };
+  const due = dueRules(machine);
   const onEnd = (words: Int32Array, at: number): boolean => {
+    if (due(words, at)) return false;
     machine.load(words, at);
     const holds = endsWell(machine, question);
     if (!holds) escaped();

@@ -8,6 +8,7 @@
 // that each fair concrete run is a fair run here too: what never happens here never happens.
 
 import type { PackedMachine } from "../engine/packed.ts";
+import { locksOf } from "./locks.ts";
 import type { Limits, PathStep, Progress } from "./search.ts";
 import { waitsForEver } from "./search.ts";
 import { unsureBits } from "./unsure.ts";
@@ -42,10 +43,14 @@ export class FairGraph {
   readonly some: number[] = [0];
   /** For each state: threads that have not ended and do not themselves look for an entry. */
   readonly running: number[] = [0];
+  /** For each state: which of `fair` are threads that wait for a lock. */
+  private readonly locking: number[] = [0];
+  private readonly locks: readonly (readonly boolean[])[];
   depth = 0;
   limit: string | undefined;
   private readonly parents: number[] = [-1];
   private readonly via: number[] = [-1];
+  private readonly bits: Int32Array;
   /** Bits of cells whose content nobody can be sure of. */
   private readonly unsure: Int32Array;
 
@@ -54,8 +59,11 @@ export class FairGraph {
     const { transitions } = machine;
     this.fair = [...transitions.keys()].filter((n) => transitions[n]!.fair);
     if (this.fair.length > BITS_MAX) throw new TooManyAtOnce();
+    this.bits = new Int32Array(transitions.length);
+    for (const [bit, n] of this.fair.entries()) this.bits[n] = 1 << bit;
     this.visited = new VisitedSet(machine.words);
     this.unsure = unsureBits(machine);
+    this.locks = locksOf(machine);
   }
 
   build(limits: Limits, progress?: (p: Progress) => void): void {
@@ -72,10 +80,20 @@ export class FairGraph {
         this.limit = this.limitHit(limits);
         if (this.limit !== undefined) return;
       }
-      current = next;
+      current = next.filter((id) => this.level[id]! > this.depth);
       next = [];
       if (current.length > 0) this.depth++;
     }
+  }
+
+  /** The bit of a transition in `sure` and `some`; 0 if it need not happen. */
+  bit(transition: number): number {
+    return this.bits[transition]!;
+  }
+
+  /** Which of `fair` are threads that wait for a lock, and could take it for sure in a state. */
+  freeLocks(state: number): number {
+    return this.sure[state]! & this.locking[state]!;
   }
 
   get transitions(): number {
@@ -130,7 +148,7 @@ export class FairGraph {
     this.first[id] = this.to.length;
     const seen = new Set<number>();
     for (const [n, t] of machine.transitions.entries()) {
-      seen.clear();
+      if (seen.size > 0) seen.clear();
       machine.successors(t, visited.arena, id * machine.words, () => {
         const before = visited.count;
         const to = visited.add(machine.state);
@@ -146,8 +164,7 @@ export class FairGraph {
         this.level[to] = t.free ? this.depth : this.depth + 1;
         (t.free ? current : next).push(to);
       });
-      const bit = this.fair.indexOf(n);
-      if (bit >= 0 && seen.size > 0) this.some[id]! |= 1 << bit;
+      if (seen.size > 0) this.some[id]! |= this.bit(n);
     }
     this.count[id] = this.to.length - this.first[id]!;
     this.sure[id] = this.surelyEnabled(id);
@@ -159,6 +176,7 @@ export class FairGraph {
     this.sure.push(0);
     this.some.push(0);
     this.running.push(0);
+    this.locking.push(0);
     this.look(to);
   }
 
@@ -166,10 +184,14 @@ export class FairGraph {
   private look(id: number): void {
     const { machine } = this;
     let running = 0;
+    let locking = 0;
     for (const n of machine.program.threads.keys()) {
       if (waitsForEver(machine, n)) running |= 1 << n;
+      // A thread's transition has the thread's number.
+      if (this.locks[n]![machine.point(n)]) locking |= this.bit(n);
     }
     this.running[id] = running;
+    this.locking[id] = locking;
   }
 
   private surelyEnabled(id: number): number {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A run that goes on for ever: whether its loop is fair, and what keeps it from being so.
 //
-// The loop is made again on a concrete machine. A thread that could go on in one of its states, and
-// whatever else could happen in all of them, must be in it; the victim's turn never comes.
+// The loop is made again on a concrete machine. Whoever could go on in all of its states, and
+// whatever could happen in all of them, must be in it, and who could take a lock in one of them;
+// the victim's turn never comes.
 
 import type { PackedMachine } from "../engine/packed.ts";
 import type { Victim, Waits } from "./fairness.ts";
+import { locksOf } from "./locks.ts";
 import { entriesOf, followed } from "./outstanding.ts";
 import type { PathStep } from "./search.ts";
 import { waitsForEver } from "./search.ts";
@@ -78,6 +80,7 @@ class Round {
   private readonly machine: PackedMachine;
   private readonly states: readonly Int32Array[];
   private readonly loop: readonly PathStep[];
+  private locksOf: ReturnType<typeof locksOf> | undefined;
   private readonly enabled = new Map<string, boolean>();
 
   constructor(machine: PackedMachine, states: readonly Int32Array[], loop: readonly PathStep[]) {
@@ -104,7 +107,8 @@ class Round {
       if (!t.fair || t.kind === "effect") continue;
       if (loop.some((s) => s.transition === n)) continue;
       const can = (_: Int32Array, i: number) => this.can(n, i);
-      if (t.kind === "thread" ? states.some(can) : states.every(can)) return { transition: n };
+      const free = (s: Int32Array, i: number) => this.locks(n, s) && can(s, i);
+      if (states.every(can) || (t.kind === "thread" && states.some(free))) return { transition: n };
     }
     for (const set of machine.program.pending.keys()) {
       const count = entriesOf(machine, set, states[0]!, 0).length;
@@ -113,6 +117,13 @@ class Round {
       }
     }
     return undefined;
+  }
+
+  private locks(thread: number, state: Int32Array): boolean {
+    const { machine } = this;
+    this.locksOf ??= locksOf(machine);
+    machine.load(state, 0);
+    return this.locksOf[thread]![machine.point(thread)]!;
   }
 
   /** What becomes of an entry that is there when the loop begins, round after round. */

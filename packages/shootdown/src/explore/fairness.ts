@@ -2,8 +2,9 @@
 // Fair runs inside a graph of states: components in which nobody is for ever put off who could go
 // on, and in which somebody is never served (or everybody is).
 //
-//   threads           go on in the end if they can again and again: locks are fair
-//   entries, rules    happen in the end if they can all the time
+// Fairness is weak: threads, entries and rules go on in the end if they can all the time; who can
+// only now and then may be put off for ever. But locks are handed on: who waits for one (locks.ts)
+// gets it in the end if it is free again and again.
 //
 //   victim thread   nodes are states, its own steps are taken away
 //   victim entry    nodes are states with the entry's place, its own effect is taken away
@@ -134,8 +135,8 @@ export class View {
   }
 
   /**
-   * Nodes at which a thread could go on that never does, the victim among them; undefined if no
-   * part of the component will do.
+   * Nodes at which a lock is free that somebody waits for and never gets; undefined if a thread or
+   * rule, the victim included, could go on all the time and never does: no part will do.
    */
   private unfairToThreads(
     members: readonly number[],
@@ -146,22 +147,20 @@ export class View {
     let always = -1;
     for (const m of members) {
       always &= graph.sure[this.state(m)]!;
-      for (const { by } of steps.get(m)!) {
-        const bit = graph.fair.indexOf(by);
-        if (bit >= 0) taken |= 1 << bit;
-      }
+      for (const { by } of steps.get(m)!) taken |= graph.bit(by);
     }
     const bad = new Set<number>();
     const served = this.thread < 0 && this.set < 0;
-    for (const [bit, n] of graph.fair.entries()) {
+    for (const n of graph.fair) {
       const { kind, index } = graph.machine.transitions[n]!;
-      if (kind === "effect" || ((taken >>> bit) & 1) !== 0) continue;
-      if (kind === "rule" && ((always >>> bit) & 1) !== 0) return undefined;
-      if (kind === "rule") continue;
-      for (const m of members) if ((graph.sure[this.state(m)]! >>> bit) & 1) bad.add(m);
+      const bit = graph.bit(n);
+      if (kind === "effect" || (taken & bit) !== 0) continue;
+      if ((always & bit) !== 0) return undefined;
       // Nobody may be left waiting.
       const runs = (graph.running[this.state(members[0]!)]! >>> index) & 1;
+      if (kind === "rule") continue;
       if (served && waits.threads.includes(index) && runs) return undefined;
+      for (const m of members) if (graph.freeLocks(this.state(m)) & bit) bad.add(m);
     }
     if (this.set < 0) return bad;
     const waitsFor = (m: number) => !this.sureEffect(this.set, this.slot(m), this.state(m));

@@ -37,7 +37,7 @@ const cache = cell("cache", {
 });
 
 type Action =
-  | { readonly do: "store" | "gate" | "await"; readonly v: number }
+  | { readonly do: "store" | "gate" | "await" | "take"; readonly v: number }
   | { readonly do: "post" | "fence"; readonly kind: number }
   | { readonly do: "look" | "clear" };
 
@@ -74,6 +74,8 @@ function build(toy: Toy): System {
         return s.set(gate(), v(a.v));
       case "await":
         return s.await_(eq(memory(), v(a.v)));
+      case "take":
+        return s.atomic(s.await_(eq(memory(), v(a.v))), s.set(memory(), v((a.v + 1) % 3)));
       case "post":
         return s.post(queue({}), { kind: k(a.kind) });
       case "fence":
@@ -114,7 +116,7 @@ function build(toy: Toy): System {
 const anyValue = fc.nat({ max: 2 });
 const action: fc.Arbitrary<Action> = fc.oneof(
   fc.record({
-    do: fc.constantFrom("store" as const, "gate" as const, "await" as const),
+    do: fc.constantFrom("store" as const, "gate" as const, "await" as const, "take" as const),
     v: anyValue,
   }),
   fc.record({ do: fc.constantFrom("post" as const, "fence" as const), kind: fc.nat({ max: 1 }) }),
@@ -201,4 +203,32 @@ test("whoever waits for ever is found, as by looking at all short loops", () => 
     { seed: 1, numRuns: 700 },
   );
   for (const count of Object.values(reached)) expect(count).toBeGreaterThan(30);
+});
+
+test("who can go on only now and then may wait for ever, but for a lock", () => {
+  const toy = (first: Action): Toy => ({
+    order: [],
+    orderBy: false,
+    gated: "no",
+    effect: { do: "clear" },
+    threads: [
+      { loops: false, body: [first] },
+      {
+        loops: true,
+        body: [
+          { do: "store", v: 2 },
+          { do: "store", v: 1 },
+        ],
+      },
+    ],
+    rule: "none",
+  });
+  const ask = (first: Action) =>
+    waitsWithoutEnd(lower(build(toy(first))), "window", { threads: [0], entries: false }, LIMITS);
+  const { outcome } = ask({ do: "await", v: 1 });
+  expect(outcome).toMatchObject({ observed: "sometimes", depth: 0, path: [] });
+  expect(outcome.cycle).toHaveLength(2);
+  expect(ask({ do: "gate", v: 1 }).outcome.observed).toBe("never");
+  // A lock is handed on.
+  expect(ask({ do: "take", v: 1 }).outcome.observed).toBe("never");
 });

@@ -154,12 +154,15 @@ class Route {
   private readonly view: View;
   private readonly inside: ReadonlySet<number>;
   private readonly start: number;
+  /** Transitions that are made in the component. */
+  private readonly made: ReadonlySet<number>;
   private readonly legs: Leg[] = [];
 
   constructor(view: View, inside: ReadonlySet<number>, start: number) {
     this.view = view;
     this.inside = inside;
     this.start = start;
+    this.made = new Set([...inside].flatMap((node) => this.steps(node).map(({ by }) => by)));
   }
 
   private get at(): number {
@@ -181,10 +184,12 @@ class Route {
 
   toTransition(n: number): void {
     const { graph } = this.view;
-    const bit = graph.fair.indexOf(n);
-    const isRule = graph.machine.transitions[n]!.kind === "rule";
-    const cannot = (node: number) =>
-      isRule && ((graph.sure[this.view.state(node)]! >>> bit) & 1) === 0;
+    const cannot = (node: number) => (graph.sure[this.view.state(node)]! & graph.bit(n)) === 0;
+    // Who waits for a lock that is free now and then must get it: no other step will do.
+    if (this.made.has(n)) {
+      this.legs.push(...this.search((leg) => leg.by === n));
+      return;
+    }
     this.legs.push(...this.search((leg) => leg.by === n || cannot(leg.to)));
   }
 

@@ -9,12 +9,13 @@ import { PackedMachine } from "../engine/packed.ts";
 import type { System } from "../engine/program.ts";
 import { eq, FALSE, field, ne, not, num, outstanding, place, TRUE } from "../ir/expr.ts";
 import type { Machine } from "../ir/machine.ts";
-import { cell, event, observer, on, pending } from "../ir/machine.ts";
+import { cell, event, observer, on, pending, rule } from "../ir/machine.ts";
 import { bool, int } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import * as s from "../ir/stmt.ts";
 import type { Outcome, Progress, Question } from "./search.ts";
 import { search } from "./search.ts";
+import { explore } from "./tiers.ts";
 
 const LIMITS = { states_max: 1_000_000, bytes_max: 2 ** 30 };
 const source = { file: "toy" };
@@ -281,4 +282,73 @@ test("looking for a cycle does not disturb the choices being tried", () => {
   };
   search(machine, { latched, stuck: 0 }, LIMITS);
   expect([...seen].sort()).toEqual([0, 1, 2, 3]);
+});
+
+const engines = ["closures", "javascript", "wasm"] as const;
+
+test("what a free step brings into a level makes no further level", () => {
+  // A rule does at the cost of a step what the fill does without.
+  const acts = rule("acts", {
+    forall: {},
+    when: () => eq(a(), num(0)),
+    body: () => [s.insert(cache({}), num(0))],
+    source,
+  });
+  const body = [s.await_(eq(a(), num(1))), s.pick(x, cache({})), s.set(a(), x)];
+  const program = lower(system([body], { rules: [acts] }));
+  for (const engine of engines) {
+    const outcome = explore(program, violated, { semantics: "concrete", limits: LIMITS, engine });
+    expect(outcome).toMatchObject({ observed: "never", states: 2, depth: 0 });
+  }
+});
+
+test("a run does not end where hardware must still do something", () => {
+  const first = [s.set(b(), num(1))];
+  const rules = (fair: boolean, to: number) =>
+    rule("acts", {
+      forall: {},
+      when: () => eq(b(), num(1)),
+      body: () => [s.set(b(), num(to))],
+      fair,
+      source,
+    });
+  const observed = (fair: boolean, to: number, value: number) => {
+    const program = lower({
+      ...system([first], { rules: [rules(fair, to)] }),
+      watched: [b.decl],
+    });
+    const found = engines.map((engine) => {
+      const how = { semantics: "concrete", limits: LIMITS, engine } as const;
+      return explore(program, endsWith(value), how).observed;
+    });
+    expect(new Set(found).size).toBe(1);
+    return found[0];
+  };
+  expect(observed(true, 2, 1)).toBe("never");
+  expect(observed(true, 2, 2)).toBe("always");
+  expect(observed(false, 2, 1)).toBe("sometimes");
+  expect(observed(false, 2, 2)).toBe("sometimes");
+  // What changes nothing is not waited for.
+  expect(observed(true, 1, 1)).not.toBe("never");
+});
+
+test("memory counts from the first state", () => {
+  const program = lower(system([[s.set(a(), num(1)), s.set(a(), num(2))]]));
+  for (const engine of [...engines, "auto"] as const) {
+    const limits = { ...LIMITS, bytes_max: 10 };
+    const outcome = explore(program, violated, { semantics: "window", limits, engine });
+    expect(outcome).toMatchObject({
+      ...{ observed: "inconclusive", exhaustive: false },
+      limit: "--max-memory 10",
+    });
+    expect(outcome.states).toBeGreaterThan(0);
+  }
+});
+
+test("a witness found in a level that was cut short is not known to be the shortest", () => {
+  const sys = cellModel({ cpus: 2, upgrade: true, bug: 2 });
+  const whole = ask(sys, violated, "window");
+  const cut = ask(sys, violated, "window", { ...LIMITS, states_max: whole.states - 1 });
+  expect(whole).toMatchObject({ observed: "sometimes", exhaustive: true });
+  expect(cut).toMatchObject({ observed: "sometimes", exhaustive: false });
 });

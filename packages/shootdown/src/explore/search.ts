@@ -4,6 +4,8 @@
 //   level n ──every transition──► successors ──new──► level n+1   (free ones stay in level n)
 
 import type { PackedMachine, Transition } from "../engine/packed.ts";
+import type { Due } from "./due.ts";
+import { dueRules } from "./due.ts";
 import type { Waits } from "./fairness.ts";
 import { findCycle } from "./stuck.ts";
 import type { NormalForm } from "./symmetric.ts";
@@ -104,6 +106,7 @@ class Search {
   private readonly progress: ((p: Progress) => void) | undefined;
   private readonly alone: AloneTable | undefined;
   private readonly normal: NormalForm | undefined;
+  private readonly due: Due;
   private readonly visited: VisitedSet;
   private readonly parents: number[] = [-1];
   private readonly via: number[] = [-1];
@@ -113,6 +116,8 @@ class Search {
   private found: { state: number; cycle?: readonly PathStep[] } | undefined;
   /** A maximal run without what is asked for. */
   private counter = false;
+  /** One was looked for. */
+  private probed = false;
 
   constructor(
     machine: PackedMachine,
@@ -128,6 +133,7 @@ class Search {
     this.question = question;
     this.limits = limits;
     this.progress = progress;
+    this.due = dueRules(machine);
     this.visited = new VisitedSet(machine.words);
   }
 
@@ -146,8 +152,10 @@ class Search {
         limit = this.limitHit();
         if (limit !== undefined) break;
       }
-      if (this.found && this.escapes()) return this.answer(true, undefined);
-      current = next;
+      // Of a level that was cut short nobody knows which witness is the shortest.
+      if (limit === undefined && this.found && this.escapes()) return this.answer(true, undefined);
+      // What a free step has brought into this level was visited with it.
+      current = next.filter((id) => this.level[id]! > this.depth);
       next = [];
       if (current.length > 0) this.depth++;
     }
@@ -233,6 +241,7 @@ class Search {
 
   private final(id: number): void {
     const { machine, question, visited } = this;
+    if (this.due(visited.arena, id * machine.words)) return;
     machine.load(visited.arena, id * machine.words);
     if (!endsWell(machine, question)) this.counter = true;
     else if (!this.found || this.level[id]! < this.level[this.found.state]!) {
@@ -282,7 +291,8 @@ class Search {
 
   /** Whether some maximal run is known to lack what is asked for. */
   private escapes(): boolean {
-    this.counter ||= escapes(this.machine, this.question);
+    if (!this.probed) this.counter ||= escapes(this.machine, this.question);
+    this.probed = true;
     return this.counter;
   }
 
@@ -357,6 +367,7 @@ export function escapes(machine: PackedMachine, question: Question): boolean {
   seen.add(machine.initial());
   const stack = [0];
   const { words } = machine;
+  const due = dueRules(machine);
   for (let id = stack.pop(); id !== undefined && seen.count < PROBE_STATES_MAX; id = stack.pop()) {
     let moves = false;
     for (const t of machine.transitions) {
@@ -369,7 +380,7 @@ export function escapes(machine: PackedMachine, question: Question): boolean {
         if (seen.count > before) stack.push(to);
       });
     }
-    if (moves) continue;
+    if (moves || due(seen.arena, id * words)) continue;
     machine.load(seen.arena, id * words);
     if (!endsWell(machine, question)) return true;
   }

@@ -2,6 +2,7 @@
 // Whether a run shows what was asked for, judged by its last state and by what repeats after it.
 
 import type { PackedMachine } from "../engine/packed.ts";
+import { dueRules } from "./due.ts";
 import { starvedBy } from "./fair-loop.ts";
 import type { PathStep, Question } from "./search.ts";
 import { waitsForEver } from "./search.ts";
@@ -25,8 +26,9 @@ export function shows(
   return question.final?.(machine) ?? false;
 }
 
-/** Whether no thread and nothing outstanding can go on. */
+/** Whether no thread and nothing outstanding can go on, nor hardware that must. */
 function rests(machine: PackedMachine, state: Int32Array): boolean {
+  if (dueRules(machine)(state, 0)) return false;
   return !machine.transitions.some((t) => {
     if (t.kind !== "thread" && t.kind !== "effect") return false;
     let moves = false;

@@ -197,6 +197,9 @@ export class Exploration {
   private levels(): boolean {
     const { options } = this;
     let next = this.seed();
+    // The least memory that there can be may be more already.
+    const { bytes_max } = options;
+    if (this.sum((s) => s.bytes) > bytes_max) throw new LimitHit(memoryLimit(bytes_max));
     for (let before = 0; ; ) {
       const level = this.close(next, this.states - before);
       const count = this.states - before;
