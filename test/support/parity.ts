@@ -6,6 +6,7 @@
 
 import type { Limits, Outcome } from "../../packages/shootdown/src/explore/search.ts";
 import { REDUCTIONS } from "../../packages/shootdown/src/explore/tiers.ts";
+import { PARTS } from "../../packages/shootdown/src/hardware/machines.ts";
 import type { CheckOptions, Variant } from "../../packages/shootdown/src/study/check.ts";
 import { Checker } from "../../packages/shootdown/src/study/check.ts";
 import { configure } from "../../packages/shootdown/src/study/configuration.ts";
@@ -84,7 +85,7 @@ export function parityOf(
 /** Parts of the machine stand in its name. */
 const knobsOf = ({ knobs }: Variant): string[] =>
   Object.entries(knobs)
-    .filter(([, value]) => value !== "absent" && value !== "present")
+    .filter(([k]) => !PARTS.some(({ name }) => name === k))
     .map(([k, value]) => `${k}=${value}`);
 
 function compare(

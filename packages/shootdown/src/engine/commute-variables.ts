@@ -4,6 +4,7 @@
 
 import type { FieldDecl, KeyPattern, Node } from "../ir/expr.ts";
 import type { CellDecl, PendingDecl } from "../ir/machine.ts";
+import { arith } from "./fold.ts";
 import type { Program } from "./program.ts";
 import { sizeOf } from "./program.ts";
 
@@ -13,6 +14,7 @@ export interface Known {
   readonly not: ReadonlyMap<number, number>;
 }
 
+const COMPARED: ReadonlySet<string> = new Set(["eq", "ne", "lt", "le"]);
 const NOTHING: ReadonlyMap<number, number> = new Map();
 export const NOTHING_KNOWN: Known = { is: NOTHING, not: NOTHING };
 
@@ -186,18 +188,7 @@ export class Variables {
     if (a === undefined) return undefined;
     if (n.op === "not") return a ? 0 : 1;
     if (b === undefined) return undefined;
-    switch (n.op) {
-      case "eq":
-        return a === b ? 1 : 0;
-      case "ne":
-        return a !== b ? 1 : 0;
-      case "lt":
-        return a < b ? 1 : 0;
-      case "le":
-        return a <= b ? 1 : 0;
-      default:
-        return undefined;
-    }
+    return COMPARED.has(n.op) ? arith(n.op, [a, b]) : undefined;
   }
 }
 

@@ -1,90 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { expect, test } from "vitest";
-import type { Expr } from "../ir/expr.ts";
 import {
-  ANY,
-  and,
-  constant,
-  eq,
-  FALSE,
-  field,
-  member,
-  not,
-  num,
-  outstanding,
-  rangeOps,
-} from "../ir/expr.ts";
-import { pending } from "../ir/machine.ts";
-import { enumeration, int, ordered, rangeOf } from "../ir/sort.ts";
-import type { Stmt } from "../ir/stmt.ts";
+  after,
+  kind,
+  queueMachine as machine,
+  page,
+  pg,
+  queue,
+  queueOf,
+  read,
+  run,
+} from "../../../../test/support/queue-machine.ts";
+import type { Expr } from "../ir/expr.ts";
+import { ANY, eq, field, member, num, outstanding, rangeOps } from "../ir/expr.ts";
+import { int, rangeOf } from "../ir/sort.ts";
 import * as s from "../ir/stmt.ts";
-import { lower } from "./lower.ts";
-import { PackedMachine } from "./packed.ts";
-import type { System } from "./program.ts";
 
-const page = ordered("page");
 const span = rangeOf("span", page);
 const pages = rangeOps(page, span);
-const kind = enumeration("kind", ["read", "write", "sync"]);
-const source = { file: "toy" };
 const a = field("a", [], int);
 const b = field("b", [], int);
-const table = field("table", [page], int);
-const pg = (n: number): Expr<"page"> => constant(page, n);
 
-const queueOf = (order: readonly (readonly [string, string])[], busy = FALSE) =>
-  pending("queue", {
-    keys: { page },
-    entry: { kind, n: int },
-    capacity: "N",
-    orderBy: "kind",
-    order,
-    ready: ({ n }) => not(and(busy, eq(n, num(0)))),
-    effect: ({ page: at, n }) => [s.set(table(at), n)],
-    source,
-  });
-const queue = queueOf([]);
-
-function machine(threads: readonly (readonly Stmt[])[], more: Partial<System> = {}): PackedMachine {
-  const system: System = {
-    machine: { cells: [], pending: [queue.decl], rules: [], definitions: [] },
-    kernel: { name: "toy", version: "0", routines: new Map() },
-    domain: { sizes: { page: 4, int: 8 }, names: {}, limits: { N: 2 } },
-    knobs: {},
-    threads: threads.map((body, n) => ({ name: `T${n}`, locals: {}, body })),
-    observers: [],
-    initial: [],
-    entries: [],
-    ...more,
-  };
-  return new PackedMachine(lower(system, { keepAll: true }), { semantics: "concrete" });
-}
-
-/** The successors of a state by the transitions of that name; what `read` sees in each. */
-function after<T>(m: PackedMachine, from: Int32Array, name: string, read: () => T): T[] {
-  const found: T[] = [];
-  for (const t of m.transitions) {
-    if (t.name === name) m.successors(t, from, 0, () => found.push(read()));
-  }
-  return found;
-}
-
-/** The states after each step of a thread that has one successor a step, until it stops. */
-function run(m: PackedMachine, from = m.initial(), name = "T0"): Int32Array[] {
-  const states: Int32Array[] = [];
-  for (let state = from; ; state = states.at(-1)!) {
-    const next = after(m, state, name, () => m.state.slice());
-    if (next.length === 0) return states;
-    expect(next).toHaveLength(1);
-    states.push(next[0]!);
-  }
-}
-
-const read = (m: PackedMachine, state: Int32Array, name: string, ...index: number[]) => {
-  m.load(state, 0);
-  return m.field(name, index);
-};
 const kinds = ["read", "write", "sync"] as const;
 /** Which of the entries of these kinds, in this order, may take effect first. */
 function ready(

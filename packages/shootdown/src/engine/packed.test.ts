@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { expect, test } from "vitest";
-import type { Expr } from "../ir/expr.ts";
+import {
+  after,
+  kind,
+  page,
+  pg,
+  queue,
+  queueMachine,
+  read,
+  run,
+  table,
+} from "../../../../test/support/queue-machine.ts";
 import {
   add,
-  and,
   constant,
   eq,
   FALSE,
@@ -15,7 +24,6 @@ import {
   lt,
   member,
   ne,
-  not,
   num,
   place,
   rangeOps,
@@ -23,19 +31,16 @@ import {
   TRUE,
   withFields,
 } from "../ir/expr.ts";
-import { event, observer, on, pending, rule } from "../ir/machine.ts";
-import { bool, enumeration, int, ordered, rangeOf, word } from "../ir/sort.ts";
+import { event, observer, on, rule } from "../ir/machine.ts";
+import { bool, int, rangeOf, word } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import * as s from "../ir/stmt.ts";
-import { lower } from "./lower.ts";
-import { PackedMachine } from "./packed.ts";
+import type { PackedMachine } from "./packed.ts";
 import { DomainOverflow } from "./packed-expr.ts";
 import type { System } from "./program.ts";
 
-const page = ordered("page");
 const span = rangeOf("span", page);
 const pages = rangeOps(page, span);
-const kind = enumeration("kind", ["read", "write", "sync"]);
 const pair = word("pair", [
   { name: "low", sort: page },
   { name: "high", sort: int },
@@ -43,7 +48,6 @@ const pair = word("pair", [
 const source = { file: "toy" };
 const a = field("a", [], int);
 const b = field("b", [], int);
-const table = field("table", [page], int);
 const words = field("words", [], pair);
 const x = place<"int">({ k: "local", name: "x", sort: int });
 const y = place<"int">({ k: "local", name: "y", sort: int });
@@ -52,60 +56,10 @@ const p = place<"page">({ k: "local", name: "p", sort: page });
 const range = place<"span">({ k: "local", name: "range", sort: span });
 const w = place<"pair">({ k: "local", name: "w", sort: pair });
 const locals = { x: int, y: int, ok: bool, p: page, range: span, w: pair };
-const pg = (n: number): Expr<"page"> => constant(page, n);
 
-const queueOf = (order: readonly (readonly [string, string])[], busy = FALSE) =>
-  pending("queue", {
-    keys: { page },
-    entry: { kind, n: int },
-    capacity: "N",
-    orderBy: "kind",
-    order,
-    ready: ({ n }) => not(and(busy, eq(n, num(0)))),
-    effect: ({ page: at, n }) => [s.set(table(at), n)],
-    source,
-  });
-const queue = queueOf([]);
+const machine = (threads: readonly (readonly Stmt[])[], more: Partial<System> = {}) =>
+  queueMachine(threads, more, locals);
 
-function machine(threads: readonly (readonly Stmt[])[], more: Partial<System> = {}): PackedMachine {
-  const system: System = {
-    machine: { cells: [], pending: [queue.decl], rules: [], definitions: [] },
-    kernel: { name: "toy", version: "0", routines: new Map() },
-    domain: { sizes: { page: 4, int: 8 }, names: {}, limits: { N: 2 } },
-    knobs: {},
-    threads: threads.map((body, n) => ({ name: `T${n}`, locals, body })),
-    observers: [],
-    initial: [],
-    entries: [],
-    ...more,
-  };
-  return new PackedMachine(lower(system, { keepAll: true }), { semantics: "concrete" });
-}
-
-/** The successors of a state by the transitions of that name; what `read` sees in each. */
-function after<T>(m: PackedMachine, from: Int32Array, name: string, read: () => T): T[] {
-  const found: T[] = [];
-  for (const t of m.transitions) {
-    if (t.name === name) m.successors(t, from, 0, () => found.push(read()));
-  }
-  return found;
-}
-
-/** The states after each step of a thread that has one successor a step, until it stops. */
-function run(m: PackedMachine, from = m.initial(), name = "T0"): Int32Array[] {
-  const states: Int32Array[] = [];
-  for (let state = from; ; state = states.at(-1)!) {
-    const next = after(m, state, name, () => m.state.slice());
-    if (next.length === 0) return states;
-    expect(next).toHaveLength(1);
-    states.push(next[0]!);
-  }
-}
-
-const read = (m: PackedMachine, state: Int32Array, name: string, ...index: number[]) => {
-  m.load(state, 0);
-  return m.field(name, index);
-};
 /** The values of a field after each step. */
 const history = (m: PackedMachine, name: string, ...index: number[]) =>
   run(m).map((state) => read(m, state, name, ...index));

@@ -61,7 +61,7 @@ interface Projection {
 }
 
 /** All states that a machine reaches, or undefined if there are more than `states_max`. */
-function reach(machine: PackedMachine, states_max: number): VisitedSet | undefined {
+export function reach(machine: PackedMachine, states_max: number): VisitedSet | undefined {
   const visited = new VisitedSet(machine.words);
   visited.add(machine.initial());
   for (let id = 0; id < visited.count; id++) {

@@ -2,11 +2,12 @@
 
 import { expect, test } from "vitest";
 import { cellModel } from "../../../../bench/models/shootdown-cells.ts";
+import { aloneIn } from "../engine/commute.ts";
 import { lower } from "../engine/lower.ts";
 import type { Semantics } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
 import type { System } from "../engine/program.ts";
-import { reduced, searchReduced } from "./reduced.ts";
+import { reduced } from "./reduced.ts";
 import type { AloneTable, Outcome, Question } from "./search.ts";
 import { search } from "./search.ts";
 
@@ -18,7 +19,11 @@ function both(system: System, semantics: Semantics, question = violated, limits 
   const make = () => new PackedMachine(program, { semantics });
   return {
     all: search(make(), question, limits),
-    some: searchReduced(make, question, limits),
+    some: reduced(
+      question,
+      () => aloneIn(program, semantics).alone,
+      (alone) => search(make(), question, limits, undefined, alone),
+    ),
   };
 }
 

@@ -4,10 +4,7 @@
 //   reduced search ── never ──► that is the answer
 //                  └─ found ──► the search of everything, for the shortest witness
 
-import { aloneIn } from "../engine/commute.ts";
-import type { PackedMachine } from "../engine/packed.ts";
-import type { AloneTable, Limits, Outcome, Progress, Question } from "./search.ts";
-import { search } from "./search.ts";
+import type { AloneTable, Outcome, Question } from "./search.ts";
 
 /** One search, of everything or with steps taken alone. */
 export type SearchWith = (alone: AloneTable | undefined) => Outcome;
@@ -29,19 +26,4 @@ export function reduced(question: Question, alone: () => AloneTable, run: Search
   const second = run(undefined);
   // A limit that only the search of everything meets does not undo what was found.
   return second.observed === "inconclusive" ? { ...first, exhaustive: false } : second;
-}
-
-/** The same with the reference search. `make` yields a machine of the same program each time. */
-export function searchReduced(
-  make: () => PackedMachine,
-  question: Question,
-  limits: Limits,
-  progress?: (p: Progress) => void,
-): Outcome {
-  const { program, semantics } = make();
-  return reduced(
-    question,
-    () => aloneIn(program, semantics).alone,
-    (alone) => search(make(), question, limits, progress, alone),
-  );
 }

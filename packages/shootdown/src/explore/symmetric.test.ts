@@ -17,10 +17,10 @@ import type { Permutation, Symmetry } from "../engine/symmetry.ts";
 import { orbitsText, symmetryOf } from "../engine/symmetry.ts";
 import { wordLayout } from "../engine/word.ts";
 import type { AnySort } from "../ir/sort.ts";
+import { reach } from "./compare.ts";
 import type { Outcome } from "./search.ts";
 import { search } from "./search.ts";
 import { normalizer } from "./symmetric.ts";
-import { VisitedSet } from "./visited.ts";
 
 const LIMITS = { states_max: 1e6, bytes_max: 1e9 };
 
@@ -142,21 +142,6 @@ class Facts {
     const point = points.of(sort, value);
     return point === undefined ? value : p[point]! - points.of(sort, 0)!;
   }
-}
-
-/** All states without symmetries, up to a limit. */
-function reach(machine: PackedMachine, states_max: number): VisitedSet | undefined {
-  const visited = new VisitedSet(machine.words);
-  visited.add(machine.initial());
-  for (let id = 0; id < visited.count; id++) {
-    if (visited.count > states_max) return undefined;
-    for (const t of machine.transitions) {
-      machine.successors(t, visited.arena, id * machine.words, () => {
-        visited.add(machine.state);
-      });
-    }
-  }
-  return visited;
 }
 
 test("random programs: one state an orbit, the same answers", () => {

@@ -43,14 +43,6 @@ export function kernelAt(name: string, version: string, all: readonly Definition
   return { name, version, routines };
 }
 
-/** An overlay that replaces definitions, or adds them. */
-export const replacing =
-  (...definitions: readonly Definition[]): Overlay =>
-  (base) => ({
-    ...base,
-    routines: new Map([...base.routines, ...definitions.map((d) => [d.name, d] as const)]),
-  });
-
 /** Rewrites a statement list, innermost blocks too. */
 export function rewrite(
   stmts: readonly Stmt[],

@@ -3,6 +3,7 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { mutations } from "../../../../test/support/mutations.ts";
 import { formatDiagnostic } from "../base/diagnostic.ts";
 import { MAX_DIAGNOSTICS } from "./codes.ts";
 import { parseScenario } from "./parse.ts";
@@ -61,21 +62,7 @@ function expectSane(input: Uint8Array | string): void {
 }
 
 test("mutated scenarios", () => {
-  const edit = fc.record({
-    at: fc.nat(SEED.length),
-    drop: fc.nat(12),
-    insert: fc.oneof(fc.constantFrom("", ...PIECES), fc.string({ unit: "binary", maxLength: 5 })),
-  });
-  fc.assert(
-    fc.property(fc.array(edit, { minLength: 1, maxLength: 6 }), (edits) => {
-      let text = SEED;
-      for (const { at, drop, insert } of edits) {
-        text = text.slice(0, at) + insert + text.slice(at + drop);
-      }
-      expectSane(text);
-    }),
-    { numRuns: 3000, seed: 1 },
-  );
+  fc.assert(fc.property(mutations(SEED, PIECES), expectSane), { numRuns: 3000, seed: 1 });
 });
 
 test("sequences of tokens", () => {

@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parts of a machine's name that are about PCIe functions: detail, what is imagined, and faults.
 
-/** As `Knob` of machines.ts, which imports this file. */
-interface Part {
-  readonly name: string;
-  readonly values: readonly [string, string];
-  readonly describes: string;
-  readonly value: string;
-  readonly unasked: true;
-}
-
-const part = (name: string, describes: string): Part => ({
-  ...{ name, values: ["no", "yes"], describes, value: "no", unasked: true },
-});
+import { type Part, part } from "../part.ts";
 
 export const PCIE_PARTS: readonly Part[] = [
   part("inflight", "requests of functions, answers and completions are in flight for a while (P7)"),

@@ -28,9 +28,6 @@ export const notModelled = (why: string): RuleStatus => ({ kind: "notModelled", 
 
 export const followsFrom = (...from: readonly string[]): RuleStatus => ({ kind: "follows", from });
 
-/** Whatever the model has of it, nothing shows it. */
-export const UNTESTED: RuleStatus = notModelled("no scenario depends on it yet");
-
 /** Whether a freedom exists on an agent, and the rule that says so. */
 export interface Verdict {
   readonly is: "allowed" | "forbidden" | "conditional";
