@@ -42,7 +42,7 @@ export class Names {
   private readonly written: () => ReadonlySet<string>;
   private readonly table: FactTable;
   private readonly definitions: ReadonlyMap<string, Definition>;
-  private readonly initial: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  private readonly initial: ReadonlyMap<string, Given>;
   private readonly facts = new Map<FieldDecl, FieldFacts>();
   private asked: Asked | undefined;
 
@@ -61,7 +61,7 @@ export class Names {
       found ??= written((name) => this.routine(name));
       return found;
     };
-    this.initial = valuesOf(system.initial);
+    this.initial = givenBy(system.initial);
     this.scope = this.makeScope();
   }
 
@@ -168,12 +168,12 @@ export class Names {
 
   private look(field: FieldDecl): FieldFacts {
     const written = this.written().has(field.name);
-    const given = this.initial.get(field.name) ?? new Map<string, number>();
-    const text = written ? "written" : [...given].join(";");
+    const given = this.initial.get(field.name) ?? NOTHING;
+    const text = written ? "written" : given.text;
     let known = this.table.get(field);
     if (!known) this.table.set(field, (known = new Map()));
     let facts = known.get(text);
-    if (!facts) known.set(text, (facts = this.factsFrom(field, written, given)));
+    if (!facts) known.set(text, (facts = this.factsFrom(field, written, given.values)));
     return facts;
   }
 
@@ -192,17 +192,29 @@ export class Names {
   }
 }
 
-const values = new WeakMap<readonly Initial[], Map<string, Map<string, number>>>();
+/** What the elements of a field begin with, also as text. */
+interface Given {
+  readonly values: ReadonlyMap<string, number>;
+  readonly text: string;
+}
+
+const NOTHING: Given = { values: new Map(), text: "" };
+
+const given = new WeakMap<readonly Initial[], ReadonlyMap<string, Given>>();
 
 /** What is set at the start, by the names of fields. */
-function valuesOf(initial: readonly Initial[]): Map<string, Map<string, number>> {
-  let known = values.get(initial);
+function givenBy(initial: readonly Initial[]): ReadonlyMap<string, Given> {
+  let known = given.get(initial);
   if (known) return known;
-  values.set(initial, (known = new Map()));
+  const fields = new Map<string, Map<string, number>>();
   for (const i of initial) {
-    let elements = known.get(i.field.name);
-    if (!elements) known.set(i.field.name, (elements = new Map()));
+    let elements = fields.get(i.field.name);
+    if (!elements) fields.set(i.field.name, (elements = new Map()));
     elements.set(i.index.join(), i.value);
   }
+  known = new Map(
+    [...fields].map(([name, values]) => [name, { values, text: [...values].join(";") }]),
+  );
+  given.set(initial, known);
   return known;
 }

@@ -80,7 +80,9 @@ function namesOf(system: System, keepAll: boolean, shared: Shared): Names {
     ...machine.cells.flatMap((c) => (c.fill ? [c.fill()] : [])),
     ...system.observers.flatMap((o) => o.on.map((r) => r.body())),
   ];
-  return new Names(system, keepAll, shared.facts, (find) => writtenFields(roots(), find));
+  return new Names(system, keepAll, shared.facts, (find) =>
+    shared.written(system, () => writtenFields(roots(), find)),
+  );
 }
 
 class Lowering {

@@ -6,6 +6,8 @@
 //
 // The variants of a site are never in one program, so they have the same registers.
 
+import type { Kernel } from "../ir/kernel.ts";
+import type { Machine } from "../ir/machine.ts";
 import type { Asked, FactTable, Names } from "./known.ts";
 import type { InitialEntry, Program, System } from "./program.ts";
 
@@ -20,12 +22,20 @@ interface Known {
   readonly program: Program;
 }
 
+/** What a kernel may write with these threads on this machine. */
+interface Writes {
+  readonly machine: Machine;
+  readonly threads: System["threads"];
+  readonly fields: ReadonlySet<string>;
+}
+
 /** For systems that have the domain, the observers and what is watched in common. */
 export class Shared {
   readonly facts: FactTable = new Map();
   /** One more than the highest register so far. */
   registers = 0;
   private readonly programs: Known[] = [];
+  private readonly writes = new WeakMap<Kernel, Writes>();
   private readonly sites = new Map<object, Map<string, Site>>();
   private site: Site = { registers: [], variants: [] };
   private taken = 0;
@@ -37,6 +47,16 @@ export class Shared {
     const { made: program, asked } = names.asking(make);
     this.programs.push({ system, asked, program });
     return program;
+  }
+
+  /** The fields that a system may write, as `find` finds them or has found them. */
+  written(system: System, find: () => ReadonlySet<string>): ReadonlySet<string> {
+    const { kernel, machine, threads } = system;
+    let known = this.writes.get(kernel);
+    if (known?.machine !== machine || known.threads !== threads) {
+      this.writes.set(kernel, (known = { machine, threads, fields: find() }));
+    }
+    return known.fields;
   }
 
   /** What `make` makes for a site, or has made for it when all was as it is now. */

@@ -86,8 +86,16 @@ export interface World {
   readonly registers: readonly string[];
 }
 
-/** Numbers everything that a scenario names. */
+const worlds = new WeakMap<Scenario, World>();
+
+/** Numbers everything that a scenario names; one world for one scenario. */
 export function worldOf(scenario: Scenario): World {
+  let world = worlds.get(scenario);
+  if (!world) worlds.set(scenario, (world = makeWorld(scenario)));
+  return world;
+}
+
+function makeWorld(scenario: Scenario): World {
   const places = placesOf(scenario);
   const mms = scenario.items.flatMap((i) => (i.kind === "mm" ? i.names.map((n) => n.text) : []));
   const pages = scenario.items.flatMap((i) =>

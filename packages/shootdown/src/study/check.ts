@@ -126,7 +126,7 @@ export class Checker {
     const done: Variant[] = [];
     const seen = new Set<string>();
     const visit = (chosen: Readonly<Record<string, string>>, known: Program | undefined): void => {
-      const knobs = { ...defaults(), ...configuration.knobs, ...chosen };
+      const knobs = { ...DEFAULTS, ...configuration.knobs, ...chosen };
       const program = known ?? this.program(configuration, knobs, options);
       const next = program.knobs.find((k) => !(k in configuration.knobs) && !(k in chosen));
       if (next !== undefined) {
@@ -153,14 +153,14 @@ export class Checker {
     knobs: Readonly<Record<string, string>>,
     overlay?: Overlay,
   ): Program {
-    const all = { ...defaults(), ...configuration.knobs, ...knobs };
+    const all = { ...DEFAULTS, ...configuration.knobs, ...knobs };
     const options = { semantics: "concrete", limits: NO_LIMITS, dependsOn: false } as const;
     return this.program(configuration, all, overlay ? { ...options, overlay } : options);
   }
 
   /** The program with nothing left out, for showing a single run. */
   fullProgram(configuration: Configuration, overlay?: Overlay): Program {
-    const knobs = { ...defaults(), ...configuration.knobs };
+    const knobs = { ...DEFAULTS, ...configuration.knobs };
     const kernel = overlay ? overlay(configuration.kernel) : configuration.kernel;
     const system = elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs));
     return lower({ ...system, machine: machineWith(knobs) }, { keepAll: true });
@@ -171,9 +171,8 @@ export class Checker {
     knobs: Readonly<Record<string, string>>,
     options: CheckOptions,
   ): Program {
-    const key = `${options.overlay ? "edited " : ""}${configuration.kernelName} ${JSON.stringify(
-      Object.entries(knobs).sort(),
-    )}`;
+    const edited = options.overlay ? "edited " : "";
+    const key = `${edited}${configuration.kernelName} ${JSON.stringify(knobs)}`;
     let program = options.overlay ? undefined : this.programs.get(key);
     if (!program) this.programs.set(key, (program = this.lowered(configuration, knobs, options)));
     return program;
@@ -251,9 +250,9 @@ const NO_LIMITS: Limits = {
   bytes_max: Number.MAX_SAFE_INTEGER,
 };
 
-function defaults(): Record<string, string> {
-  return Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]]));
-}
+const DEFAULTS: Readonly<Record<string, string>> = Object.fromEntries(
+  KNOBS.map((k) => [k.name, k.values[0]]),
+);
 
 /** One verdict for several choices: it may happen if it may happen with one of them. */
 function join(observed: readonly Observation[]): Observation {
