@@ -13,11 +13,12 @@ import { root } from "../scripts/constants.mjs";
 const PEERS = join(root, "bench/peers");
 const MIB = 2 ** 20;
 
-/** Spin: 2^w slots of the table, and how deep its stack may be. */
+/** Spin: 2^w slots of the table, how deep its stack may be, and whether runs may end anywhere. */
 const SPIN_SIZES = {
   "explore/S": ["-w20", "-m20000"],
   "explore/M": ["-w23", "-m50000"],
   "explore/L": ["-w26", "-m500000"],
+  "explore/asid": ["-w20", "-m100000", "-E"],
 };
 
 const has = (program, flag) => spawnSync(program, [flag]).error === undefined;
@@ -33,11 +34,13 @@ function make(measure, steps, cwd) {
   return seconds;
 }
 
-function spin({ name, peers, transitions: meant }, dir, measure) {
+function spin({ name, model, transitions: meant }, dir, measure) {
   if (!has("spin", "-V")) return undefined;
-  const defines = [`-DCPUS=${peers.cpus}`, ...(peers.upgrade ? ["-DUPGRADE"] : [])];
-  // Without -o2 Spin forgets registers that are not read any more: 0.2 % fewer states.
-  const generate = ["spin", "-a", "-o2", ...defines, join(PEERS, "shootdown.pml")];
+  const defines = Object.entries(model.constants).map(([key, value]) => `-D${key}=${value}`);
+  // Without -o2 Spin forgets registers that are not read any more: 0.2 % fewer states. So do we
+  // with those of the allocator.
+  const keep = model.file === "shootdown" ? ["-o2"] : [];
+  const generate = ["spin", "-a", ...keep, ...defines, join(PEERS, `${model.file}.pml`)];
   const compile = ["gcc", "-O2", "-DSAFETY", "-DNOREDUCE", "-o", "pan", "pan.c"];
   return {
     peer: "spin",
@@ -55,14 +58,11 @@ function spin({ name, peers, transitions: meant }, dir, measure) {
   };
 }
 
-function rumur({ peers }, dir, measure) {
+function rumur({ model: { file, constants } }, dir, measure) {
   if (!has("rumur", "--version")) return undefined;
-  let model = readFileSync(join(PEERS, "shootdown.m"), "utf8");
-  for (const [constant, value] of [
-    ["CPUS", peers.cpus],
-    ["UPGRADE", peers.upgrade ? 1 : 0],
-  ]) {
-    model = model.replace(new RegExp(`${constant}: \\d+;`), `${constant}: ${value};`);
+  let model = readFileSync(join(PEERS, `${file}.m`), "utf8");
+  for (const [constant, value] of Object.entries(constants)) {
+    model = model.replace(new RegExp(`^( +${constant}): \\d+;`, "m"), `$1: ${value};`);
   }
   writeFileSync(join(dir, "m.m"), model);
   const alone = ["--threads", "1", "--deadlock-detection", "off", "--symmetry-reduction", "off"];
@@ -112,7 +112,7 @@ export function makeMeasure(dir) {
 
 /** The peers of a benchmark that are wanted and installed. */
 export function makePeers(bench, wanted, dir, measure, program) {
-  if (!bench.peers || !measure) return [];
+  if (!bench.model || !measure) return [];
   return wanted.flatMap((peer) => {
     const own = join(dir, `${bench.name.replaceAll("/", "-")}-${peer}`);
     mkdirSync(own, { recursive: true });

@@ -147,7 +147,7 @@ active [CPUS] proctype cpu() {
     p = 0
   };
 unmapped:
-#ifdef UPGRADE
+#if UPGRADE
   if :: p = 0 :: p = 1 fi;
   d_step { !locked -> locked = 1 };
   if
