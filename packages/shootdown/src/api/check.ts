@@ -203,6 +203,7 @@ function runOf(
     semantics: variants.some((v) => v.semantics === "concrete") ? "concrete" : "window",
     reductions: searchingOf(options).reductions,
     depends_on,
+    undecided: verdict.undecided,
     line: planned.line,
   };
 }

@@ -263,7 +263,7 @@ function partial(
     ...({ expected, observed: "inconclusive", ok: false, property, exhaustive: false } as const),
     ...{ limit, domain: {}, ...far, seconds: Math.round(seconds * 1000) / 1000 },
     ...{ engine: engine === "auto" ? ("fast" as const) : engine, semantics, reductions },
-    ...({ depends_on: null, line } as const),
+    ...({ depends_on: null, undecided: [], line } as const),
   };
   return { run };
 }

@@ -187,8 +187,8 @@ test("progress is told, and may stop the search", () => {
   });
   search(machine, violated, LIMITS, (p) => told.push(p));
   expect(told.length).toBeGreaterThan(0);
-  // An arena of 1,024 states, and a table of twice as many numbers.
-  const bytes = 4 * 1024 * (machine.words + 2);
+  // An arena of 128 states, and a table of twice as many numbers.
+  const bytes = 4 * 128 * (machine.words + 2);
   expect(told[0]).toEqual({ states: 5, transitions: 4, depth: 0, queue: 5, bytes });
   const stop = () => {
     throw new Error("stopped");

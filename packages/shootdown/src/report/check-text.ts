@@ -175,11 +175,12 @@ export function detailsOf(run: CheckRun): string[] {
   const how = run.exhaustive ? "every interleaving" : "not every interleaving";
   const knobs = run.depends_on?.length === 0 ? ["no knob"] : run.depends_on;
   const hangs = knobs?.join(", ") ?? "not found out";
+  const undecided = run.undecided.length > 0 ? `; undecided: ${run.undecided.join(", ")}` : "";
   const cells = run.semantics === "window" ? "windows" : "single entries";
   const searched = `${run.transitions} transitions, ${run.engine} engine on ${cells}`;
   const known = run.observed !== "inconclusive";
   return [
     `${how} of ${domain.join(" ")}; ${searched}, ${run.seconds.toFixed(3)} s`,
-    ...(known ? [`depends on: ${hangs}`] : []),
+    ...(known ? [`depends on: ${hangs}${undecided}`] : []),
   ];
 }

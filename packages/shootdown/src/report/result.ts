@@ -48,6 +48,8 @@ export interface CheckRun {
   readonly reductions: readonly string[];
   /** Knobs whose flip changes what is observed; null if that was not found out. */
   readonly depends_on: readonly string[] | null;
+  /** Knobs of which that is not known: a search with them flipped hit a limit. */
+  readonly undecided: readonly string[];
   /** Line of the Result line. */
   readonly line: number | null;
 }

@@ -63,6 +63,8 @@ export interface Verdict {
   readonly depth: number;
   readonly domain: Readonly<Record<string, number>>;
   readonly dependsOn: readonly string[];
+  /** Knobs of which that was not found out, because a search with them flipped did not end. */
+  readonly undecided: readonly string[];
   /** The variant whose run shows the condition, or the first. */
   readonly variant: Variant;
   readonly variants: readonly Variant[];
@@ -101,9 +103,9 @@ export class Checker {
       bytes: Math.max(...variants.map((v) => v.outcome.bytes ?? 0)),
       depth: shown.outcome.depth,
       domain: this.domain(),
-      dependsOn: options.dependsOn
-        ? this.dependsOn(configuration, observed, variants, options)
-        : [],
+      ...(options.dependsOn
+        ? this.flipped(configuration, observed, variants, options)
+        : { dependsOn: [], undecided: [] }),
       variant: shown,
       variants,
     };
@@ -206,29 +208,32 @@ export class Checker {
     return known;
   }
 
-  private dependsOn(
+  /** What each knob changes by itself. */
+  private flipped(
     configuration: Configuration,
     observed: Observation,
     variants: readonly Variant[],
     options: CheckOptions,
-  ): string[] {
+  ): Pick<Verdict, "dependsOn" | "undecided"> {
     const names = new Set(variants.flatMap((v) => v.program.knobs));
-    const found: string[] = [];
+    const dependsOn: string[] = [];
+    const undecided: string[] = [];
     for (const knob of [...PARTS, ...KNOBS]) {
       if (!names.has(knob.name) || knob.name === "smmuv3" || knob.unasked) continue;
       const now = configuration.knobs[knob.name];
       const others = now === undefined ? knob.values : knob.values.filter((v) => v !== now);
+      let ended = true;
       const differs = others.some((value) => {
-        const flipped = {
-          ...configuration,
-          knobs: { ...configuration.knobs, [knob.name]: value },
-        };
-        const flippedVariants = this.variants(flipped, options);
-        return join(flippedVariants.map((v) => v.outcome.observed)) !== observed;
+        const knobs = { ...configuration.knobs, [knob.name]: value };
+        const other = this.variants({ ...configuration, knobs }, options);
+        const joined = join(other.map((v) => v.outcome.observed));
+        if (joined === "inconclusive") ended = false;
+        return joined !== "inconclusive" && joined !== observed;
       });
-      if (differs) found.push(knob.name);
+      if (differs) dependsOn.push(knob.name);
+      else if (!ended) undecided.push(knob.name);
     }
-    return found;
+    return { dependsOn, undecided };
   }
 }
 
