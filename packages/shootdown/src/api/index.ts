@@ -14,7 +14,7 @@
 
 export { printable, quote } from "../base/diagnostic.ts";
 export { suggestion } from "../base/suggest.ts";
-export { type HelperStart, type Helpers, help } from "../explore/fast/team.ts";
+export { type HelperStart, type Helpers, help, helperEnded } from "../explore/fast/team.ts";
 export { DEFAULT_BYTES_MAX } from "../explore/search.ts";
 export { MAX_SOURCE_BYTES } from "../litmus/source.ts";
 export { problemLine } from "../report/check-ndjson.ts";

@@ -3,7 +3,7 @@
 // Workers for whom no job is left help those that are at a long search.
 
 import { Worker } from "node:worker_threads";
-import type { CheckRun, HelperStart } from "../api/index.ts";
+import { type CheckRun, type HelperStart, helperEnded } from "../api/index.ts";
 import type { Job, Message, Running, Task } from "./jobs.ts";
 
 /** What a job's messages are handed to, job by job. */
@@ -133,6 +133,7 @@ export class Pool {
     // A helper that fails is one less.
     const alive = await this.listen(worker, { help: start }, () => undefined);
     this.helping.delete(worker);
+    helperEnded(start);
     return alive;
   }
 

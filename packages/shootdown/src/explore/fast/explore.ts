@@ -270,10 +270,13 @@ export class Exploration {
   private workIn(shard: Shard, name: Run, count: number): void {
     const { team } = this;
     const { store } = shard;
+    const callAll = () => {
+      if (team?.busy || count < SHARED_LEVEL_MIN || store.nearlyFull) return;
+      team?.call(name === "run" ? MODE.expand : MODE.free);
+    };
     do {
-      if (count >= SHARED_LEVEL_MIN && !store.nearlyFull)
-        team?.call(name === "run" ? MODE.expand : MODE.free);
-      const codes = [this.drive(shard, name)];
+      callAll();
+      const codes = [this.drive(shard, name, callAll)];
       if (team?.busy) {
         if (codes[0] !== CODE.done) team.halt();
         codes.push(...team.wait());
@@ -284,12 +287,15 @@ export class Exploration {
         this.post(shard);
         store.count();
       }
-      if (team && (codes.includes(CODE.threw) || store.nearlyFull)) this.alone(shard, name);
+      const orphaned = team && store.unfinished().some((t) => !team.there(t));
+      if (orphaned || (team && (codes.includes(CODE.threw) || store.nearlyFull))) {
+        this.alone(shard, name);
+      }
     } while (store.unfinished().length > 0 || store.all(ALL.level) !== 0);
   }
 
   /** Lets the first thread work until it is through or something is needed. */
-  private drive({ store, exports }: Shard, name: Run): number {
+  private drive({ store, exports }: Shard, name: Run, between = () => {}): number {
     for (;;) {
       let code: number;
       try {
@@ -302,6 +308,8 @@ export class Exploration {
       this.left = Math.max(0, this.left - this.budget);
       this.budget = Math.min(PROGRESS_STATES, this.budget * 2);
       this.tell();
+      // Helpers that have come meanwhile.
+      between();
     }
   }
 

@@ -132,6 +132,9 @@ export const CODE = {
   post: 7,
 } as const;
 
+/** In place of a code, while there is none. */
+export const RUNNING = -1;
+
 /** States that a thread asks for at once. */
 export const QUOTA = 1024;
 

@@ -280,10 +280,10 @@ export class Store {
     return { head, tail };
   }
 
-  /** Threads that have not read their chunk to its end. */
+  /** Threads that have a chunk in hand: to read, or one that was read and is not put down. */
   unfinished(): number[] {
     const all = Array.from({ length: this.plan.threads }, (_, t) => t);
-    return all.filter((t) => this.own(t, OWN.at) !== this.own(t, OWN.until));
+    return all.filter((t) => this.own(t, OWN.chunk) !== 0);
   }
 
   /** Gives the first thread, which is through with its own chunk, what is left of another's. */

@@ -5,9 +5,12 @@
 //
 //   first    call ── run ──────── wait ── grow, or run what was handed back ── call ..
 //   helper    └──► run ── done ──► ┘
+//
+// A helper may end at any time. Threads are ended where they call or loop, and there a helper has
+// stored and listed a state, or has not; so the first thread goes on where the helper was.
 
 import { instantiate } from "../../engine/target/wasm.ts";
-import { ALL, CODE, ownOf } from "./plan.ts";
+import { ALL, CODE, ownOf, RUNNING } from "./plan.ts";
 import type { Store } from "./store.ts";
 
 /** What a helper needs: hand it to another thread, and there to `help`. */
@@ -29,14 +32,17 @@ export const MODE = { expand: 0, free: 1, quit: 2 } as const;
 
 /**
  * Signals: what is to be done, how many of those called are through; and of each thread whether it
- * is there, how often it was called, and how its last run ended.
+ * is there, how often it was called, and how its last run ended, if it has.
  */
 const SIGNAL = { mode: 0, done: 1, ready: 2, call: 3, code: 4 } as const;
 const signalOf = (thread: number, signal: number): number => thread * 3 + signal;
 
 export interface Helpers {
   readonly count: number;
-  /** Starts a thread that calls `help`; the search does not wait for it. */
+  /**
+   * Starts a thread that calls `help`; the search does not wait for it. Once the thread has ended,
+   * however that came about, someone must call `helperEnded`, or the search may wait for ever.
+   */
   readonly spawn: (start: HelperStart) => void;
   /** States that must be known before helpers are worth their start. */
   readonly after?: number;
@@ -80,6 +86,17 @@ export function help({ module, memory, imports, thread, own, ...start }: HelperS
   }
 }
 
+/** Tells a search that a helper is no more; no matter why, or whether the search still is. */
+export function helperEnded(start: Pick<HelperStart, "signals" | "thread">): void {
+  const signals = new Int32Array(start.signals);
+  const code = signalOf(start.thread, SIGNAL.code);
+  Atomics.store(signals, signalOf(start.thread, SIGNAL.ready), 0);
+  // What it was at is for the first thread.
+  Atomics.compareExchange(signals, code, RUNNING, CODE.threw);
+  Atomics.add(signals, SIGNAL.done, 1);
+  Atomics.notify(signals, SIGNAL.done);
+}
+
 /** What all helpers of a search are told. */
 type Shared = Pick<HelperStart, "module" | "memory" | "imports">;
 
@@ -105,13 +122,21 @@ export class Team {
   call(mode: number): void {
     const { signals } = this;
     if (!this.started) this.spawn();
-    const ready = this.all().filter((t) => Atomics.load(signals, signalOf(t, SIGNAL.ready)) !== 0);
+    const ready = this.all().filter((t) => this.there(t));
     if (ready.length === 0) return;
     this.store.setAll(ALL.halt, 0);
     Atomics.store(signals, SIGNAL.mode, mode);
     Atomics.store(signals, SIGNAL.done, 0);
+    for (const t of ready) Atomics.store(signals, signalOf(t, SIGNAL.code), RUNNING);
+    // Who ended meanwhile may have done so before that.
+    for (const t of ready) if (!this.there(t)) helperEnded({ signals: signals.buffer, thread: t });
     this.working = ready;
     this.wake(ready);
+  }
+
+  /** Whether a thread can be called. */
+  there(thread: number): boolean {
+    return thread === 0 || Atomics.load(this.signals, signalOf(thread, SIGNAL.ready)) !== 0;
   }
 
   get busy(): boolean {
@@ -128,10 +153,10 @@ export class Team {
     const { signals } = this;
     for (;;) {
       const done = Atomics.load(signals, SIGNAL.done);
-      if (done === this.working.length) break;
+      if (!this.working.some((t) => this.code(t) === RUNNING)) break;
       Atomics.wait(signals, SIGNAL.done, done);
     }
-    const codes = this.working.map((t) => Atomics.load(signals, signalOf(t, SIGNAL.code)));
+    const codes = this.working.map((t) => this.code(t));
     this.working = [];
     this.store.setAll(ALL.halt, 0);
     return codes;
@@ -146,6 +171,10 @@ export class Team {
     }
     Atomics.store(this.signals, SIGNAL.mode, MODE.quit);
     this.wake(this.all());
+  }
+
+  private code(thread: number): number {
+    return Atomics.load(this.signals, signalOf(thread, SIGNAL.code));
   }
 
   /** Starts the others when the search has become long enough. */

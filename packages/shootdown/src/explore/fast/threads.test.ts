@@ -5,18 +5,22 @@ import { afterAll, describe, expect, test } from "vitest";
 import { nodeHelpers } from "../../../../../test/support/helpers.ts";
 import { asking, graph, grid } from "../../../../../test/support/units.ts";
 import type { StepUnit } from "../../engine/compiled/unit.ts";
+import { instantiate } from "../../engine/target/wasm.ts";
 import type { FastOptions } from "./explore.ts";
 import { Exploration, exploreFast } from "./explore.ts";
-import { ALL, CHUNK, chunkBytes } from "./plan.ts";
-import type { HelperStart } from "./team.ts";
+import { ALL, CHUNK, CODE, chunkBytes, RUNNING } from "./plan.ts";
+import type { HelperStart, Team } from "./team.ts";
+import { helperEnded } from "./team.ts";
 
 const OPTIONS: FastOptions = { states_max: 1e9, bytes_max: 2 ** 30, target: "wasm" };
 const { spawn, ended } = await nodeHelpers();
 
 afterAll(ended);
 
-/** Index of the signal how often the first helper was called. */
+/** Indices of signals of the first helper: that it is there, its calls, how its last run ended. */
+const READY_OF_FIRST_HELPER = 1 * 3 + 2;
 const CALLS_OF_FIRST_HELPER = 1 * 3 + 3;
+const CODE_OF_FIRST_HELPER = 1 * 3 + 4;
 
 const zero = (unit: StepUnit): Int32Array => new Int32Array(unit.words);
 
@@ -70,6 +74,48 @@ test.each([0, 2])("chunks that stayed empty are passed over, with %s free steps"
     return store.join(chunks, { head: empty + 1, tail: empty + 1 });
   };
   expect({ ...search.run(), bytes: 0 }).toEqual(alone);
+});
+
+describe("a helper that ends", () => {
+  const cases = [0, 2].flatMap((free) =>
+    // In the midst of a chunk; between two; before it has begun.
+    [100, 256, 0].flatMap((most) =>
+      [1, 4, 9].flatMap((calls) =>
+        [RUNNING, CODE.halted].map((code) => ({ free, most, calls, code })),
+      ),
+    ),
+  );
+  test.each(cases)("free $free, $most states, call $calls, code $code", (c) => {
+    const unit = graph({ nodes: 60_000, words: 3, degree: 2, free: c.free, ends: 0 });
+    let play = (_: boolean): void => {};
+    let ended = 0;
+    const spawn = (start: HelperStart) => {
+      const signals = new Int32Array(start.signals);
+      const run = instantiate(start.module, start.memory);
+      Atomics.store(signals, READY_OF_FIRST_HELPER, 1);
+      play = (ends) => {
+        if (ends && c.most > 0) run[signals[0] === 1 ? "run_free" : "run"]!(start.own, c.most);
+        Atomics.store(signals, CODE_OF_FIRST_HELPER, ends ? c.code : CODE.done);
+        if (ends) helperEnded(start);
+      };
+    };
+    const helpers = { count: 1, spawn, after: 0 };
+    const options = { ...OPTIONS, helpers };
+    const search = new Exploration(unit, zero(unit), options, { origins: false, shards: 1 });
+    // The helper is played by the first thread, as soon as it is called.
+    const { team } = search as unknown as { readonly team: Team };
+    const call = team.call.bind(team);
+    let calls = 0;
+    team.call = (mode) => {
+      call(mode);
+      if (!team.busy) return;
+      if (++calls === c.calls) ended++;
+      play(calls === c.calls);
+    };
+    const outcome = search.run();
+    expect({ ended, calls }).toEqual({ ended: 1, calls: c.calls });
+    expect({ ...outcome, bytes: 0 }).toEqual(explore(unit, 0));
+  });
 });
 
 test("and the same is found", () => {
@@ -137,5 +183,5 @@ test("limits: as many states as are allowed, and no more memory", () => {
   const bytes_max = 2 ** 21;
   const { exhaustive, limit, states } = explore(unit, 2, { bytes_max });
   expect({ exhaustive, limit }).toEqual({ exhaustive: false, limit: `--max-memory ${bytes_max}` });
-  expect(states * 12).toBeGreaterThan(bytes_max / 2);
+  expect(states * 12).toBeGreaterThan(0.7 * bytes_max);
 });
