@@ -122,9 +122,7 @@ function operation(
   if (sign) {
     const [symbol, precedence] = sign;
     const left = precedence === 8 || precedence === 9 ? precedence + 1 : precedence;
-    const chains = ["and", "or", "add", "mul"].includes(op);
-    const right = chains && b.k === "op" && b.op === op ? precedence : precedence + 1;
-    return [precedence, `${e(a, left)} ${symbol} ${e(b, right)}`];
+    return [precedence, `${e(a, left)} ${symbol} ${e(b, precedence + 1)}`];
   }
   switch (op) {
     case "not":

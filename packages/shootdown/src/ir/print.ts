@@ -210,10 +210,20 @@ class Block {
           bare("}"),
         ];
       case "label":
-        return [numbered(undefined, depth - 1, `${s.name}:`), ...this.lines(s.body, depth)];
+        return this.labelled(s, depth);
       default:
         return [line(head(s, this.names))];
     }
+  }
+
+  /** What a label names: one statement, none, or those between its braces. */
+  private labelled(s: Stmt & { k: "label" }, depth: number): string[] {
+    const outer = (t: string): string => numbered(undefined, depth - 1, t);
+    const body = this.lines(s.body, depth);
+    const count = this.resolve(s.body).length;
+    if (count === 0) return [outer(`${s.name}: ;`)];
+    if (count === 1) return [outer(`${s.name}:`), ...body];
+    return [outer(`${s.name}: {`), ...body, outer("}")];
   }
 
   /** Braces as the kernel has them: none if each branch is a single line. */

@@ -87,8 +87,9 @@ export type Stmt =
     }
   | { readonly k: "label"; readonly name: string; readonly body: readonly Stmt[] };
 
-const nodes = (args: Readonly<Record<string, unknown>>): Pairs =>
-  Object.entries(args).map(([name, e]) => [name, (e as Expr<string>).node] as const);
+/** In the order of the declaration, whatever the order of the names in `args`. */
+const nodes = (params: Sorts, args: Readonly<Record<string, unknown>>): Pairs =>
+  Object.keys(params).map((name) => [name, (args[name] as Expr<string>).node] as const);
 
 function localName(p: Place<string>): string {
   if (p.node.k !== "local") throw new Error("the result must go into a local");
@@ -173,19 +174,24 @@ export function forall<E extends string>(
 export const call = <P extends Sorts>(
   callee: Declaration<P, undefined>,
   args: Args<NoInfer<P>>,
-): Stmt => ({ k: "call", callee: callee.name, args: nodes(args) });
+): Stmt => ({ k: "call", callee: callee.name, args: nodes(callee.params, args) });
 
 /** Calls a routine that has a result. */
 export const callInto = <P extends Sorts, R extends string>(
   into: Place<R>,
   callee: Declaration<P, Ty<NoInfer<R>>>,
   args: Args<NoInfer<P>>,
-): Stmt => ({ k: "call", callee: callee.name, args: nodes(args), into: localName(into) });
+): Stmt => ({
+  k: "call",
+  callee: callee.name,
+  args: nodes(callee.params, args),
+  into: localName(into),
+});
 
 export const emit = <P extends Sorts>(event: EventDecl<P>, args: Args<NoInfer<P>>): Stmt => ({
   k: "emit",
   event: event as unknown as EventDecl,
-  args: nodes(args),
+  args: nodes(event.params, args),
 });
 
 /** Waits until the condition holds. */
@@ -251,7 +257,7 @@ export const post = <E extends Sorts>(set: PendingRef<E>, entry: Args<NoInfer<E>
   k: "post",
   set: set.decl,
   index: set.index,
-  entry: nodes(entry),
+  entry: nodes(set.decl.entry, entry),
 });
 
 /** Several statements as one step. */

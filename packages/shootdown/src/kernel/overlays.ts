@@ -3,7 +3,8 @@
 
 import { FALSE, local, member, not, num, TRUE } from "../ir/expr.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
-import { editing } from "../ir/kernel.ts";
+import { editing, MisplacedEdit } from "../ir/kernel.ts";
+import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { call, forall, leave, loop, set, since, when } from "../ir/stmt.ts";
 import { dsb_op, tlbi_op } from "../vocabulary/events.ts";
@@ -121,7 +122,7 @@ const upgradeNotify = editing("ptep_set_access_flags", "notify", () => [
 const atcBeforeTlbi: Overlay = (base) => {
   const name = "arm_smmu_mm_arch_invalidate_secondary_tlbs";
   const old = base.routines.get(name);
-  if (!old) throw new Error(`${base.name} has no ${name}`);
+  if (!old) throw new MisplacedEdit(`${base.name} has no routine ${name}`);
   const body = () => [...old.body()].reverse();
   return { ...base, routines: new Map([...base.routines, [name, { ...old, body }]]) };
 };
@@ -142,7 +143,11 @@ const atcRetry = all(
 );
 
 /** What VT-d's driver does for devices with `dtlb_extra_inval` (H9). */
-const atcTwice = editing("arm_smmu_atc_inv_domain", "issue", (issue) => [issue, { ...issue }]);
+const atcTwice = editing("arm_smmu_atc_inv_domain", "issue", (issue) => [
+  issue,
+  // Copies, so that they have step numbers of their own.
+  ...nested(issue).flatMap((body) => body.map((s) => ({ ...s }))),
+]);
 
 export interface NamedOverlay {
   readonly name: string;
