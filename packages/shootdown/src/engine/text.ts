@@ -3,7 +3,7 @@
 
 import { hashText } from "../base/hash.ts";
 import type { KeyPattern, Node } from "../ir/expr.ts";
-import type { Code, Initial, Instr, Program } from "./program.ts";
+import type { Code, Instr, Program } from "./program.ts";
 
 const infix: Readonly<Record<string, string>> = {
   eq: "==",
@@ -174,19 +174,11 @@ function naming<T>(name: (reg: number) => string, make: () => T): T {
   }
 }
 
-/** Programs of a scenario begin alike. */
-const initials = new WeakMap<Initial, string>();
-
-function initialText(i: Initial): string {
-  let text = initials.get(i);
-  if (!text) initials.set(i, (text = `${i.field.name}[${i.index.join()}]=${i.value}`));
-  return text;
-}
-
 /** A program's content hash: programs that are equal but for the names of registers agree. */
 export function programHash(p: Omit<Program, "hash">): string {
   const text: string[] = [JSON.stringify([p.domain.sizes, p.domain.limits])];
-  text.push(p.initial.map(initialText).sort().join(";"));
+  const init = p.initial.map((i) => `${i.field.name}[${i.index.join()}]=${i.value}`);
+  text.push(init.sort().join(";"));
   text.push(p.entries.map((e) => `${e.cell.name}[${e.index.join()}]=${e.value}`).join(";"));
   for (const t of p.threads) text.push(t.name, digestOf(t).hash);
   for (const r of p.rules) text.push(`${r.decl.name}(${r.args.join()})`, digestOf(r).hash);
