@@ -345,6 +345,16 @@ test("memory counts from the first state", () => {
   }
 });
 
+test("of two searches that memory ends the one is told that went further", () => {
+  const program = lower(cellModel({ cpus: 2, upgrade: true }));
+  const limits = { ...LIMITS, bytes_max: 20_000 };
+  const [auto, closures] = (["auto", "closures"] as const).map((engine) =>
+    explore(program, violated, { semantics: "window", limits, engine }),
+  );
+  expect(closures).toMatchObject({ observed: "inconclusive", limit: "--max-memory 20000" });
+  expect(auto).toEqual(closures);
+});
+
 test("a witness found in a level that was cut short is not known to be the shortest", () => {
   const sys = cellModel({ cpus: 2, upgrade: true, bug: 2 });
   const whole = ask(sys, violated, "window");

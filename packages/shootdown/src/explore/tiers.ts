@@ -56,10 +56,12 @@ export interface ExploreOptions {
 export function explore(program: Program, question: Question, options: ExploreOptions): Outcome {
   const { limits, semantics, engine = "auto", progress } = options;
   let room = CELL_VALUES_FIRST;
+  let covered: Outcome | undefined;
   if (engine === "auto") {
     const small = new PackedMachine(program, { semantics });
     const outcome = searchSmall(small, question, limits, progress);
-    if (outcome) return outcome;
+    if (outcome?.exhaustive || limits.states_max <= STATES_SMALL) return outcome!;
+    covered = outcome;
     const known = small.cells.interners.map((i) => i.values.length);
     room = Math.min(CELL_VALUES_MAX, Math.max(2, ...known) + 1);
     const middle = { ...limits, states_max: Math.min(limits.states_max, STATES_MIDDLE) };
@@ -73,6 +75,11 @@ export function explore(program: Program, question: Question, options: ExploreOp
   const run = (alone: AloneTable | undefined): Outcome => {
     if (engine !== "closures") {
       const found = compiled(program, question, options, room, alone, symmetry);
+      // The least memory of compiled steps may be more than closures had done with.
+      const { limit } = found ?? {};
+      if (covered && limit !== undefined && limit === covered.limit) {
+        if (found!.states < covered.states) return covered;
+      }
       if (found) return found;
     }
     const machine = new PackedMachine(program, { semantics });
@@ -102,7 +109,7 @@ function searchSmall(
   try {
     const few = { ...limits, states_max: STATES_SMALL };
     const outcome = search(machine, question, few, tell);
-    return outcome.exhaustive ? outcome : undefined;
+    return outcome;
   } catch (error) {
     if (error instanceof Large) return undefined;
     throw error;
