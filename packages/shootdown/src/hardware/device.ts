@@ -22,6 +22,7 @@ import {
   when,
   whenElse,
 } from "../ir/stmt.ts";
+import { BLOCKS, isBlock } from "../vocabulary/blocks.ts";
 import {
   desc,
   isTable,
@@ -75,9 +76,14 @@ const memoryPermits = ({ dev, mm, va, write }: Access): Expr<"bool"> =>
     or(not(translated(dev)), ste_eats(dev)),
     cd_v(dev_pasid(dev)),
     not(cd_epd0(dev_pasid(dev))),
-    isTable(pmd(mm, regionOf(va))),
-    or(permits(pte(mm, va), write), and(knobIs("httu", "yes"), write, writableClean(pte(mm, va)))),
+    or(
+      and(isTable(pmd(mm, regionOf(va))), leafPermits(pte(mm, va), write)),
+      and(BLOCKS, isBlock(pmd(mm, regionOf(va))), leafPermits(pmd(mm, regionOf(va)), write)),
+    ),
   );
+
+const leafPermits = (leaf: Expr<"desc">, write: Expr<"bool">) =>
+  or(permits(leaf, write), and(knobIs("httu", "yes"), write, writableClean(leaf)));
 
 interface Attempt extends Access, Updated, Configured {
   /** A frame that a device which lies makes up. */

@@ -16,6 +16,7 @@ import {
 } from "./arm64/memory.ts";
 import {
   speculative_access,
+  speculative_block_access,
   speculative_smmu_walk,
   speculative_walk,
   speculative_write,
@@ -66,9 +67,9 @@ import {
 } from "./smmuv3/cmdq.ts";
 import { cd_cache, cd_ttb0_cache, ste_cache } from "./smmuv3/config.ts";
 import { dvm_smmu, snoop } from "./smmuv3/dvm.ts";
-import { request_makes_dirty } from "./smmuv3/httu.ts";
+import { request_makes_block_dirty, request_makes_dirty } from "./smmuv3/httu.ts";
 import { SMMU_PARTS } from "./smmuv3/parts.ts";
-import { smmu_tlb, smmu_walk_cache } from "./smmuv3/tlb.ts";
+import { smmu_block_tlb, smmu_tlb, smmu_walk_cache } from "./smmuv3/tlb.ts";
 import { transaction } from "./smmuv3/transactions.ts";
 import { X86_MACHINE } from "./x86/machine.ts";
 
@@ -184,7 +185,7 @@ export const MACHINE: Machine = {
     cd_cache.decl,
     cd_ttb0_cache.decl,
     smmu_walk_cache.decl,
-    smmu_tlb.decl,
+    ...[smmu_tlb.decl, smmu_block_tlb.decl],
     translation_completion.decl,
     atc.decl,
     atc_global.decl,
@@ -197,9 +198,10 @@ export const MACHINE: Machine = {
     ...[invalidate_request.decl, invalidate_completion.decl, late_invalidation.decl],
   ],
   rules: [
-    ...[speculative_access, speculative_write, speculative_walk, speculative_smmu_walk],
+    ...[speculative_access, speculative_block_access, speculative_write],
+    ...[speculative_walk, speculative_smmu_walk],
     cerror_atc_inv_sync,
-    request_makes_dirty,
+    ...[request_makes_dirty, request_makes_block_dirty],
   ],
   definitions: [
     cpu_access_definition,
@@ -245,8 +247,9 @@ export const machineOf = (knobs: Readonly<Record<string, string>>): Machine =>
 /** The machine with these parts: caches that it does not have hold nothing. */
 export function machineWith(knobs: Readonly<Record<string, string>>): Machine {
   const functions = [translation_completion, atc, atc_global, atc_wide].map((c) => c.decl);
+  const ofSmmu = [smmu_walk_cache, smmu_tlb, smmu_block_tlb].map((c) => c.decl);
   const lacking = new Set([
-    ...(knobs["smmuv3"] === "yes" ? [] : [smmu_walk_cache.decl, smmu_tlb.decl, ...functions]),
+    ...(knobs["smmuv3"] === "yes" ? [] : [...ofSmmu, ...functions]),
     ...(knobs["ats"] === "yes" ? [] : functions),
   ]);
   const machine = machineOf(knobs);

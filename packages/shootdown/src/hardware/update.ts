@@ -2,13 +2,14 @@
 // Hardware update of access flag and dirty state, by a PE or an SMMU (Arm ARM D8.5; rules A12-A14).
 
 import type { Expr, Place } from "../ir/expr.ts";
-import { FALSE, ite, ruleHolds, TRUE } from "../ir/expr.ts";
+import { and, eq, FALSE, ite, ruleHolds, TRUE, withFields } from "../ir/expr.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { atomic, cas, emit, set, when, whenElse } from "../ir/stmt.ts";
+import { BLOCKS, isBlock, pieceOf } from "../vocabulary/blocks.ts";
 import { isTable, nextOf, PTE_NONE, permits, pfnOf } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
-import { FAULTED, reachedFrame } from "../vocabulary/sorts.ts";
-import { pte_table, reg } from "../vocabulary/state.ts";
+import { FAULTED, reachedFrame, regionOf } from "../vocabulary/sorts.ts";
+import { pmd, pte_table, reg } from "../vocabulary/state.ts";
 
 export interface Updated {
   readonly agent: Expr<"agent">;
@@ -47,11 +48,34 @@ export function hardwareUpdate(u: Updated, walk: readonly Stmt[], updated: Expr<
           ),
           set(entry, ite(done, updated, at)),
         ],
-        [set(entry, PTE_NONE), set(done, FALSE)],
+        [whenElse(and(BLOCKS, isBlock(upper)), ofBlock(u, updated), nothing(u))],
       ),
       set(done, permits(entry, write)),
       when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
       ...record,
+    ),
+  ];
+}
+
+const nothing = ({ entry, done }: Updated): Stmt[] => [set(entry, PTE_NONE), set(done, FALSE)];
+
+/** The same of a block, if what was translated is a piece of what the walk has found now. */
+function ofBlock({ mm, va, entry, done, upper }: Updated, updated: Expr<"desc">): Stmt[] {
+  const at = pmd(mm, regionOf(va));
+  // What `updated` does to a piece, it does to the block.
+  const value = withFields(updated, { pfn: pfnOf(upper) });
+  return [
+    whenElse(
+      eq(pieceOf(upper, va), entry),
+      [
+        whenElse(
+          ruleHolds("A14"),
+          [cas(done, at, upper, value)],
+          [set(at, value), set(done, TRUE)],
+        ),
+        set(entry, ite(done, updated, PTE_NONE)),
+      ],
+      [set(entry, pieceOf(upper, va)), set(done, FALSE)],
     ),
   ];
 }

@@ -6,6 +6,7 @@ import { and, ne, ruleHolds } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { atomic, cas, emit, forall, insert, ret, set, when, xchg } from "../../ir/stmt.ts";
+import { BLOCKS } from "../../vocabulary/blocks.ts";
 import { desc, isTable, nextOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import {
@@ -19,7 +20,7 @@ import {
 } from "../../vocabulary/primitives.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
 import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
-import { BLOCKS, unordered_store, unordered_upper } from "./tlb.ts";
+import { unordered_store, unordered_upper } from "./tlb.ts";
 
 interface Where {
   readonly cpu: Expr<"cpu">;

@@ -6,6 +6,7 @@ import { and, eq, knobIs, member, not, ruleHolds, varies } from "../../ir/expr.t
 import { rule } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { emit, pick, set, when } from "../../ir/stmt.ts";
+import { BLOCKS, isBlock } from "../../vocabulary/blocks.ts";
 import {
   AF,
   desc,
@@ -47,6 +48,20 @@ export const speculative_access = rule("speculative_access", {
       and(valid(pte(ttbr0(cpu), va)), not(AF(pte(ttbr0(cpu), va)))),
     ),
   body: ({ cpu, va }) => update(cpu, va, withAccessFlag),
+  source: { file: "Arm ARM D8.5 R_LHQRX", rules: ["A12"] },
+});
+
+/** The same of a block. */
+export const speculative_block_access = rule("speculative_block_access", {
+  forall: { cpu: t.cpu, region: t.region },
+  when: ({ cpu, region }) =>
+    and(
+      ...[BLOCKS, managed, ruleHolds("A12"), ttbr0_valid(cpu)],
+      and(isBlock(pmd(ttbr0(cpu), region)), not(AF(pmd(ttbr0(cpu), region)))),
+    ),
+  body: ({ cpu, region }) => [
+    set(pmd(ttbr0(cpu), region), withAccessFlag(pmd(ttbr0(cpu), region))),
+  ],
   source: { file: "Arm ARM D8.5 R_LHQRX", rules: ["A12"] },
 });
 

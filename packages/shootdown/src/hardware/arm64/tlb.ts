@@ -37,6 +37,7 @@ import {
   yields,
   yieldsHeld,
 } from "../../ir/stmt.ts";
+import { BLOCKS, isBlock, pieceOf } from "../../vocabulary/blocks.ts";
 import {
   cacheable,
   desc,
@@ -48,16 +49,8 @@ import {
   valid,
   writableClean,
 } from "../../vocabulary/descriptor.ts";
-import { firstPage, pfn, Range, regionOf, t, walker } from "../../vocabulary/sorts.ts";
-import {
-  asid_of,
-  blocks_linked,
-  is_contiguous,
-  pmd,
-  pte_table,
-  reg,
-  s2,
-} from "../../vocabulary/state.ts";
+import { pfn, Range, regionOf, t, walker } from "../../vocabulary/sorts.ts";
+import { asid_of, is_contiguous, pmd, pte_table, reg, s2 } from "../../vocabulary/state.ts";
 
 /** Whether a CPU walks an mm's tables (TTBR0_EL1), and which. */
 export const ttbr0_valid = field("ttbr0_valid", [t.cpu], t.bool, 1);
@@ -81,8 +74,7 @@ export const unordered_upper = cell("unordered_upper", {
 const asSeenBy = (cpu: Expr<"cpu">, storer: Expr<"cpu">): Expr<"walker"> =>
   ite(eq(cpu, storer), member(walker, "own"), member(walker, "PE"));
 
-/** Whether single instructions link blocks, or change stage 2. */
-export const BLOCKS = varies(blocks_linked);
+/** Whether stage 2 changes. */
 export const STAGE2 = varies(s2);
 
 /** Table pointers that a walker of this PE may use; leaf-only maintenance leaves them (A21). */
@@ -199,20 +191,11 @@ export const block_tlb = cell("block_tlb", {
   keys: { cpu: t.cpu, asid: t.asid, region: t.region },
   value: desc,
   locals: { upper: desc },
-  fill: ({ upper, ...at }) => [
-    lookup(upper, walk_cache(at)),
-    when(and(valid(upper), not(isTable(upper))), yields(upper)),
-  ],
+  fill: ({ upper, ...at }) => [lookup(upper, walk_cache(at)), when(isBlock(upper), yields(upper))],
   admits: (d) => and(kept(d), not(isTable(d))),
   exists: BLOCKS,
   source: { file: "Arm ARM D8.17 R_LGSCG", rules: ["A8"] },
 });
-
-/** The leaf that a block gives a page. */
-export const pieceOf = (block: Expr<"desc">, va: Expr<"va">): Expr<"desc"> => {
-  const within = Range.length(Range.make(firstPage(regionOf(va)), va));
-  return moved(block, after(pfn, pfnOf(block), within));
-};
 
 /** Entries of stage 2: from an intermediate frame to a frame. */
 export const s2_tlb = cell("s2_tlb", {

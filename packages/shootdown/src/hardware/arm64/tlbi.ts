@@ -37,6 +37,7 @@ import {
   when,
   whenElse,
 } from "../../ir/stmt.ts";
+import { BLOCKS } from "../../vocabulary/blocks.ts";
 import { pfnOf } from "../../vocabulary/descriptor.ts";
 import { ANY_ASID, BROADCAST, dsb_op, events, tlbi_op } from "../../vocabulary/events.ts";
 import { dma_wmb, dsb, eret, isb, tlbi } from "../../vocabulary/primitives.ts";
@@ -45,7 +46,6 @@ import { is_global, is_xs } from "../../vocabulary/state.ts";
 import { dvm_smmu, heard, snoop } from "../smmuv3/dvm.ts";
 import { forgotten } from "./sticky.ts";
 import {
-  BLOCKS,
   block_tlb,
   combined,
   contextSynchronized,

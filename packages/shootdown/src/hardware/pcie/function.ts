@@ -29,7 +29,7 @@ import { pfn, va as vaSort } from "../../vocabulary/sorts.ts";
 import type { Configured } from "../smmuv3/ats.ts";
 import { answeredRequest } from "../smmuv3/ats.ts";
 import { cmdq } from "../smmuv3/cmdq.ts";
-import { smmu_tlb } from "../smmuv3/tlb.ts";
+import { translatedBySmmu } from "../smmuv3/tlb.ts";
 import { atc, atc_global, atc_wide, GLOBAL, has_asked, nextFrame, WIDE } from "./ats.ts";
 import { ATC_COMMANDS } from "./invalidate.ts";
 
@@ -79,7 +79,7 @@ const nothingWanted = (dev: Expr<"dev">): Stmt[] =>
 export function translateByAtc(x: Translation): Stmt[] {
   const { dev, va, write, entry, forged } = x;
   const at = { dev, pasid: dev_pasid(dev) };
-  const ask = lookup(entry, smmu_tlb({ asid: cd_asid(at.pasid), va }));
+  const ask = translatedBySmmu(entry, cd_asid(at.pasid), va);
   const madeUp = leaf(forged, { RDONLY: not(TRUE), DBM: TRUE, DIRTY: TRUE, AF: TRUE });
   return [
     when(not(ruleHolds("P1")), set(has_asked(dev, va), TRUE)),
@@ -91,7 +91,10 @@ export function translateByAtc(x: Translation): Stmt[] {
       when(not(permits(entry, write)), ...answeredRequest(entry, x, at, va)),
     ),
     // P4: the entry says what is permitted, and the SMMU where the page is now.
-    when(and(knobIs("atcuntranslated", "yes"), ruleHolds("P4")), when(permits(entry, write), ask)),
+    when(
+      and(knobIs("atcuntranslated", "yes"), ruleHolds("P4")),
+      when(permits(entry, write), ...ask),
+    ),
     when(
       and(knobIs("atcforges", "yes"), ruleHolds("P17")),
       either([], [choose(forged, pfn), set(entry, madeUp)]),

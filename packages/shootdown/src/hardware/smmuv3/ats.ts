@@ -7,24 +7,32 @@
 import type { Expr, Place } from "../../ir/expr.ts";
 import { and, not, or, ruleHolds } from "../../ir/expr.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { lookup, set, when, whenElse } from "../../ir/stmt.ts";
+import { set, when, whenElse } from "../../ir/stmt.ts";
+import { BLOCKS, isBlock, pieceOf } from "../../vocabulary/blocks.ts";
 import { isTable, PTE_NONE } from "../../vocabulary/descriptor.ts";
 import { cd_epd0, cd_ttb0, cr0_atschk } from "../../vocabulary/iommu.ts";
 import { regionOf } from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
 import type { Found, Stream } from "./config.ts";
 import { CD_ASID, CD_V, findContext, findStream, STE_EATS, STE_V } from "./config.ts";
-import { smmu_tlb } from "./tlb.ts";
+import { translatedBySmmu } from "./tlb.ts";
 
 export type Configured = Pick<Found, "stream" | "context">;
 
 /** Without S18 an answer is what a walk finds now, whatever the TLB holds. */
 function freshWalk(into: Place<"desc">, { pasid }: Stream, va: Expr<"va">): Stmt {
   const mm = cd_ttb0(pasid);
+  const upper = pmd(mm, regionOf(va));
   return whenElse(
-    and(not(cd_epd0(pasid)), isTable(pmd(mm, regionOf(va)))),
+    and(not(cd_epd0(pasid)), isTable(upper)),
     [set(into, pte(mm, va))],
-    [set(into, PTE_NONE)],
+    [
+      whenElse(
+        and(BLOCKS, not(cd_epd0(pasid)), isBlock(upper)),
+        [set(into, pieceOf(upper, va))],
+        [set(into, PTE_NONE)],
+      ),
+    ],
   );
 }
 
@@ -46,11 +54,9 @@ export const answeredRequest = (
       and(STE_V(found, at.dev), STE_EATS(found, at.dev), CD_V(found, at.pasid)),
     ),
     [
-      whenElse(
-        ruleHolds("S18"),
-        [lookup(into, smmu_tlb({ asid: CD_ASID(found, at.pasid), va }))],
-        [freshWalk(into, at, va)],
-      ),
+      whenElse(ruleHolds("S18"), translatedBySmmu(into, CD_ASID(found, at.pasid), va), [
+        freshWalk(into, at, va),
+      ]),
     ],
     [set(into, PTE_NONE)],
   ),
@@ -90,6 +96,6 @@ export const untranslated = (
   when(
     and(STE_V(found, at.dev), CD_V(found, at.pasid)),
     // EPD0 disables walks, not what is cached.
-    lookup(entry, smmu_tlb({ asid: CD_ASID(found, at.pasid), va })),
+    ...translatedBySmmu(entry, CD_ASID(found, at.pasid), va),
   ),
 ];

@@ -41,7 +41,7 @@ import { invalidateRequest, invalidationsAllow, isAtcInv } from "../pcie/invalid
 import { forgetContexts, forgetStreams } from "./config.ts";
 import { dvm_smmu } from "./dvm.ts";
 import { atc_timed_out, delivered, running, TIMEOUTS } from "./timeouts.ts";
-import { dropAsid, dropPages, smmu_tlb, smmu_walk_cache } from "./tlb.ts";
+import { dropAll, dropAsid, dropBlocks, dropPages, smmu_tlb, smmu_walk_cache } from "./tlb.ts";
 import { drained, streamDrained } from "./transactions.ts";
 
 type Command = (typeof command.values)[number];
@@ -68,12 +68,13 @@ const CFGI_STREAM = [
 
 /**
  * TLB maintenance. CMD_TLBI_S2_IPA removes nothing: there is no stage 2. A hint that names another
- * level restricts what is removed to that level: here nothing.
+ * level restricts what is removed to that level.
  */
 const tlbInvalidation = ({ op, asid, range }: Entry): Stmt[] => [
   when(
     is(op, "CMD_TLBI_NH_VA"),
     ...dropPages(asid, range, "command"),
+    dropBlocks(asid, range),
     // Leaf=0: the walk cache goes too.
     clear(smmu_walk_cache({ asid, region: inRange(regionsOf(range)) })),
   ),
@@ -81,17 +82,15 @@ const tlbInvalidation = ({ op, asid, range }: Entry): Stmt[] => [
     or(is(op, "CMD_TLBI_NH_VA_Leaf"), and(is(op, "CMD_TLBI_NH_VA_TTL2"), not(ruleHolds("S14")))),
     ...dropPages(asid, range, "command"),
   ),
+  when(is(op, "CMD_TLBI_NH_VA_Leaf", "CMD_TLBI_NH_VA_TTL2"), dropBlocks(asid, range)),
   when(
     is(op, "CMD_TLBI_NH_VAA"),
     clear(smmu_tlb({ asid: ANY, va: inRange(range) })),
+    dropBlocks(ANY, range),
     clear(smmu_walk_cache({ asid: ANY, region: inRange(regionsOf(range)) })),
   ),
   when(is(op, "CMD_TLBI_NH_ASID"), ...dropAsid(asid)),
-  when(
-    is(op, ...TLBI_VMID),
-    clear(smmu_tlb({ asid: ANY, va: ANY })),
-    clear(smmu_walk_cache({ asid: ANY, region: ANY })),
-  ),
+  when(is(op, ...TLBI_VMID), ...dropAll()),
 ];
 
 /** Configuration invalidation: the TLB keeps what it has (rule S2). */
@@ -102,8 +101,7 @@ const configurationInvalidation = ({ op, dev }: Entry): Stmt[] => [
   when(is(op, "CMD_CFGI_ALL"), ...forgetStreams(ANY)),
   when(
     and(is(op, "CMD_CFGI_CD", "CMD_CFGI_CD_ALL", "CMD_CFGI_STE"), not(ruleHolds("S2"))),
-    clear(smmu_tlb({ asid: ANY, va: ANY })),
-    clear(smmu_walk_cache({ asid: ANY, region: ANY })),
+    ...dropAll(),
   ),
 ];
 

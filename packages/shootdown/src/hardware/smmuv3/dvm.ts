@@ -26,9 +26,8 @@ import { events, tlbi_op } from "../../vocabulary/events.ts";
 import { cd_aset, cd_asid, cd_v, cr2_ptm } from "../../vocabulary/iommu.ts";
 import { regionsOf, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import { is_xs } from "../../vocabulary/state.ts";
-import { BLOCKS } from "../arm64/tlb.ts";
 import { drainedAndDropped } from "../pcie/invalidate.ts";
-import { dropAsid, dropPages, smmu_tlb, smmu_walk_cache } from "./tlb.ts";
+import { dropAll, dropAsid, dropBlocks, dropPages, smmu_tlb, smmu_walk_cache } from "./tlb.ts";
 import { drained } from "./transactions.ts";
 
 const is = (op: Expr<"tlbi_op">, ...names: readonly (typeof tlbi_op.values)[number][]) =>
@@ -40,10 +39,11 @@ const byAsid = (op: Expr<"tlbi_op">) => or(byVa(op), is(op, "ASIDE1IS"));
 const byVa = (op: Expr<"tlbi_op">) =>
   or(
     is(op, "VAE1IS", "VALE1IS", "VAE1", "VALE1", "VALE1ISnXS"),
-    // With a hint (A22) what is of the other level need not go: with TTL2 no page, with TTL3 none
-    // of a block, which is kept as pages (tlb.ts).
-    and(not(BLOCKS), is(op, "VAE1IS_TTL3", "VALE1IS_TTL3")),
+    is(op, "VAE1IS_TTL2", "VALE1IS_TTL2", "VAE1IS_TTL3", "VALE1IS_TTL3"),
   );
+/** With a hint (A22) what is of the other level need not go. */
+const pagesMeant = (op: Expr<"tlbi_op">) => not(is(op, "VAE1IS_TTL2", "VALE1IS_TTL2"));
+const blocksMeant = (op: Expr<"tlbi_op">) => not(is(op, "VAE1IS_TTL3", "VALE1IS_TTL3"));
 /** It does not wait for accesses to memory with XS=1 (A28). */
 const nXS = (op: Expr<"tlbi_op">) => is(op, "VALE1ISnXS");
 /** By VA, of every ASID: private contexts have to listen. */
@@ -86,7 +86,8 @@ function removes({ op, asid, range, isPrivate }: Operation): Stmt[] {
     when(
       byAsid(op),
       ...unlessPrivate(asid, isPrivate, [
-        when(and(byVa(op), not(nXS(op))), ...dropPages(asid, range, "broadcast")),
+        when(and(byVa(op), pagesMeant(op), not(nXS(op))), ...dropPages(asid, range, "broadcast")),
+        when(and(byVa(op), blocksMeant(op)), dropBlocks(asid, range)),
         when(
           nXS(op),
           clear(smmu_tlb({ asid, va: inRange(range) }), (d) =>
@@ -97,13 +98,9 @@ function removes({ op, asid, range, isPrivate }: Operation): Stmt[] {
         when(is(op, "ASIDE1IS"), ...dropAsid(asid)),
       ]),
     ),
-    when(byVaAll(op), clear(smmu_tlb({ asid: ANY, va: inRange(range) }))),
+    when(byVaAll(op), clear(smmu_tlb({ asid: ANY, va: inRange(range) })), dropBlocks(ANY, range)),
     when(is(op, "VAAE1IS"), clear(smmu_walk_cache({ asid: ANY, region }))),
-    when(
-      is(op, "VMALLE1IS", "VMALLS12E1IS"),
-      clear(smmu_tlb({ asid: ANY, va: ANY })),
-      clear(smmu_walk_cache({ asid: ANY, region: ANY })),
-    ),
+    when(is(op, "VMALLE1IS", "VMALLS12E1IS"), ...dropAll()),
   ];
 }
 

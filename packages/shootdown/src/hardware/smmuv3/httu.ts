@@ -7,6 +7,7 @@ import { and, eq, knobIs, not, ruleHolds } from "../../ir/expr.ts";
 import { rule } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { cas, lookup, set, when, whenElse } from "../../ir/stmt.ts";
+import { BLOCKS, isBlock, pieceOf } from "../../vocabulary/blocks.ts";
 import {
   desc,
   isTable,
@@ -63,6 +64,39 @@ export const request_makes_dirty = rule("request_makes_dirty", {
         when(
           and(isTable(upper), eq(nextOf(upper), table)),
           cas(done, pte_table(table, va), entry, withDirtyState(entry)),
+        ),
+      ),
+    ];
+  },
+  source: { file: "SMMU 3.13.7", rules: ["S23", "P1"] },
+});
+
+/** The upper-level entry that a device's context leads to. */
+const ofContext = (dev: Expr<"dev">, va: Expr<"va">) => pmd(cd_ttb0(dev_pasid(dev)), regionOf(va));
+
+/** The same of a block. */
+export const request_makes_block_dirty = rule("request_makes_block_dirty", {
+  forall: { dev: t.dev, va: t.va },
+  locals: { entry: desc, upper: desc, done: t.bool, stream: ste, context: cd },
+  when: ({ dev, va }) =>
+    and(
+      ...[BLOCKS, knobIs("httu", "yes"), ruleHolds("S23"), ruleHolds("P1")],
+      ...[dev_ats(dev), not(ats_off(dev)), isBlock(ofContext(dev, va))],
+      writableClean(ofContext(dev, va)),
+    ),
+  body: ({ dev, va, entry, upper, done, ...found }) => {
+    const at = { dev, pasid: dev_pasid(dev) };
+    return [
+      ...answeredRequest(entry, found, at, va),
+      when(
+        writableClean(entry),
+        ...walksToUpdate(upper, found, at, va),
+        when(
+          isBlock(upper),
+          when(
+            eq(pieceOf(upper, va), entry),
+            cas(done, ofContext(dev, va), upper, withDirtyState(upper)),
+          ),
         ),
       ),
     ];

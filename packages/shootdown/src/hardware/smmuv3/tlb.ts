@@ -19,7 +19,18 @@ import {
 } from "../../ir/expr.ts";
 import { cell } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { clear, forall, lookup, when, whenElse, yields, yieldsHeld } from "../../ir/stmt.ts";
+import {
+  clear,
+  either,
+  forall,
+  lookup,
+  set,
+  when,
+  whenElse,
+  yields,
+  yieldsHeld,
+} from "../../ir/stmt.ts";
+import { BLOCKS, isBlock, pieceOf } from "../../vocabulary/blocks.ts";
 import {
   cacheable,
   desc,
@@ -30,9 +41,9 @@ import {
   valid,
 } from "../../vocabulary/descriptor.ts";
 import { cd, cd_aset, cd_asid } from "../../vocabulary/iommu.ts";
-import { Range, regionOf, t, walker } from "../../vocabulary/sorts.ts";
+import { Range, regionOf, regionsOf, t, walker } from "../../vocabulary/sorts.ts";
 import { is_contiguous, is_global, pmd, pte_table } from "../../vocabulary/state.ts";
-import { BLOCKS, coalesced, pieceOf, unordered_store, unordered_upper } from "../arm64/tlb.ts";
+import { coalesced, unordered_store, unordered_upper } from "../arm64/tlb.ts";
 import type { Found } from "./config.ts";
 import { CD_ASID, CD_EPD0, CD_V, eachContext, withTables } from "./config.ts";
 
@@ -121,14 +132,8 @@ export const smmu_tlb = cell("smmu_tlb", {
                   ...coalesced(va, upper),
                 ),
               ],
-              [
-                // A block is kept page by page.
-                whenElse(
-                  and(BLOCKS, valid(upper)),
-                  [yields(pieceOf(upper, va))],
-                  [yields(PTE_NONE)],
-                ),
-              ],
+              // What a block maps is in a cell of its own.
+              [when(not(valid(upper)), yields(PTE_NONE))],
             ),
           ],
         ),
@@ -139,8 +144,62 @@ export const smmu_tlb = cell("smmu_tlb", {
   source: { file: "SMMU 3.17, 3.21.1", rules: ["S2", "S9", "A1", "A2", "A3", "A4", "A8"] },
 });
 
+/** Leaves of the upper level: as in a PE, any address inside finds all that is kept of one (A8). */
+export const smmu_block_tlb = cell("smmu_block_tlb", {
+  keys: { asid: t.asid, region: t.region },
+  value: desc,
+  locals: { upper: desc, context: cd },
+  fill: ({ asid, region, upper, context }) => [
+    eachContext({ context }, ({ pasid }) => [
+      when(
+        and(tagged({ context }, pasid, asid), not(CD_EPD0({ context }, pasid))),
+        lookup(upper, smmu_walk_cache({ asid, region })),
+        when(isBlock(upper), yields(upper)),
+      ),
+    ]),
+  ],
+  admits: (d) => and(kept(d), not(isTable(d))),
+  exists: BLOCKS,
+  source: { file: "SMMU 3.17, 3.21.1", rules: ["S9", "A8"] },
+});
+
+/** What the SMMU uses for a page: an entry that it may have, or what a walk finds now. */
+export const translatedBySmmu = (
+  into: Place<"desc">,
+  asid: Expr<"asid">,
+  va: Expr<"va">,
+): Stmt[] => [
+  whenElse(
+    BLOCKS,
+    [
+      either(
+        [lookup(into, smmu_tlb({ asid, va }))],
+        [
+          lookup(into, smmu_block_tlb({ asid, region: regionOf(va) })),
+          set(into, pieceOf(into, va)),
+        ],
+      ),
+    ],
+    [lookup(into, smmu_tlb({ asid, va }))],
+  ),
+];
+
+/** Removes blocks: of an ASID or all, those that a range touches or all. */
+export const dropBlocks = (asid: Expr<"asid"> | typeof ANY, range?: Expr<"range">): Stmt =>
+  when(
+    and(BLOCKS, ruleHolds("A8")),
+    clear(smmu_block_tlb({ asid, region: range ? inRange(regionsOf(range)) : ANY })),
+  );
+
+/** Removes everything. */
+export const dropAll = (): Stmt[] => [
+  clear(smmu_tlb({ asid: ANY, va: ANY })),
+  dropBlocks(ANY),
+  clear(smmu_walk_cache({ asid: ANY, region: ANY })),
+];
+
 /**
- * Removes the leaves of a range for an ASID, and whatever the ASID those that are global; a
+ * Removes the pages of a range for an ASID, and whatever the ASID those that are global; a
  * broadcast leaves global ones of private contexts (S6).
  */
 export const dropPages = (
@@ -172,5 +231,6 @@ export const dropAsid = (asid: Expr<"asid">): Stmt[] => [
     [forall(t.va, (va) => [when(not(is_global(va)), clear(smmu_tlb({ asid, va })))])],
     [clear(smmu_tlb({ asid, va: ANY }))],
   ),
+  dropBlocks(asid),
   clear(smmu_walk_cache({ asid, region: ANY })),
 ];
