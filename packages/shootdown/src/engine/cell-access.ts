@@ -54,7 +54,16 @@ function instanceAt(
   }
   const keys = index.map((i) => exprs.compile(i));
   const own = cells.instancesOf(decl);
-  return () => own.find((c) => c.key.every((v, i) => v === keys[i]!()));
+  const wanted = keys.map(() => 0);
+  const named = (c: Instance): boolean => {
+    for (let i = 0; i < wanted.length; i++) if (c.key[i] !== wanted[i]) return false;
+    return true;
+  };
+  return () => {
+    for (let i = 0; i < keys.length; i++) wanted[i] = keys[i]!();
+    for (let n = 0; n < own.length; n++) if (named(own[n]!)) return own[n];
+    return undefined;
+  };
 }
 
 /** Any entry that the cell holds or, for a walk, that its fill yields now. */

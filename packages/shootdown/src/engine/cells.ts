@@ -333,13 +333,17 @@ export class PackedCells {
     return bits;
   }
 
-  /** Runs a fill once for each combination of its choices; `done` after each run that completes. */
-  private enumerate(c: Instance, done: () => void): void {
+  /**
+   * Runs a fill once for each combination of its choices; `done` after each run that completes. It
+   * yields all values that were found.
+   */
+  private enumerate(c: Instance, done?: () => void): number {
     const { machine } = this;
     const outer = machine.nest();
     const { collector, collecting } = this;
     const { borrowed } = this;
     this.borrowed = [];
+    let all = 0;
     this.collecting = this.interners[c.group]!;
     do {
       this.collector = 0;
@@ -347,20 +351,18 @@ export class PackedCells {
       if (machine.picks.length > 0) machine.picks = [];
       runToEnd(c.fill!);
       // Values yielded before a dead end count: yields do not end the walk.
-      if (this.collector) done();
+      all |= this.collector;
+      if (this.collector) done?.();
     } while (machine.chooser.advance());
     this.collector = collector;
     this.collecting = collecting;
     this.borrowed = borrowed;
     machine.unnest(outer);
+    return all;
   }
 
   fillMask(c: Instance): number {
-    let mask = 0;
-    this.enumerate(c, () => {
-      mask |= this.collector;
-    });
-    return mask;
+    return this.enumerate(c);
   }
 
   private fillOne(c: Instance, decl: CellDecl): boolean {

@@ -113,6 +113,13 @@ class Search {
   private readonly level: number[] = [0];
   private depth = 0;
   private transitions = 0;
+  /** Of the step being made: whence, which, whether it is free, and whether anything came of it. */
+  private from = 0;
+  private taken = 0;
+  private free = false;
+  private made = false;
+  private current: number[] = [];
+  private next: number[] = [];
   private found: { state: number; cycle?: readonly PathStep[] } | undefined;
   /** A maximal run without what is asked for. */
   private counter = false;
@@ -140,24 +147,24 @@ class Search {
   run(): Outcome {
     this.visited.add(this.machine.initial());
     this.inspect(0);
-    let current = [0];
-    let next: number[] = [];
+    this.current = [0];
     let limit: string | undefined;
-    while (current.length > 0 && limit === undefined) {
+    while (this.current.length > 0 && limit === undefined) {
+      const { current } = this;
       for (let i = 0; i < current.length; i++) {
         const id = current[i]!;
         if (this.level[id] !== this.depth) continue;
-        this.expand(id, current, next);
-        if ((i & (PROGRESS_STATES - 1)) === 0) this.tell(current.length - i + next.length);
+        this.expand(id);
+        if ((i & (PROGRESS_STATES - 1)) === 0) this.tell(current.length - i + this.next.length);
         limit = this.limitHit();
         if (limit !== undefined) break;
       }
       // Of a level that was cut short nobody knows which witness is the shortest.
       if (limit === undefined && this.found && this.escapes()) return this.answer(true, undefined);
       // What a free step has brought into this level was visited with it.
-      current = next.filter((id) => this.level[id]! > this.depth);
-      next = [];
-      if (current.length > 0) this.depth++;
+      this.current = this.next.filter((id) => this.level[id]! > this.depth);
+      this.next = [];
+      if (this.current.length > 0) this.depth++;
     }
     return this.answer(limit === undefined, limit);
   }
@@ -181,50 +188,55 @@ class Search {
     return undefined;
   }
 
-  private expand(id: number, current: number[], next: number[]): void {
+  private expand(id: number): void {
     const { machine } = this;
     if (this.alone) {
       machine.load(this.visited.arena, id * machine.words);
       const ready = this.alone.flatMap((of, n) => (of[machine.point(n)] ? [n] : []));
       // A thread's transition has the thread's number.
-      for (const n of ready) if (this.step(id, n, current, next)) return;
+      for (const n of ready) if (this.step(id, n)) return;
     }
     let moves = false;
-    for (const [n, t] of machine.transitions.entries()) {
-      const made = this.step(id, n, current, next);
-      if (made && (t.kind === "thread" || t.kind === "effect")) moves = true;
+    for (let n = 0; n < machine.transitions.length; n++) {
+      const { kind } = machine.transitions[n]!;
+      if (this.step(id, n) && (kind === "thread" || kind === "effect")) moves = true;
     }
     if (!moves) this.final(id);
   }
 
   /** Makes the successors of a state by one transition; whether there are any. */
-  private step(id: number, n: number, current: number[], next: number[]): boolean {
+  private step(id: number, n: number): boolean {
     const { machine, visited } = this;
-    const { words } = machine;
     const t = machine.transitions[n]!;
-    let made = false;
-    machine.successors(t, visited.arena, id * words, () => {
-      this.transitions++;
-      made = true;
-      const before = visited.count;
-      const to = this.add();
-      const isNew = visited.count > before;
-      if (isNew) {
-        this.parents.push(id);
-        this.via.push(n);
-        this.level.push(t.free ? this.depth : this.depth + 1);
-        (t.free ? current : next).push(to);
-        this.inspect(to);
-      } else if (t.free && this.level[to]! > this.depth) {
-        this.level[to] = this.depth;
-        this.parents[to] = id;
-        this.via[to] = n;
-        current.push(to);
-        this.inspect(to);
-      }
-    });
-    return made;
+    this.from = id;
+    this.taken = n;
+    this.free = t.free;
+    this.made = false;
+    machine.successors(t, visited.arena, id * machine.words, this.meet);
+    return this.made;
   }
+
+  /** The scratch state is a successor. One function for all: a step makes none of its own. */
+  private readonly meet = (): void => {
+    const { visited, free } = this;
+    this.transitions++;
+    this.made = true;
+    const before = visited.count;
+    const to = this.add();
+    if (visited.count > before) {
+      this.parents.push(this.from);
+      this.via.push(this.taken);
+      this.level.push(free ? this.depth : this.depth + 1);
+      (free ? this.current : this.next).push(to);
+      this.inspect(to);
+    } else if (free && this.level[to]! > this.depth) {
+      this.level[to] = this.depth;
+      this.parents[to] = this.from;
+      this.via[to] = this.taken;
+      this.current.push(to);
+      this.inspect(to);
+    }
+  };
 
   /** Looks at a state that has just been found; the scratch state holds it. */
   private inspect(id: number): void {

@@ -20,6 +20,9 @@ import { VisitedSet } from "./visited.ts";
 /** More states than this in one repetition are not looked at. */
 const CYCLE_STATES_MAX = 10_000;
 
+/** Most repetitions, and most that are none, have fewer. */
+const CYCLE_STATES_FEW = 32;
+
 /** A limit of the search for repetitions: what is not found may be there. */
 export class RepetitionTooLong extends Error {
   constructor() {
@@ -121,7 +124,7 @@ class Repetition {
     const { words } = machine;
     const none = new Int32Array(words);
     if (this.helped(this.committed(from, none), true)) return undefined;
-    const seen = new VisitedSet(2 * words);
+    const seen = new VisitedSet(2 * words, CYCLE_STATES_FEW);
     seen.add(joined(from, none));
     const reached: Reached[] = [];
     for (let id = 0; id < seen.count; id++) {

@@ -14,10 +14,11 @@ export class VisitedSet {
   private table: Int32Array;
   private mask: number;
 
-  constructor(words: number) {
+  /** With room for so many states at first, a power of two. */
+  constructor(words: number, capacity = FIRST_CAPACITY) {
     this.words = words;
-    this.arena = new Int32Array(FIRST_CAPACITY * words);
-    this.table = new Int32Array(FIRST_CAPACITY * 2).fill(-1);
+    this.arena = new Int32Array(capacity * words);
+    this.table = new Int32Array(capacity * 2).fill(-1);
     this.mask = this.table.length - 1;
   }
 
