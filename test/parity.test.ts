@@ -15,6 +15,8 @@ test("the page has a row of every scenario, and nothing disagrees", () => {
   const page = readFileSync(join(root, "docs/PARITY.md"), "utf8");
   const rows = [...page.matchAll(/^\| (\S+\.litmus) \| (\d+) \|/gm)].map((m) => m[1]);
   expect(rows, "npm run parity").toEqual(library.map(({ file }) => file));
+  const lines = library.reduce((n, { scenario }) => n + scenario.expectations.length, 0);
+  expect(page, "npm run parity").toContain(`\nOf ${lines.toLocaleString("en-US")} Result lines `);
   expect(page).toContain(", and all agree there.");
   expect(page).not.toContain("## Where they disagree");
 });
@@ -45,7 +47,7 @@ test("a program on which the reference does not end is named, not compared", () 
 test("what disagrees is named", () => {
   const [program] = parityOf(fork).programs;
   const wrong = { ...program!, differences: ["default: never; reference: always"] };
-  const page = parityPage([{ file: fork.file, programs: [wrong] }]);
+  const page = parityPage([{ file: fork.file, lines: 1, programs: [wrong] }]);
   expect(page).toContain(
     `## Where they disagree\n\n* ${fork.file}, ${wrong.name}: default: never; reference: always\n`,
   );

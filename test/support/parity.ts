@@ -39,6 +39,8 @@ export interface ProgramParity {
 
 export interface ScenarioParity {
   readonly file: string;
+  /** How many Result lines it has. */
+  readonly lines: number;
   readonly programs: readonly ProgramParity[];
 }
 
@@ -79,7 +81,7 @@ export function parityOf(
       told(made);
     }
   }
-  return { file, programs: [...found.values()] };
+  return { file, lines: scenario.expectations.length, programs: [...found.values()] };
 }
 
 /** Parts of the machine stand in its name. */
@@ -147,10 +149,11 @@ export function parityPage(all: readonly ScenarioParity[]): string {
   const differ = programs.filter((p) => p.differences.length > 0);
   const ends = (n: number) =>
     `the reference ends on ${whole(n)} of ${whole(programs.length)} programs`;
+  const lines = all.reduce((n, s) => n + s.lines, 0);
   const agree = differ.length === 0 ? "and all agree there" : `and ${differ.length} disagree`;
   return [
     HEAD,
-    `Now ${ends(ended.length)}, ${agree}.\n`,
+    `Of ${whole(lines)} Result lines ${ends(ended.length)}, ${agree}.\n`,
     ...section("Where they disagree", differ, (p) => p.differences.join("; ")),
     ...section(
       "Where the reference does not end",
