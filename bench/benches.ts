@@ -131,6 +131,7 @@ const benches: Readonly<Record<string, Bench>> = {
   "explore/M": concrete(shootdown(M), [4_048_822, 40_473_594], FAST),
   "explore/L": concrete(shootdown(L), [28_223_784, 279_811_712], FAST),
   "explore/M-threads": threads(concrete(shootdown(M), [4_048_822, 40_473_594], FAST), 2),
+  "explore/L-threads": threads(concrete(shootdown(L), [28_223_784, 279_811_712], FAST), 2),
   "explore/S-window": window(cells(S), 1_491, ALL),
   "explore/M-window": window(cells(M), 8_121, ALL),
   "explore/L-window": window(cells(L), 36_243, ALL),
