@@ -42,6 +42,7 @@ const domain: Domain = {
     ...{ VA_START: 0, TASK_SIZE: PAGES, PTRS_PER_PTE: PER_TABLE, PTRS_PER_PTE_MINUS_1: 1 },
     // Both sides of each threshold are reached.
     ...{ MAX_TLBI_OPS: 3, MAX_TLBI_OPS_TABLES: 4, CMDQ_MAX_TLBI_OPS: 2, CPU_ASIDS: 1 },
+    MAX_TLBI_RANGE_PAGES: PAGES,
     ...{ TLBI_OUTSTANDING: 2, CMDQ_ENTRIES: 4, ATC_INVALIDATIONS: 2, DEVICE_REQUESTS: 2 },
   },
 };

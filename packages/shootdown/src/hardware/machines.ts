@@ -111,6 +111,14 @@ export const PARTS: readonly Knob[] = [
     value: "no",
   },
   {
+    name: "tlbirange",
+    values: ["no", "yes"],
+    describes:
+      "FEAT_TLBIRANGE: the kernel flushes large ranges by address, and seldom a whole ASID",
+    value: "no",
+    unasked: true,
+  },
+  {
     name: "cnp",
     values: ["no", "yes"],
     describes: "TTBR.CnP=1 everywhere: PEs use each other's TLB entries (A10)",

@@ -189,6 +189,7 @@ function limitsOf(scenario: Scenario, { regions, perTable }: Addresses, mms: num
     CMDQ_MAX_TLBI_OPS: perTable,
     MAX_TLBI_OPS: perTable,
     MAX_TLBI_OPS_TABLES: perTable * perTable,
+    MAX_TLBI_RANGE_PAGES: regions * perTable,
     CPU_ASIDS: mms,
     TLBI_OUTSTANDING: Math.max(TLBI_OUTSTANDING, tlbis),
     CMDQ_ENTRIES: Math.max(CMDQ_ENTRIES, commands),

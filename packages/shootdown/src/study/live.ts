@@ -83,6 +83,10 @@ export interface MapOptions {
   readonly pages?: number;
   /** What the entries permit now; default true. */
   readonly writable?: boolean;
+  /** Written since it was mapped; default as `writable`. */
+  readonly dirty?: boolean;
+  /** Accessed since it was mapped or aged; default true. */
+  readonly young?: boolean;
   /** What the vma permits; default true. */
   readonly vmaWritable?: boolean;
 }
@@ -171,17 +175,21 @@ export class LiveMachine {
     return d;
   }
 
-  /** Maps private anonymous pages, present and dirty if writable. Returns the address. */
+  /** Maps private anonymous pages. Returns the address. */
   map(process: Process, options: MapOptions = {}): number {
-    const { pages = 1, writable = true, vmaWritable = true } = options;
+    const { pages = 1, writable = true, young = true, vmaWritable = true } = options;
+    const { dirty = writable } = options;
     const va = options.at === undefined ? this.nextPage : this.page(options.at);
     this.nextPage = Math.max(this.nextPage, va + pages);
     const { mm } = process;
     const frame = this.get(next_free_page.decl, []);
-    const bits = { RDONLY: writable ? 0 : 1, DBM: writable ? 1 : 0, DIRTY: writable ? 1 : 0 };
+    const bits = {
+      ...{ RDONLY: writable && dirty ? 0 : 1, DBM: writable ? 1 : 0 },
+      ...{ DIRTY: dirty ? 1 : 0, AF: young ? 1 : 0 },
+    };
     for (const { first, count } of this.tablesFor(mm, va, pages)) {
       const at = frame + first - va;
-      const entry = descriptor(this.system.domain, { valid: 1, AF: 1, ...bits, pfn: at });
+      const entry = descriptor(this.system.domain, { valid: 1, ...bits, pfn: at });
       const table = this.table(mm, Math.floor(first / PTRS_PER_PTE));
       this.open.fields.setRun(pte_table.decl.name, [table, first], count, entry, FRAME_UNIT);
     }

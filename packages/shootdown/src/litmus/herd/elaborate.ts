@@ -158,6 +158,7 @@ function limitsFor(pages: number): Record<string, number> {
   return {
     ...{ VA_START: 0, TASK_SIZE: pages, PTRS_PER_PTE: pages, PTRS_PER_PTE_MINUS_1: pages - 1 },
     ...{ CMDQ_MAX_TLBI_OPS: pages, MAX_TLBI_OPS: pages, MAX_TLBI_OPS_TABLES: pages },
+    MAX_TLBI_RANGE_PAGES: pages,
     ...{ CPU_ASIDS: 1, TLBI_OUTSTANDING: 1, CMDQ_ENTRIES: 1 },
   };
 }

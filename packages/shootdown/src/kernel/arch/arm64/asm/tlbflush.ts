@@ -2,7 +2,7 @@
 // TLB flushes: arch/arm64/include/asm/tlbflush.h, 6.1 and 6.12; the local ones of 6.19.
 
 import type { Expr } from "../../../../ir/expr.ts";
-import { ite, le, limit, member } from "../../../../ir/expr.ts";
+import { ite, knobIs, le, limit, member } from "../../../../ir/expr.ts";
 import { declare, define } from "../../../../ir/machine.ts";
 import type { Stmt } from "../../../../ir/stmt.ts";
 import { call, label, ret, since, when, whenElse } from "../../../../ir/stmt.ts";
@@ -99,13 +99,21 @@ export const tlbflush = [
       sha: { "6.1": "935d7685a659", "6.12": "a8b8157b158c" },
       commits: { "6.6": "6bbd42e2df8f (f7edb07ad7c6 mends the range in 6.14 and 6.12.y)" },
     },
-    abstracts: ["one operation for the whole range", "TTL hints"],
+    abstracts: [
+      "one operation for the whole range",
+      "TTL hints",
+      "6.12 flushes one page more by range",
+    ],
     body: ({ cpu, mm, range, last_level, by_table }) => [
       when(
         ite(
-          by_table,
-          le(limit("MAX_TLBI_OPS_TABLES"), Range.length(range)),
-          le(limit("MAX_TLBI_OPS"), Range.length(range)),
+          knobIs("tlbirange", "yes"),
+          le(limit("MAX_TLBI_RANGE_PAGES"), Range.length(range)),
+          ite(
+            by_table,
+            le(limit("MAX_TLBI_OPS_TABLES"), Range.length(range)),
+            le(limit("MAX_TLBI_OPS"), Range.length(range)),
+          ),
         ),
         call(flush_tlb_mm, { cpu, mm }),
         ret(),

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which routine of the model a recorded operation is, and how it is set up: a table that grows with
+// the model. An operation that no line is about is told by the reasons below.
+
+import type { Folder, Probe } from "./folder.ts";
+import { Model } from "./model.ts";
+import type { Operation, Pages } from "./operations.ts";
+import { argPages } from "./operations.ts";
+
+type Change = "clear" | "set" | "change";
+
+export interface Kind {
+  readonly name: string;
+  readonly is: (op: Operation) => boolean;
+  /** The words of the routine that it is; `present`: which pages are mapped when it begins. */
+  readonly run: (op: Operation, folder: Folder, present: (page: number) => boolean) => string[];
+  /** The probe that places a change of an entry. What none places is left out of both. */
+  readonly placed: { readonly [C in Change]?: string };
+  /** Only words about these pages are compared, and those without an address. */
+  readonly about?: (op: Operation) => Pages;
+}
+
+/** Operations that are not compared, and why; the first that fits. */
+export interface Reason {
+  readonly why: string;
+  readonly is: (op: Operation) => boolean;
+}
+
+const has = (op: Operation, ...events: string[]): boolean =>
+  op.probes.some((p) => events.includes(p.event));
+const probe = (op: Operation, event: string): Probe => op.probes.find((p) => p.event === event)!;
+const does = (op: Operation, ...words: string[]): boolean =>
+  words.some((word) => op.words.some((w) => w.startsWith(word)));
+const page = (op: Operation): number => Number(BigInt(op.args["addr"]!) >> 12n);
+const one = (at: number): Pages => ({ lo: at, hi: at + 1 });
+
+/** Whether the fault that ptep_set_access_flags() is called in is a write. */
+const written = (op: Operation): boolean =>
+  probe(op, "ptep_set_access_flags").args["dirty"] !== "0";
+/** PTE_DBM, which Linux calls PTE_WRITE. */
+const wasWritable = (op: Operation): boolean =>
+  (BigInt(probe(op, "ptep_set_access_flags").args["old"]!) & (1n << 51n)) !== 0n;
+const setsFlags = (op: Operation): boolean => op.kind === "fault" && does(op, "change");
+
+/** How often leaf entries were flushed. */
+const leafFlushes = (op: Operation): number =>
+  op.words.filter((w, at) => w === "dsb ishst" && !/^r?vae1is/.test(op.words[at + 1] ?? "")).length;
+
+/** What is done to blocks, and to what they become. */
+const HUGE = [
+  ...["split_huge_pmd", "zap_huge_pmd", "do_huge_pmd_wp_page", "huge_pmd_set_accessed"],
+  ...["hugetlb_fault", "huge_ptep_set_access_flags", "collapse_huge_page", "pmdp_collapse_flush"],
+];
+
+export const REASONS: readonly Reason[] = [
+  {
+    why: "other threads work on the same pages",
+    is: (op) => op.step === "threads_upgrade_at_once" && op.intent === "helpers_write",
+  },
+  {
+    why: "NUMA hinting and migration in a fault",
+    is: (op) => op.kind === "fault" && has(op, "migrate_pages", "ptep_modify_prot_start"),
+  },
+  { why: "swap", is: (op) => has(op, "do_swap_page") },
+  {
+    why: "blocks and huge pages",
+    is: (op) => has(op, ...HUGE) || (op.kind !== "fault" && /^(thp|hugetlb)/.test(op.step)),
+  },
+  {
+    why: "two vmas with a hole between: the kernel flushes for each, the model for both at once",
+    is: (op) => op.kind === "sys_munmap" && leafFlushes(op) > 1,
+  },
+  { why: "a vma is cut or merged: mmap", is: (op) => op.kind === "sys_mmap" },
+  { why: "no routine of the model", is: () => true },
+];
+
+export const KINDS: readonly Kind[] = [
+  {
+    name: "write fault that makes an entry writable: handle_mm_fault, ptep_set_access_flags",
+    is: (op) => setsFlags(op) && written(op) && !wasWritable(op),
+    placed: { change: "ptep_set_access_flags" },
+    run: (op, folder) => {
+      const model = new Model(folder);
+      model.map(one(page(op)), { writable: false });
+      return model.words(model.store(page(op)));
+    },
+  },
+  {
+    name: "write fault that makes a writable entry dirty: handle_mm_fault, ptep_set_access_flags",
+    is: (op) => setsFlags(op) && written(op) && wasWritable(op),
+    placed: { change: "ptep_set_access_flags" },
+    run: (op, folder) => {
+      const model = new Model(folder);
+      model.map(one(page(op)), { dirty: false });
+      return model.words(model.store(page(op)));
+    },
+  },
+  {
+    name: "read fault that sets the access flag: handle_mm_fault, ptep_set_access_flags",
+    is: (op) => setsFlags(op) && !written(op),
+    placed: { change: "ptep_set_access_flags" },
+    run: (op, folder) => {
+      const model = new Model(folder);
+      model.map(one(page(op)), { young: false });
+      return model.words(model.load(page(op)));
+    },
+  },
+  {
+    name: "copy on write: handle_mm_fault, wp_page_copy, ptep_clear_flush",
+    is: (op) => op.kind === "fault" && has(op, "wp_page_copy", "do_wp_page") && does(op, "clear"),
+    placed: { clear: "ptep_clear_flush" },
+    run: (op, folder) => {
+      const model = new Model(folder);
+      model.map(one(page(op)));
+      // The child keeps its references, so that the page is shared.
+      model.before(model.fork());
+      return model.words(model.store(page(op)));
+    },
+  },
+  {
+    name: "mprotect: do_mprotect_pkey, change_pte_range",
+    is: (op) => op.kind === "sys_mprotect",
+    placed: { clear: "ptep_modify_prot_start", set: "ptep_modify_prot_commit" },
+    run: (op, folder) => {
+      const model = new Model(folder);
+      const range = argPages(op, "start", "len");
+      // PROT_NONE is as PROT_READ here.
+      const writable = (Number(`0x${op.args["prot"]}`) & 2) !== 0;
+      model.map(range, { writable: !writable, vmaWritable: !writable });
+      return model.words(model.mprotect(range, writable ? "read-write" : "read-only"));
+    },
+  },
+  {
+    name: "munmap: do_munmap, zap_pte_range, free_pgtables, tlb_finish_mmu",
+    is: (op) => op.kind === "sys_munmap",
+    placed: {},
+    run: (op, folder, present) => {
+      const model = new Model(folder);
+      const range = argPages(op, "addr", "len");
+      // Whether other mappings keep the table is taken from the recording.
+      if (!does(op, "vae1is", "rvae1is")) model.neighbours(range);
+      for (let at = range.lo; at < range.hi; at++) if (present(at)) model.map(one(at));
+      return model.words(model.munmap(range));
+    },
+  },
+  {
+    name: "fork, of the vma that the step is about: dup_mmap, copy_page_range",
+    is: (op) => op.kind === "sys_clone" && op.intent === "fork" && !/^(thp|huge)/.test(op.step),
+    placed: {},
+    about: (op) => op.marked,
+    run: (op, folder) => {
+      const model = new Model(folder);
+      model.map(op.marked);
+      return model.words(model.fork());
+    },
+  },
+  {
+    name: "exit: exit_mmap, mmu_notifier_release",
+    is: (op) => op.kind === "sys_exit_group",
+    placed: {},
+    run: (_op, folder) => {
+      const model = new Model(folder);
+      model.map({ lo: 0x10000, hi: 0x10004 });
+      return model.words(model.exit());
+    },
+  },
+];
