@@ -7,10 +7,12 @@ import type { Definition } from "../ir/machine.ts";
 import type { Architecture } from "../vocabulary/architecture.ts";
 import { pgtable } from "./arch/arm64/asm/pgtable.ts";
 import { tlb } from "./arch/arm64/asm/tlb.ts";
+import { tlbbatch } from "./arch/arm64/asm/tlbbatch.ts";
 import { tlbflush } from "./arch/arm64/asm/tlbflush.ts";
 import { fault } from "./arch/arm64/mm/fault.ts";
 import { pgtable as x86_pgtable } from "./arch/x86/asm/pgtable.ts";
 import { tlb as x86_tlb_gather } from "./arch/x86/asm/tlb.ts";
+import { tlbbatch as x86_tlbbatch } from "./arch/x86/asm/tlbbatch.ts";
 import { tlbflush as x86_tlbflush } from "./arch/x86/asm/tlbflush.ts";
 import { fault as x86_fault } from "./arch/x86/mm/fault.ts";
 import { x86_tlb } from "./arch/x86/mm/tlb.ts";
@@ -20,6 +22,7 @@ import { arm_smmu_v3_ats } from "./iommu/arm-smmu-v3-ats.ts";
 import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
 import { io_pgfault } from "./iommu/io-pgfault.ts";
 import { page_requests } from "./iommu/page-requests.ts";
+import { filemap } from "./mm/filemap.ts";
 import { memory } from "./mm/memory.ts";
 import { mmap } from "./mm/mmap.ts";
 import { mmap_lock } from "./mm/mmap_lock.ts";
@@ -27,7 +30,11 @@ import { mmu_gather } from "./mm/mmu_gather.ts";
 import { mmu_notifier } from "./mm/mmu_notifier.ts";
 import { mprotect } from "./mm/mprotect.ts";
 import { page_alloc } from "./mm/page_alloc.ts";
+import { page_vma_mapped } from "./mm/page_vma_mapped.ts";
 import { pgtable_generic } from "./mm/pgtable-generic.ts";
+import { rmap } from "./mm/rmap.ts";
+import { swapin } from "./mm/swapin.ts";
+import { vmscan } from "./mm/vmscan.ts";
 import { OVERLAYS } from "./overlays.ts";
 import { ats } from "./pci/ats.ts";
 
@@ -41,16 +48,30 @@ const GENERIC: readonly Definition[] = [
   ...mmap,
   ...page_alloc,
   ...pgtable_generic,
+  ...filemap,
+  ...page_vma_mapped,
+  ...rmap,
+  ...swapin,
+  ...vmscan,
   ...fork,
 ];
 
 /** What an architecture adds: at a version, generic and own names are defined once. */
 const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
-  x86: [...x86_pgtable, ...x86_tlbflush, ...x86_tlb_gather, ...x86_fault, ...x86_tlb, ...smp],
+  x86: [
+    ...x86_pgtable,
+    ...x86_tlbflush,
+    ...x86_tlb_gather,
+    ...x86_tlbbatch,
+    ...x86_fault,
+    ...x86_tlb,
+    ...smp,
+  ],
   arm64: [
     ...pgtable,
     ...tlbflush,
     ...tlb,
+    ...tlbbatch,
     ...fault,
     ...arm_smmu_v3_sva,
     ...io_pgfault,

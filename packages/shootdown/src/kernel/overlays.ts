@@ -21,6 +21,7 @@ import {
   mmu_notifier_arch_invalidate_secondary_tlbs,
   mmu_notifier_invalidate_range,
 } from "./mm/mmu_notifier.ts";
+import { RMAP_OVERLAYS } from "./overlays/rmap.ts";
 import { atc_inv_again, dev_mm, master_ats_enabled, mm_pasid, nr_ats_masters } from "./state.ts";
 
 /** Applies overlays from left to right. */
@@ -234,5 +235,6 @@ export const OVERLAYS: readonly NamedOverlay[] = [
     describes: "the range callback invalidates the ATCs before the SMMU's TLB",
     overlay: atcBeforeTlbi,
   },
+  ...RMAP_OVERLAYS,
   ...X86_OVERLAYS,
 ];

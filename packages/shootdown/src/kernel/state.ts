@@ -44,3 +44,18 @@ export const gather_table = field("gather_table", [t.cpu, t.table], t.bool);
 
 /** With atc-retry: a timeout was reported since this CPU issued its ATC invalidation. */
 export const atc_inv_again = field("atc_inv_again", [t.cpu], t.bool);
+
+/** folio_lock(), folio_test_dirty(), folio_test_swapcache() with the page as its own slot. */
+export const PG_locked = field("PG_locked", [t.pfn], t.bool);
+export const PG_dirty = field("PG_dirty", [t.pfn], t.bool);
+export const PG_swapcache = field("PG_swapcache", [t.pfn], t.bool);
+
+/** mm->tlb_flush_batched: unmaps whose flush was put off, and how many are known to be flushed. */
+export const tlb_flush_batched = field("tlb_flush_batched", [t.mm], t.int);
+export const tlb_flush_batched_flushed = field("tlb_flush_batched.flushed", [t.mm], t.int);
+/** current->tlb_ubc: flush_required and writable. */
+export const tlb_ubc_flush_required = field("tlb_ubc.flush_required", [t.cpu], t.bool);
+export const tlb_ubc_writable = field("tlb_ubc.writable", [t.cpu], t.bool);
+
+/** Something writes entries that stand for a page: it writes this, which is how a model knows. */
+export const entries_swapped = field("entries_swapped", [], t.bool);

@@ -13,3 +13,20 @@ export const flush_tlb_fix_spurious_fault = declare("flush_tlb_fix_spurious_faul
   mm: t.mm,
   va: t.va,
 });
+
+/** Whether reclaim may put its flushes of an mm off. */
+export const arch_tlbbatch_should_defer = declare(
+  "arch_tlbbatch_should_defer",
+  { mm: t.mm },
+  t.bool,
+);
+/** Notes a page whose entry is cleared; it may begin to flush it. */
+export const arch_tlbbatch_add_pending = declare("arch_tlbbatch_add_pending", {
+  ...{ cpu: t.cpu, mm: t.mm, va: t.va },
+});
+/** From here on all that this CPU noted is flushed. */
+export const arch_tlbbatch_flush = declare("arch_tlbbatch_flush", { cpu: t.cpu });
+/** From here on all that any CPU noted of an mm is flushed. */
+export const arch_flush_tlb_batched_pending = declare("arch_flush_tlb_batched_pending", {
+  ...{ cpu: t.cpu, mm: t.mm },
+});

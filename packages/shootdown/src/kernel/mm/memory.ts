@@ -2,11 +2,11 @@
 // Faults, copy on write, fork's copy and unmapping: mm/memory.c, 6.1 and 6.12.
 
 import type { Expr } from "../../ir/expr.ts";
-import { add, eq, FALSE, ne, not, num, TRUE } from "../../ir/expr.ts";
+import { add, and, eq, FALSE, ne, not, num, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { call, callInto, each, emit, grow, label, ret, set, since, when } from "../../ir/stmt.ts";
-import { desc, isTable, pfnOf } from "../../vocabulary/descriptor.ts";
+import { desc, isTable, PTE_NONE, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { EMPTY, Range, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
@@ -15,6 +15,7 @@ import {
   pte_mkdirty,
   pte_mkwrite,
   pte_mkyoung,
+  pte_none,
   pte_present,
   pte_write,
   ptep_get_and_clear,
@@ -39,6 +40,8 @@ import {
 } from "./mmu_notifier.ts";
 import { alloc_page, put_page } from "./page_alloc.ts";
 import { ptep_clear_flush, ptep_clear_flush_notify } from "./pgtable-generic.ts";
+import { flush_tlb_batched_pending } from "./rmap.ts";
+import { do_swap_page, SWAPPED } from "./swapin.ts";
 
 const file = "mm/memory.c";
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };
@@ -78,10 +81,17 @@ export const memory = [
   }),
   define(handle_pte_fault, {
     source: { file, sha: { "6.1": "2bdfd1d7ee2c", "6.12": "512f3c2abe70" } },
-    abstracts: ["swap, NUMA hinting, file pages"],
+    abstracts: ["NUMA hinting, file pages"],
     locals: { orig: desc, now: desc, entry: desc, changed: t.bool },
     body: ({ cpu, mm, va, write, orig, now, entry, changed }) => [
       set(orig, pte(mm, va)),
+      when(
+        SWAPPED,
+        when(
+          and(not(pte_present(orig)), not(pte_none(orig))),
+          ...[call(do_swap_page, { cpu, mm, va, orig, write }), ret()],
+        ),
+      ),
       when(not(pte_present(orig)), call(do_anonymous_page, { cpu, mm, va, write }), ret()),
       call(spin_lock_ptl, { mm }),
       set(now, pte(mm, va)),
@@ -106,14 +116,17 @@ export const memory = [
         not(write),
         call(spin_lock_ptl, { mm }),
         set(now, pte(mm, va)),
-        when(not(pte_present(now)), call(set_pte_at, { cpu, mm, va, entry: mk_pte(zero_pfn()) })),
+        when(pte_none(now), call(set_pte_at, { cpu, mm, va, entry: mk_pte(zero_pfn()) })),
         call(spin_unlock_ptl, { mm }),
         ret(),
       ),
       callInto(frame, alloc_page, {}),
       call(spin_lock_ptl, { mm }),
       set(now, pte(mm, va)),
-      when(pte_present(now), call(spin_unlock_ptl, { mm }), call(put_page, { frame }), ret()),
+      when(
+        not(pte_none(now)),
+        ...[call(spin_unlock_ptl, { mm }), call(put_page, { frame }), ret()],
+      ),
       set(PageAnonExclusive(frame), TRUE),
       set(entry, pte_mkdirty(mk_pte(frame))),
       when(VM_WRITE(mm, va), set(entry, pte_mkwrite(entry))),
@@ -234,6 +247,7 @@ export const memory = [
     body: ({ cpu, mm, range, gathered, upper, old }) => [
       set(gathered, EMPTY),
       call(spin_lock_ptl, { mm }),
+      label("batched", call(flush_tlb_batched_pending, { cpu, mm })),
       each(vaSort, range, (va) => [
         set(upper, pmd(mm, regionOf(va))),
         when(
@@ -247,6 +261,14 @@ export const memory = [
             when(
               not(is_zero_page(pfnOf(old))),
               set(gather_page(cpu, pfnOf(old)), add(gather_page(cpu, pfnOf(old)), num(1))),
+            ),
+          ),
+          when(
+            SWAPPED,
+            when(
+              and(not(pte_present(old)), not(pte_none(old))),
+              // free_swap_and_cache(): a slot that nobody needs goes with the page in the cache.
+              call(set_pte_at, { cpu, mm, va, entry: PTE_NONE }),
             ),
           ),
         ),

@@ -9,6 +9,7 @@ import {
   each,
   emit,
   grow,
+  label,
   ret,
   set,
   since,
@@ -35,6 +36,7 @@ import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
+import { flush_tlb_batched_pending } from "./rmap.ts";
 
 const file = "mm/mprotect.c";
 
@@ -80,11 +82,12 @@ export const mprotect = [
   }),
   define(change_pte_range, {
     source: { file, sha: { "6.1": "595f50721508", "6.12": "a84758855482" } },
-    abstracts: ["flush_tlb_batched_pending: no reclaim is in flight", "erratum 2645198"],
+    abstracts: ["erratum 2645198"],
     locals: { gathered: t.range, upper: desc, old: desc, reuse: t.bool },
     body: ({ cpu, mm, range, writable, gathered, upper, old, reuse }) => [
       set(gathered, EMPTY),
       call(spin_lock_ptl, { mm }),
+      label("batched", call(flush_tlb_batched_pending, { cpu, mm })),
       each(vaSort, range, (va) => [
         set(upper, pmd(mm, regionOf(va))),
         when(
