@@ -12,6 +12,7 @@ import {
   again,
   atomic,
   await_,
+  call,
   callInto,
   emit,
   leave,
@@ -45,7 +46,14 @@ import {
   ste_eats,
   ste_v,
 } from "../vocabulary/iommu.ts";
-import { device_access, device_try, handle_device_fault } from "../vocabulary/primitives.ts";
+import {
+  device_access,
+  device_any,
+  device_any_retry,
+  device_any_try,
+  device_try,
+  handle_device_fault,
+} from "../vocabulary/primitives.ts";
 import { regionOf, t } from "../vocabulary/sorts.ts";
 import { pmd, pte } from "../vocabulary/state.ts";
 import { translateByAtc } from "./pcie/function.ts";
@@ -57,7 +65,7 @@ import { CD_ASID } from "./smmuv3/config.ts";
 import { walksToUpdate } from "./smmuv3/httu.ts";
 import { transacts } from "./smmuv3/transactions.ts";
 import type { Updated } from "./update.ts";
-import { hardwareUpdate, recorded } from "./update.ts";
+import { anyAccess, hardwareUpdate, recorded } from "./update.ts";
 
 interface Access {
   readonly dev: Expr<"dev">;
@@ -88,6 +96,8 @@ const leafPermits = (leaf: Expr<"desc">, write: Expr<"bool">) =>
 interface Attempt extends Access, Updated, Configured {
   /** A frame that a device which lies makes up. */
   readonly forged: Place<"pfn">;
+  /** What is chosen in the first step. */
+  readonly choice?: readonly Stmt[];
   /** The transaction has stalled and was resumed. */
   readonly resumed?: Expr<"bool">;
 }
@@ -127,10 +137,11 @@ const asksSmmu = (dev: Expr<"dev">): Expr<"bool"> =>
  * when the access is done; otherwise `entry` is what denies it.
  */
 function attempt(x: Attempt): Stmt[] {
-  const { dev, agent, va, write, entry, done, upper, record = [] } = x;
+  const { dev, agent, va, write, entry, done, upper, record = [], choice = [] } = x;
   const walk = walksToUpdate(upper, x, { dev, pasid: dev_pasid(dev) }, va);
   return [
     atomic(
+      ...choice,
       when(arrives(x), set(entry, PTE_NONE), ...translate(x)),
       set(done, permits(entry, write)),
       when(done, accesses(x)),
@@ -210,4 +221,37 @@ export const device_try_definition = define(device_try, {
     const record = recorded(agent, into, found);
     return [loop(...attempt({ dev, agent, mm, va, write, ...found, record }), leave())];
   },
+});
+
+export const device_any_definition = define(device_any, {
+  source,
+  abstracts: [inOneStep],
+  locals: { va: t.va, write: t.bool },
+  body: ({ dev, agent, mm, worker, range, va, write }) => [
+    atomic(...anyAccess(range, va, write)),
+    call(device_access, { dev, agent, mm, worker, va, write }),
+  ],
+});
+
+export const device_any_try_definition = define(device_any_try, {
+  source,
+  abstracts: [inOneStep, "the transaction that faults is terminated"],
+  locals: { ...locals, va: t.va, write: t.bool },
+  body: ({ dev, agent, mm, range, va, write, ...found }) => {
+    const choice = anyAccess(range, va, write);
+    return [loop(...attempt({ dev, agent, mm, va, write, ...found, choice }), leave())];
+  },
+});
+
+export const device_any_retry_definition = define(device_any_retry, {
+  source,
+  abstracts: [inOneStep, "a transaction that faults is made again, and nobody handles the fault"],
+  locals: { ...locals, va: t.va, write: t.bool },
+  body: ({ dev, agent, mm, range, va, write, ...found }) => [
+    atomic(...anyAccess(range, va, write)),
+    loop(
+      retry(memoryPermits({ dev, mm, va, write })),
+      ...attempt({ dev, agent, mm, va, write, ...found }),
+    ),
+  ],
 });

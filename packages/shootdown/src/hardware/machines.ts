@@ -4,7 +4,13 @@
 import type { Machine } from "../ir/machine.ts";
 import type { Architecture } from "../vocabulary/architecture.ts";
 import { ARCHITECTURES, architectureOf } from "../vocabulary/architecture.ts";
-import { cpu_access_definition, cpu_try_definition, leave_mm_definition } from "./arm64/access.ts";
+import {
+  cpu_access_definition,
+  cpu_any_definition,
+  cpu_any_try_definition,
+  cpu_try_definition,
+  leave_mm_definition,
+} from "./arm64/access.ts";
 import {
   cmpxchg_definition,
   cmpxchg_pmd_definition,
@@ -40,7 +46,13 @@ import {
   isb_definition,
   tlbi_definition,
 } from "./arm64/tlbi.ts";
-import { device_access_definition, device_try_definition } from "./device.ts";
+import {
+  device_access_definition,
+  device_any_definition,
+  device_any_retry_definition,
+  device_any_try_definition,
+  device_try_definition,
+} from "./device.ts";
 import { atc, atc_global, atc_wide, translation_completion } from "./pcie/ats.ts";
 import {
   function_level_reset_definition,
@@ -214,6 +226,8 @@ export const MACHINE: Machine = {
   definitions: [
     cpu_access_definition,
     cpu_try_definition,
+    cpu_any_definition,
+    cpu_any_try_definition,
     leave_mm_definition,
     store_definition,
     xchg_definition,
@@ -239,6 +253,9 @@ export const MACHINE: Machine = {
     function_level_reset_definition,
     stop_pasid_definition,
     device_try_definition,
+    device_any_definition,
+    device_any_try_definition,
+    device_any_retry_definition,
   ],
 };
 

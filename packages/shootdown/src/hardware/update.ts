@@ -4,11 +4,11 @@
 import type { Expr, Place } from "../ir/expr.ts";
 import { and, eq, FALSE, ite, ruleHolds, TRUE, withFields } from "../ir/expr.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { atomic, cas, emit, set, when, whenElse } from "../ir/stmt.ts";
+import { atomic, cas, choose, emit, set, when, whenElse } from "../ir/stmt.ts";
 import { BLOCKS, isBlock, pieceOf } from "../vocabulary/blocks.ts";
 import { isTable, nextOf, PTE_NONE, permits, pfnOf } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
-import { FAULTED, reachedFrame, regionOf } from "../vocabulary/sorts.ts";
+import { FAULTED, Range, reachedFrame, regionOf, t } from "../vocabulary/sorts.ts";
 import { pmd, pte_table, reg } from "../vocabulary/state.ts";
 
 export interface Updated {
@@ -86,3 +86,10 @@ export const recorded = (
   into: Expr<"register">,
   { entry, done }: Pick<Updated, "entry" | "done">,
 ): Stmt[] => [set(reg(agent, into), ite(done, reachedFrame(pfnOf(entry)), FAULTED))];
+
+/** A load or a store of any page of a range. */
+export const anyAccess = (
+  range: Expr<"range">,
+  va: Place<"va">,
+  write: Place<"bool">,
+): readonly Stmt[] => [choose(va, t.va, Range.contains(range, va)), choose(write, t.bool)];

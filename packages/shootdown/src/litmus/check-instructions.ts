@@ -8,7 +8,7 @@ import { quote } from "../base/diagnostic.ts";
 import type { Arg, Body, VerbStatement } from "./ast.ts";
 import type { Diagnostics } from "./codes.ts";
 import type { Symbols } from "./symbols.ts";
-import { TLBI_BY_VA } from "./words.ts";
+import { CPU_NAME, TLBI_BY_VA } from "./words.ts";
 
 /** To be called for statements whose arguments are right one by one. */
 export function checkInstruction(
@@ -25,6 +25,10 @@ export function checkInstruction(
     }
   } else if (verb === "tlbi") {
     checkTlbi(s, body, symbols, out);
+  } else if (verb === "access") {
+    const word = s.args[1];
+    if (word === undefined || wordOf(word) !== "retried" || !CPU_NAME.test(body.agent.text)) return;
+    out.report("L021", word.span, "only an access of a device can be 'retried'");
   } else if (verb === "CMD_TLBI_NH_ASID" && s.args.length === 0) {
     needsMm(s, body, out);
   }

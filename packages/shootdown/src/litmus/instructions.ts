@@ -215,7 +215,7 @@ function vaOf(arg: Arg | undefined, world: World): number {
 }
 
 const nameOfArg = (arg: Arg | undefined) => (arg?.kind === "name" ? arg.name : undefined);
-const wordOf = (arg: Arg | undefined): string | undefined => nameOfArg(arg)?.text;
+export const wordOf = (arg: Arg | undefined): string | undefined => nameOfArg(arg)?.text;
 
 /** The value of an enumeration that is spelled like this. */
 const wordAs = <N extends string>(sort: Enumeration<N, string>, word: string | undefined) =>

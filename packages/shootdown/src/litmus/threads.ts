@@ -15,14 +15,23 @@ import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { device_goes_on } from "../vocabulary/iommu.ts";
-import { cpu_access, device_access, eret } from "../vocabulary/primitives.ts";
+import {
+  cpu_access,
+  cpu_any,
+  cpu_any_try,
+  device_access,
+  device_any,
+  device_any_retry,
+  device_any_try,
+  eret,
+} from "../vocabulary/primitives.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { signal } from "../vocabulary/state.ts";
 import { invlpg, take_interrupt } from "../vocabulary/x86.ts";
 import type { Body, CallStatement, Scenario, Statement, VerbStatement } from "./ast.ts";
 import { written } from "./dictionary.ts";
 import type { Runs } from "./instructions.ts";
-import { instruction, requestOf, tryOf } from "./instructions.ts";
+import { instruction, requestOf, tryOf, wordOf } from "./instructions.ts";
 import { pagesOf } from "./ranges.ts";
 import type { BoundDevice, World } from "./world.ts";
 
@@ -68,7 +77,7 @@ const isDevice = (body: Body, world: World) =>
 /** Whether something that tells when it happened follows an access, which may be in flight. */
 function goesOn(statements: readonly Statement[]): boolean {
   const isAccess = (s: Statement) =>
-    s.kind === "verb" && (s.verb.text === "load" || s.verb.text === "store");
+    s.kind === "verb" && ["load", "store", "access"].includes(s.verb.text);
   const first = statements.findIndex((s) => isAccess(s) || s.kind === "loop");
   return statements
     .slice(first + 1)
@@ -171,6 +180,8 @@ function runner(body: Body, world: World): (s: VerbStatement) => readonly Stmt[]
   };
 }
 
+/** Whether somebody handles the fault of an `access`. */
+export const isHandled = (s: VerbStatement) => s.args.length === 1;
 const isWrite = (s: VerbStatement) => constant(bool, s.verb.text === "store" ? 1 : 0);
 const pageOf = (s: VerbStatement, world: World) => Range.lo(pagesOf(s.args[0]!, world));
 
@@ -180,6 +191,11 @@ function deviceStatement(s: VerbStatement, by: Runs, device: BoundDevice): Stmt 
   const dev = constant(t.dev, device.dev);
   const worker = constant(t.cpu, device.worker);
   const mm = constant(t.mm, by.mm);
+  if (s.verb.text === "access") {
+    const any = { dev, agent, mm, range: pagesOf(s.args[0]!, world) };
+    if (isHandled(s)) return call(device_any, { ...any, worker });
+    return call(wordOf(s.args[1]) === "retried" ? device_any_retry : device_any_try, any);
+  }
   const what = { va: pageOf(s, world), write: isWrite(s) };
   return call(device_access, { dev, agent, mm, worker, ...what });
 }
@@ -195,6 +211,10 @@ function cpuStatement(s: VerbStatement, by: Runs): readonly Stmt[] {
     case "load":
     case "store":
       return [call(cpu_access, { cpu, agent, mm, va: pageOf(s, world), write: isWrite(s) })];
+    case "access": {
+      const any = { cpu, agent, mm, range: range() };
+      return [isHandled(s) ? call(cpu_any, any) : call(cpu_any_try, any)];
+    }
     case "munmap":
       return returning(call(do_munmap, { cpu, mm, range: range() }));
     case "mprotect": {

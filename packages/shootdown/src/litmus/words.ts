@@ -171,10 +171,14 @@ const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   ["rely", { params: ["spot"], by: "cpu" }],
 ];
 
+/** Of `access`: nobody handles a fault, so that the access ends; or it is made again. */
+const ACCESS_WORDS = ["unhandled", "retried"] as const;
+
 /** The statements that the language documents. */
 export const STANDARD_VERBS: ReadonlyMap<string, Signature> = new Map<string, Signature>([
   ["load", { params: ["va"], into: "register", by: "user-or-device" }],
   ["store", { params: ["va"], into: "register", by: "user-or-device" }],
+  ["access", { params: ["pages", ACCESS_WORDS], optional: 1, by: "user-or-device" }],
   ["munmap", { params: ["pages"], by: "user" }],
   ["mprotect", { params: ["pages", ["read-only", "read-write", "none"]], by: "user" }],
   ["fork", { params: [], into: "mm", by: "user" }],

@@ -36,7 +36,7 @@ import { leafValue, tableOf, wordValue } from "./leaf.ts";
 import type { InitialPlace } from "./places.ts";
 import { placesOf } from "./places.ts";
 import { countVerbs } from "./symbols.ts";
-import { signalsOf } from "./threads.ts";
+import { isHandled, signalsOf } from "./threads.ts";
 
 /** TLBIs of one PE that one target may owe; a PE waits for room beyond it. */
 const TLBI_OUTSTANDING = 2;
@@ -255,7 +255,8 @@ function freshFrames(scenario: Scenario): number {
   const said = scenario.items.find((i) => i.kind === "free-frames");
   if (said) return said.count.value;
   const copies = (s: VerbStatement) =>
-    (s.verb.text === "store" || s.verb.text === "load") && s.into === undefined;
+    ((s.verb.text === "store" || s.verb.text === "load") && s.into === undefined) ||
+    (s.verb.text === "access" && isHandled(s));
   const accesses = scenario.bodies.reduce((n, b) => n + countVerbs(b.statements, copies), 0);
   return Math.min(FRESH_FRAMES_MAX, accesses);
 }

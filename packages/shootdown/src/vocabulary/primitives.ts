@@ -112,6 +112,31 @@ export const device_try = declare("device_try", {
   into: t.register,
 });
 
+/** Any load or store of any page of a range, as `cpu_access` does it; or as one try. */
+export const cpu_any = declare("cpu_any", {
+  cpu: t.cpu,
+  agent: t.agent,
+  mm: t.mm,
+  range: t.range,
+});
+export const cpu_any_try = declare("cpu_any_try", cpu_any.params);
+/** The same of a device. */
+export const device_any = declare("device_any", {
+  dev: t.dev,
+  agent: t.agent,
+  mm: t.mm,
+  worker: t.cpu,
+  range: t.range,
+});
+export const device_any_try = declare("device_any_try", {
+  dev: t.dev,
+  agent: t.agent,
+  mm: t.mm,
+  range: t.range,
+});
+/** The same, tried again until it succeeds: nobody handles the fault. */
+export const device_any_retry = declare("device_any_retry", device_any_try.params);
+
 /** The kernel's handler of a data abort; false: a signal is sent instead. */
 export const do_page_fault = declare(
   "do_page_fault",

@@ -9,6 +9,7 @@ import {
   again,
   atomic,
   await_,
+  call,
   callInto,
   choose,
   either,
@@ -36,11 +37,18 @@ import {
   writableClean,
 } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { cpu_access, cpu_try, do_page_fault, leave_mm } from "../../vocabulary/primitives.ts";
+import {
+  cpu_access,
+  cpu_any,
+  cpu_any_try,
+  cpu_try,
+  do_page_fault,
+  leave_mm,
+} from "../../vocabulary/primitives.ts";
 import { regionOf, t } from "../../vocabulary/sorts.ts";
 import { asid_of, is_global } from "../../vocabulary/state.ts";
 import type { Updated } from "../update.ts";
-import { hardwareUpdate, recorded } from "../update.ts";
+import { anyAccess, hardwareUpdate, recorded } from "../update.ts";
 import { sameAgain } from "./sticky.ts";
 import {
   contextSynchronized,
@@ -54,6 +62,8 @@ import {
 
 interface Attempt extends Updated {
   readonly cpu: Expr<"cpu">;
+  /** What is chosen in the first step. */
+  readonly choice?: readonly Stmt[];
   /** Locals. */
   readonly tag: Place<"asid">;
   readonly other: Place<"desc">;
@@ -98,7 +108,7 @@ function translate({ cpu, mm, va, entry, other, tag }: Attempt): Stmt[] {
  * manages. Leaves the loop when the access is done; otherwise `entry` is what denies it.
  */
 function attempt(x: Attempt): Stmt[] {
-  const { cpu, agent, mm, va, write, entry, done, upper, record = [] } = x;
+  const { cpu, agent, mm, va, write, entry, done, upper, record = [], choice = [] } = x;
   const walk = [lookup(upper, walk_cache({ cpu, asid: asid_of(mm), region: regionOf(va) }))];
   const access: Stmt[] = [
     when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
@@ -107,9 +117,12 @@ function attempt(x: Attempt): Stmt[] {
   return [
     whenElse(
       ruleHolds("A25"),
-      [atomic(...translate(x), set(done, permits(entry, write)), ...access)],
+      [atomic(...choice, ...translate(x), set(done, permits(entry, write)), ...access)],
       // A TLBI may be finished although an access by the old translation is still to come.
-      [atomic(...translate(x), set(done, permits(entry, write))), atomic(await_(TRUE), ...access)],
+      [
+        atomic(...choice, ...translate(x), set(done, permits(entry, write))),
+        atomic(await_(TRUE), ...access),
+      ],
     ),
     when(done, leave()),
     when(
@@ -172,6 +185,30 @@ export const cpu_try_definition = define(cpu_try, {
         leave(),
       ),
     ];
+  },
+});
+
+export const cpu_any_definition = define(cpu_any, {
+  source,
+  abstracts,
+  locals: { va: t.va, write: t.bool },
+  body: ({ cpu, agent, mm, range, va, write }) => [
+    atomic(...anyAccess(range, va, write)),
+    call(cpu_access, { cpu, agent, mm, va, write }),
+  ],
+});
+
+export const cpu_any_try_definition = define(cpu_any_try, {
+  source,
+  abstracts: [...abstracts, "nobody handles a fault"],
+  locals: {
+    ...{ va: t.va, write: t.bool },
+    ...{ entry: desc, upper: desc, other: desc, tag: t.asid, done: t.bool },
+  },
+  body: ({ cpu, agent, mm, range, va, write, entry, upper, other, tag, done }) => {
+    const choice = anyAccess(range, va, write);
+    const x = { cpu, agent, mm, va, write, entry, upper, other, tag, done, choice };
+    return [loop(...attempt(x), leave())];
   },
 });
 

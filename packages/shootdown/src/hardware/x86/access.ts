@@ -8,6 +8,7 @@ import type { Stmt } from "../../ir/stmt.ts";
 import {
   again,
   atomic,
+  call,
   callInto,
   cas,
   emit,
@@ -34,14 +35,23 @@ import {
   writableClean,
 } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { cpu_access, cpu_try, do_page_fault, eret } from "../../vocabulary/primitives.ts";
+import {
+  cpu_access,
+  cpu_any,
+  cpu_any_try,
+  cpu_try,
+  do_page_fault,
+  eret,
+} from "../../vocabulary/primitives.ts";
 import { regionOf, t } from "../../vocabulary/sorts.ts";
 import { asid_of, pte_table } from "../../vocabulary/state.ts";
 import type { Updated } from "../update.ts";
-import { recorded } from "../update.ts";
+import { anyAccess, recorded } from "../update.ts";
 import { healed, psc, x86_tlb } from "./tlb.ts";
 
 interface Attempt extends Updated {
+  /** What is chosen in the first step. */
+  readonly choice?: readonly Stmt[];
   readonly cpu: Expr<"cpu">;
   /** What a walk finds at the upper level. */
   readonly upper: Place<"desc">;
@@ -73,9 +83,10 @@ function flagged(x: Attempt, updated: Expr<"desc">): Stmt {
  * the loop when the access is done; otherwise it faults, and the fault removes what denied it.
  */
 function attempt(x: Attempt): Stmt[] {
-  const { cpu, agent, mm, va, write, entry, done, record = [] } = x;
+  const { cpu, agent, mm, va, write, entry, done, record = [], choice = [] } = x;
   return [
     atomic(
+      ...choice,
       lookup(entry, x86_tlb({ cpu, pcid: asid_of(mm), va })),
       set(done, permits(entry, write)),
       when(done, emit(events.access, { agent, mm, va, frame: pfnOf(entry), write })),
@@ -118,6 +129,26 @@ export const cpu_try_definition = define(cpu_try, {
   body: ({ cpu, agent, mm, va, write, into, entry, upper, done }) => {
     const record = recorded(agent, into, { entry, done });
     return [loop(...attempt({ cpu, agent, mm, va, write, entry, upper, done, record }), leave())];
+  },
+});
+
+export const cpu_any_definition = define(cpu_any, {
+  source,
+  abstracts,
+  locals: { va: t.va, write: t.bool },
+  body: ({ cpu, agent, mm, range, va, write }) => [
+    atomic(...anyAccess(range, va, write)),
+    call(cpu_access, { cpu, agent, mm, va, write }),
+  ],
+});
+
+export const cpu_any_try_definition = define(cpu_any_try, {
+  source,
+  abstracts: [...abstracts, "nobody handles a fault"],
+  locals: { va: t.va, write: t.bool, entry: desc, upper: desc, done: t.bool },
+  body: ({ cpu, agent, mm, range, va, write, entry, upper, done }) => {
+    const choice = anyAccess(range, va, write);
+    return [loop(...attempt({ cpu, agent, mm, va, write, entry, upper, done, choice }), leave())];
   },
 });
 

@@ -2,7 +2,13 @@
 // An x86 machine: CPUs with TLBs and interrupts between them; no IOMMU yet.
 
 import type { Machine } from "../../ir/machine.ts";
-import { cpu_access_definition, cpu_try_definition, eret_definition } from "./access.ts";
+import {
+  cpu_access_definition,
+  cpu_any_definition,
+  cpu_any_try_definition,
+  cpu_try_definition,
+  eret_definition,
+} from "./access.ts";
 import { invlpg_definition, write_cr3_definition } from "./flush.ts";
 import {
   ipi,
@@ -33,6 +39,8 @@ export const X86_MACHINE: Machine = {
   definitions: [
     cpu_access_definition,
     cpu_try_definition,
+    cpu_any_definition,
+    cpu_any_try_definition,
     store_definition,
     xchg_definition,
     xchg_pmd_definition,
