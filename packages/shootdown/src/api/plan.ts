@@ -253,7 +253,11 @@ function foreignProblem(
     }
     return undefined;
   };
-  const message = visit(scenario.bodies.flatMap((b) => b.statements));
+  const huge = scenario.items.some((i) => i.kind === "map" && i.attributes.size !== undefined);
+  const message =
+    huge && architectureOf(knobs) === "x86"
+      ? `on ${quote(machine)} the kernel's large pages are not modelled`
+      : visit(scenario.bodies.flatMap((b) => b.statements));
   if (message === undefined) return undefined;
   const span = from?.machine?.span;
   return span ? problemAt({ code: "C007", span, message, notes: [] }, text) : problem(message, {});

@@ -10,6 +10,7 @@ import { EMPTY, Range, regionOf, t, va as vaSort, WHOLE_MM } from "../vocabulary
 import { pmd, pte } from "../vocabulary/state.ts";
 import { pte_present, pte_write } from "./asm/pgtable.ts";
 import { flush_tlb_mm } from "./asm/tlbflush.ts";
+import { sealedPieces } from "./mm/huge_memory.ts";
 import { copy_page_range } from "./mm/memory.ts";
 import { mmap_write_lock, mmap_write_unlock } from "./mm/mmap_lock.ts";
 import { vma } from "./state.ts";
@@ -42,6 +43,7 @@ export const fork = [
           ),
         ),
       ]),
+      sealedPieces(mm, vmas),
       call(mmap_write_unlock, { mm }),
     ],
   }),

@@ -23,6 +23,8 @@ import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
 import { io_pgfault } from "./iommu/io-pgfault.ts";
 import { page_requests } from "./iommu/page-requests.ts";
 import { filemap } from "./mm/filemap.ts";
+import { huge_memory } from "./mm/huge_memory.ts";
+import { khugepaged } from "./mm/khugepaged.ts";
 import { memory } from "./mm/memory.ts";
 import { mmap } from "./mm/mmap.ts";
 import { mmap_lock } from "./mm/mmap_lock.ts";
@@ -31,7 +33,7 @@ import { mmu_notifier } from "./mm/mmu_notifier.ts";
 import { mprotect } from "./mm/mprotect.ts";
 import { page_alloc } from "./mm/page_alloc.ts";
 import { page_vma_mapped } from "./mm/page_vma_mapped.ts";
-import { pgtable_generic } from "./mm/pgtable-generic.ts";
+import { pgtable_generic, pgtable_generic_huge } from "./mm/pgtable-generic.ts";
 import { rmap } from "./mm/rmap.ts";
 import { swapin } from "./mm/swapin.ts";
 import { vmscan } from "./mm/vmscan.ts";
@@ -78,6 +80,9 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...page_requests,
     ...ats,
     ...arm_smmu_v3_ats,
+    ...pgtable_generic_huge,
+    ...huge_memory,
+    ...khugepaged,
   ],
 };
 

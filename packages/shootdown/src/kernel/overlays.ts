@@ -22,6 +22,7 @@ import {
   mmu_notifier_invalidate_range,
 } from "./mm/mmu_notifier.ts";
 import { RMAP_OVERLAYS } from "./overlays/rmap.ts";
+import { THP_OVERLAYS } from "./overlays/thp.ts";
 import { atc_inv_again, dev_mm, master_ats_enabled, mm_pasid, nr_ats_masters } from "./state.ts";
 
 /** Applies overlays from left to right. */
@@ -236,5 +237,6 @@ export const OVERLAYS: readonly NamedOverlay[] = [
     overlay: atcBeforeTlbi,
   },
   ...RMAP_OVERLAYS,
+  ...THP_OVERLAYS,
   ...X86_OVERLAYS,
 ];

@@ -59,3 +59,7 @@ export const tlb_ubc_writable = field("tlb_ubc.writable", [t.cpu], t.bool);
 
 /** Something writes entries that stand for a page: it writes this, which is how a model knows. */
 export const entries_swapped = field("entries_swapped", [], t.bool);
+/** Huge pages are mapped, or may come to be: whoever maps one writes this. */
+export const huge_pages = field("huge_pages", [], t.bool);
+/** The page table that is kept for a region while a huge page is mapped there, or nothing. */
+export const pmd_huge_pte = field("pmd_huge_pte", [t.mm, t.region], t.table);

@@ -5,7 +5,7 @@ import type { PackedMachine } from "../engine/packed.ts";
 import type { Initial, System, ThreadSpec } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
 import { machineOf } from "../hardware/machines.ts";
-import { smmu_tlb } from "../hardware/smmuv3/tlb.ts";
+import { smmu_block_tlb, smmu_tlb } from "../hardware/smmuv3/tlb.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { Architecture } from "../vocabulary/architecture.ts";
@@ -46,10 +46,13 @@ export function elaborate(
     initial.findLast((i) => i.field.name === name && i.index[0] === index)?.value ?? 0;
   const entries = world.devices.flatMap((d) =>
     d.cached.flatMap((va) => {
-      const value = entryAt(initial, world, d.mm, va);
       const asid = at(cd_asid.decl.name, d.mm);
+      const region = Math.floor(va / world.domain.limits["PTRS_PER_PTE"]!);
+      const block = blockAt(initial, world, d.mm, region);
+      const value = block ?? entryAt(initial, world, d.mm, va);
       // Rule A1: what would fault is not cached.
       if (!mayBeCached(value, world)) return [];
+      if (block) return [{ cell: smmu_block_tlb.decl, index: [asid, region], value }];
       return [{ cell: smmu_tlb.decl, index: [asid, va], value }];
     }),
   );
@@ -94,6 +97,16 @@ function entryAt(initial: System["initial"], world: World, mm: number, va: numbe
     (i) => i.field === pte_table.decl && i.index[0] === table && i.index[1] === va,
   );
   return found?.value ?? 0;
+}
+
+/** The block that maps a region at the start. */
+function blockAt(initial: System["initial"], world: World, mm: number, region: number) {
+  const layout = wordLayout(desc, world.domain);
+  const value = initial.findLast(
+    (i) => i.field === pmd.decl && i.index[0] === mm && i.index[1] === region,
+  )?.value;
+  const block = value !== undefined && layout.get(value, "valid") === 1;
+  return block && layout.get(value, "table") === 0 ? value : undefined;
 }
 
 function mayBeCached(value: number, world: World): boolean {

@@ -15,6 +15,7 @@ import * as pgtable from "../kernel/asm/pgtable.ts";
 import { DEFINITIONS } from "../kernel/kernels.ts";
 import * as kernelState from "../kernel/state.ts";
 import type { Architecture } from "../vocabulary/architecture.ts";
+import { isBlock, pagesOf, pieceOf } from "../vocabulary/blocks.ts";
 import { desc } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
 import * as iommu from "../vocabulary/iommu.ts";
@@ -39,7 +40,9 @@ const macros = (): readonly Node[] =>
     ...[pgtable.pte_mkyoung, pgtable.pte_mkold, pgtable.pte_mkdirty, pgtable.pte_mkwrite].map((f) =>
       f(entry),
     ),
-    pgtable.pte_wrprotect(entry),
+    ...[pgtable.pte_wrprotect, pgtable.pte_none, pgtable.pte_protnone].map((f) => f(entry)),
+    ...[pgtable.pmd_trans_huge(entry), isBlock(entry), pieceOf(entry, local("va", t.va))],
+    pagesOf(local("region", t.region)),
     pgtable.mk_pte(local("frame", t.pfn)),
     state.pte(local("mm", t.mm), local("va", t.va)),
     regionOf(local("va", t.va)),

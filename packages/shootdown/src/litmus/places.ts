@@ -34,6 +34,8 @@ export interface InitialPte {
   /** An entry for every ASID; one of a contiguous group. */
   readonly global: boolean;
   readonly contiguous: boolean;
+  /** A piece of a block in place of the page table. */
+  readonly huge: boolean;
 }
 
 export interface InitialPlace {
@@ -143,6 +145,7 @@ function draftPlaces(scenario: Scenario, symbols: Symbols, out: Diagnostics): Ma
     }
   }
   addOwnTables(scenario, symbols, drafts, out);
+  addBlocks(scenario, symbols, drafts, out);
   return drafts;
 }
 
@@ -167,6 +170,57 @@ function addOwnTables(
         out.report("L019", span, `${mm.text}:${va} has two page tables`, note);
       } else draft.ownTable = { number, span };
     }
+  }
+}
+
+/**
+ * A block maps all addresses of a table: the first to the page that is named, the others to those
+ * declared behind it. Each gets a `map` of its own here.
+ */
+function addBlocks(
+  scenario: Scenario,
+  symbols: Symbols,
+  drafts: Map<string, Draft>,
+  out: Diagnostics,
+): void {
+  const pages = scenario.items.flatMap((i) => (i.kind === "page" ? i.names : []));
+  const maps = scenario.items.filter((i) => i.kind === "map" && i.attributes.size !== undefined);
+  let length: number | undefined;
+  for (const item of maps) {
+    if (item.kind !== "map" || out.full) return;
+    const { mm, va, span } = item.place;
+    const tableOf = (name: string) => drafts.get(`${mm.text}:${name}`)?.ownTable?.number;
+    const all = symbols.addresses.filter((a) => tableOf(a) === tableOf(va.text));
+    const first = pages.findIndex((p) => p.text === item.page.text);
+    const wrong = (message: string, ...notes: string[]) =>
+      out.report("L019", span, message, ...notes);
+    length ??= all.length;
+    if (va.text !== all[0]) wrong("a block begins at the first address of its table", `${all[0]}`);
+    else if (all.length < 2)
+      wrong("a block of one page", "declare more addresses, or leave 'huge' out");
+    else if (all.length !== length) wrong("blocks of different sizes");
+    else if (pages.length < first + all.length) {
+      wrong(`a block of ${all.length} pages`, `declare more pages behind ${item.page.text}`);
+    }
+    for (const [n, name] of all.entries()) {
+      const page = pages[first + n];
+      const key = `${mm.text}:${name}`;
+      const draft = drafts.get(key) ?? { mm: mm.text, va: name, first: span };
+      if (n === 0 || page === undefined) continue;
+      if (draft.map ?? draft.none) wrong(`${key} lies in this block, and is declared apart`);
+      const at = { ...item.place, va: { ...va, text: name } };
+      draft.map = { ...item, place: at, page: { ...item.page, text: page.text } };
+      drafts.set(key, draft);
+    }
+  }
+  const tables = new Map<number | undefined, number>();
+  for (const a of symbols.addresses) {
+    const of = [...drafts.values()].find((d) => d.va === a)?.ownTable?.number;
+    tables.set(of, (tables.get(of) ?? 0) + 1);
+  }
+  const [map] = maps;
+  if (map && length !== undefined && [...tables.values()].some((n) => n > length)) {
+    out.report("L019", map.span, `a table has more addresses than the ${length} of a block`);
   }
 }
 
@@ -254,6 +308,7 @@ function finishPte(
     ...{ writable, dirty, young: age?.text !== "old", exclusive },
     global: map.attributes.scope !== undefined,
     contiguous: map.attributes.group !== undefined,
+    huge: map.attributes.size !== undefined,
   };
 }
 

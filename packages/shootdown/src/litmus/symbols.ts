@@ -203,3 +203,14 @@ export function countVerbs(
     return n + (s.kind === "verb" && test(s) ? 1 : 0);
   }, 0);
 }
+
+/** Calls of routines for which this holds, those inside of loops too. */
+export function countCalls(
+  statements: readonly Statement[],
+  test: (routine: string) => boolean,
+): number {
+  return statements.reduce((n, s) => {
+    if (s.kind === "loop") return n + countCalls(s.body, test);
+    return n + (s.kind === "call" && test(s.routine.text) ? 1 : 0);
+  }, 0);
+}

@@ -30,6 +30,7 @@ export const MAP_ATTRIBUTES = {
   sharing: ["private", "shared-mapping"],
   scope: ["global"],
   group: ["contiguous"],
+  size: ["huge"],
 } as const;
 
 export const VMA_ATTRIBUTES = {

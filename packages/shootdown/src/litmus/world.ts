@@ -9,11 +9,13 @@ import type { Domain, Initial } from "../engine/program.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import {
+  huge_pages,
   is_zero_page,
   mm_pasid,
   next_free_page,
   PageAnonExclusive,
   page_refs,
+  pmd_huge_pte,
   VM_WRITE,
   vma,
   zero_pfn,
@@ -21,6 +23,7 @@ import {
 import { dev_pasid } from "../vocabulary/iommu.ts";
 import {
   asid_of,
+  blocks_linked,
   is_contiguous,
   is_global,
   is_xs,
@@ -35,7 +38,7 @@ import type { Scenario, VerbStatement } from "./ast.ts";
 import { leafValue, tableOf, wordValue } from "./leaf.ts";
 import type { InitialPlace } from "./places.ts";
 import { placesOf } from "./places.ts";
-import { countVerbs } from "./symbols.ts";
+import { countCalls, countVerbs } from "./symbols.ts";
 import { isHandled, signalsOf } from "./threads.ts";
 
 /** TLBIs of one PE that one target may owe; a PE waits for room beyond it. */
@@ -125,7 +128,7 @@ function makeWorld(scenario: Scenario): World {
         .map((name) => addresses.of.get(name)!),
     }),
   );
-  const fresh = freshFrames(scenario);
+  const fresh = freshFrames(scenario, addresses.perTable);
   const frames = new Map(pages.map((p, i) => [p, i]));
   const registers = registersOf(scenario);
   const frameNames = [
@@ -140,7 +143,8 @@ function makeWorld(scenario: Scenario): World {
       mm: mms.length,
       va: addresses.regions * addresses.perTable,
       region: addresses.regions,
-      table: mms.length * addresses.regions,
+      // Where huge pages come and go: a second one for each region.
+      table: mms.length * addresses.regions * (changesTables(scenario, places) ? 2 : 1),
       // The zero page, and one number that means that no frame is left.
       pfn: pages.length + fresh + 2,
       asid: 2 * mms.length,
@@ -167,8 +171,10 @@ function makeWorld(scenario: Scenario): World {
       agent: [...cpuBodies.map((b) => b.agent.text), ...devices.map((d) => d.name)],
       pasid: mms.map((m) => `pasid(${m})`),
       asid: [...mms.map((m) => `asid(${m})`), ...mms.map((m) => `smmu-asid(${m})`)],
-      table: mms.flatMap((m) =>
-        Array.from({ length: addresses.regions }, (_, r) => `table(${m},${r})`),
+      table: ["", ",new"].flatMap((which) =>
+        mms.flatMap((m) =>
+          Array.from({ length: addresses.regions }, (_, r) => `table(${m},${r}${which})`),
+        ),
       ),
     },
     limits: limitsOf(scenario, addresses, mms.length),
@@ -191,6 +197,7 @@ function limitsOf(scenario: Scenario, { regions, perTable }: Addresses, mms: num
     MAX_TLBI_OPS_TABLES: perTable * perTable,
     MAX_TLBI_RANGE_PAGES: regions * perTable,
     CPU_ASIDS: mms,
+    SPARE_TABLES: mms * regions,
     TLBI_OUTSTANDING: Math.max(TLBI_OUTSTANDING, tlbis),
     CMDQ_ENTRIES: Math.max(CMDQ_ENTRIES, commands),
     ATC_INVALIDATIONS,
@@ -203,6 +210,13 @@ function limitsOf(scenario: Scenario, { regions, perTable }: Addresses, mms: num
     PRIQ_ENTRIES,
   };
 }
+
+/** Routines of the kernel that give a table back, and those that take frames in a row. */
+const HUGE_ROUTINES = /^(collapse_huge_page|retract_page_tables)$/;
+const callsOf = (scenario: Scenario, names: RegExp): number =>
+  scenario.bodies.reduce((n, b) => n + countCalls(b.statements, (c) => names.test(c)), 0);
+const changesTables = (scenario: Scenario, places: readonly InitialPlace[]): boolean =>
+  places.some((p) => p.pte?.huge) || callsOf(scenario, HUGE_ROUTINES) > 0;
 
 interface Addresses {
   readonly of: ReadonlyMap<string, number>;
@@ -232,11 +246,14 @@ function numberAddresses(scenario: Scenario, places: readonly InitialPlace[]): A
     if (group) group.names.push(name);
     else groups.push({ table, names: [name] });
   }
-  const perTable = 1 + Math.max(1, order.length);
+  // A block is as long as a table: then every named range may be, and no page has no name.
+  const block = groups.find((g) => places.some((p) => p.pte?.huge && p.va === g.names[0]));
+  const perTable = block ? block.names.length : 1 + Math.max(1, order.length);
   const of = new Map<string, number>();
   const names = new Map<number, string>();
   for (const [r, g] of groups.entries()) {
-    const first = r * perTable + (r === 0 && groups.length > 1 ? perTable - g.names.length : 0);
+    const first =
+      r * perTable + (r === 0 && groups.length > 1 && !block ? perTable - g.names.length : 0);
     for (const [i, name] of g.names.entries()) {
       of.set(name, first + i);
       names.set(first + i, name);
@@ -251,14 +268,15 @@ function namesBetween(order: readonly string[], from: string, to: string | undef
 }
 
 /** One for each access that may copy, up to a limit. */
-function freshFrames(scenario: Scenario): number {
+function freshFrames(scenario: Scenario, perTable: number): number {
   const said = scenario.items.find((i) => i.kind === "free-frames");
   if (said) return said.count.value;
   const copies = (s: VerbStatement) =>
     ((s.verb.text === "store" || s.verb.text === "load") && s.into === undefined) ||
     (s.verb.text === "access" && isHandled(s));
   const accesses = scenario.bodies.reduce((n, b) => n + countVerbs(b.statements, copies), 0);
-  return Math.min(FRESH_FRAMES_MAX, accesses);
+  const rows = perTable * callsOf(scenario, /^collapse_huge_page$/);
+  return Math.min(FRESH_FRAMES_MAX, accesses) + rows;
 }
 
 /** Names of the registers that programs write, in order of appearance. */
@@ -295,9 +313,17 @@ function initialState(
     put(vma, [m, va], 1);
     put(VM_WRITE, [m, va], p.vma.writable ? 1 : 0);
     const next = tableOf(domain, m, va);
-    const upper = wordValue(domain, { valid: 1, table: 1, next });
-    put(pmd, [m, Math.floor(va / addresses.perTable)], upper);
+    const region = Math.floor(va / addresses.perTable);
     put(table_life, [next], life.values.indexOf("used"));
+    put(pmd_huge_pte, [m, region], next);
+    if (p.pte?.huge) {
+      const pfn = frames.get(p.pte.page)! - (va % addresses.perTable);
+      put(pmd, [m, region], leafValue(domain, { ...p.pte, pfn }));
+      put(blocks_linked, [], 1);
+      put(huge_pages, [], 1);
+      continue;
+    }
+    put(pmd, [m, region], wordValue(domain, { valid: 1, table: 1, next }));
     if (!p.pte) continue;
     if (p.pte.global) put(is_global, [va], 1);
     if (p.pte.contiguous) put(is_contiguous, [va], 1);

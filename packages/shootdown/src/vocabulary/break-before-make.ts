@@ -4,14 +4,21 @@
 //   none ──invalid stored──► stored ──DSB──► ordered ──TLBI──► sent ──DSB ISH──► complete
 
 import type { Expr, Place } from "../ir/expr.ts";
-import { after, and, eq, ite, member, ne, not, num, or, ruleHolds, varies } from "../ir/expr.ts";
+import { and, eq, ite, member, ne, not, or, ruleHolds, TRUE, varies } from "../ir/expr.ts";
 import { observer, on } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { forall, set, violate, when } from "../ir/stmt.ts";
+import { pagesOf } from "./blocks.ts";
+import {
+  completedBySmmu,
+  queuedTowardsSmmu,
+  smmuForgot,
+  smmuMustForget,
+} from "./break-before-make-smmu.ts";
 import { mayBeCached } from "./change.ts";
 import { DBM, isTable, nextOf, PTE_NONE, pfnOf, RDONLY, valid } from "./descriptor.ts";
 import { ANY_ASID, BROADCAST, dsb_op, events, tlbi_op } from "./events.ts";
-import { firstPage, Range, region, regionOf, t } from "./sorts.ts";
+import { Range, regionOf, t } from "./sorts.ts";
 import {
   asid_of,
   blocks_linked,
@@ -24,7 +31,10 @@ import {
   broken_upper,
   is_global,
   is_xs,
+  pmd,
   pte_table,
+  smmu_breaking,
+  smmu_breaking_upper,
 } from "./state.ts";
 
 type Stage = (typeof break_stage.values)[number];
@@ -33,9 +43,18 @@ const stage = (name: Stage) => member(break_stage, name);
 /** How far the sequence has come for an entry. */
 interface Sequence {
   readonly at: Place<"break_stage">;
+  /** The same of the SMMU. */
+  readonly smmu: Place<"break_stage">;
   readonly by: Place<"cpu">;
   /** What the entry was. */
   readonly was: Place<"desc">;
+}
+
+interface Store {
+  readonly cpu: Expr<"cpu">;
+  readonly mm: Expr<"mm">;
+  readonly old: Expr<"desc">;
+  readonly value: Expr<"desc">;
 }
 
 interface Operation {
@@ -46,12 +65,14 @@ interface Operation {
 
 const page = (mm: Expr<"mm">, va: Expr<"va">): Sequence => ({
   at: breaking(mm, va),
+  smmu: smmu_breaking(mm, va),
   by: breaking_cpu(mm, va),
   was: broken(mm, va),
 });
 
 const upper = (mm: Expr<"mm">, r: Expr<"region">): Sequence => ({
   at: breaking_upper(mm, r),
+  smmu: smmu_breaking_upper(mm, r),
   by: breaking_upper_cpu(mm, r),
   was: broken_upper(mm, r),
 });
@@ -74,15 +95,29 @@ const needsBreak = (old: Expr<"desc">, value: Expr<"desc">): Expr<"bool"> =>
   );
 
 /** What a store of an entry means for its sequence. */
-const stored = (s: Sequence, cpu: Expr<"cpu">, old: Expr<"desc">, value: Expr<"desc">): Stmt[] => [
+const stored = (
+  s: Sequence,
+  { cpu, mm, old, value, reachable }: Store & { readonly reachable: Expr<"bool"> },
+): Stmt[] => [
   when(needsBreak(old, value), violate("break_before_make")),
   when(
     and(ruleHolds("A18"), not(valid(old)), needsBreak(s.was, value)),
-    when(ne(s.at, stage("complete")), violate("break_before_make")),
+    when(not(forgotten(s)), violate("break_before_make")),
   ),
-  when(and(valid(old), not(valid(value))), set(s.was, old), ...reached(s, "stored", cpu)),
+  when(and(valid(old), not(valid(value)), reachable), ...breaks(s, cpu, mm, old)),
   when(valid(value), set(s.was, PTE_NONE)),
 ];
+
+/** The sequence begins. */
+const breaks = (s: Sequence, cpu: Expr<"cpu">, mm: Expr<"mm">, old: Expr<"desc">): Stmt[] => [
+  set(s.was, old),
+  ...reached(s, "stored", cpu),
+  ...smmuMustForget(s.smmu, mm),
+];
+
+/** Every agent has been made to forget. */
+const forgotten = (s: Sequence): Expr<"bool"> =>
+  and(eq(s.at, stage("complete")), smmuForgot(s.smmu));
 
 const reached = (s: Sequence, to: Stage, cpu: Expr<"cpu">): Stmt[] => [
   set(s.at, stage(to)),
@@ -109,33 +144,23 @@ const removesPage = ({ op, range }: Operation, va: Expr<"va">, was: Expr<"desc">
 
 /** Any address in a block removes it (A8); of a table the pointer, unless leaf-only (A21). */
 function removesUpper({ op, range }: Operation, r: Expr<"region">, was: Expr<"desc">) {
-  const pages = Range.make(firstPage(r), firstPage(after(region, r, num(1))));
   const leafOnly = is(op, "VALE1IS", "VAALE1IS", "VALE1IS_TTL2", "VALE1IS_TTL3", "VALE1ISnXS");
   const ofTable = not(or(leafOnly, is(op, "VAE1IS_TTL2", "VAE1IS_TTL3")));
   const xs = and(is(op, "VALE1ISnXS"), is_xs(pfnOf(was)));
   const ofBlock = not(or(is(op, "VAE1IS_TTL3", "VALE1IS_TTL3"), xs));
-  return and(Range.overlaps(range, pages), ite(isTable(was), ofTable, ofBlock));
+  return and(Range.overlaps(range, pagesOf(r)), ite(isTable(was), ofTable, ofBlock));
 }
 
 /** The pages of a table are unlinked with it, and a block in its place waits for each. */
-const pagesOf = (
-  cpu: Expr<"cpu">,
-  mm: Expr<"mm">,
-  va: Expr<"va">,
-  old: Expr<"desc">,
-  value: Expr<"desc">,
-): Stmt[] => {
+const ofPages = ({ cpu, mm, old, value }: Store, va: Expr<"va">): Stmt[] => {
   const s = page(mm, va);
   const leaf = pte_table(nextOf(old), va);
   return [
     when(
       and(ruleHolds("A18"), valid(value), not(isTable(value))),
-      when(and(mayBeCached(s.was), ne(s.at, stage("complete"))), violate("break_before_make")),
+      when(and(mayBeCached(s.was), not(forgotten(s))), violate("break_before_make")),
     ),
-    when(
-      and(isTable(old), not(valid(value)), mayBeCached(leaf)),
-      ...[set(s.was, leaf), ...reached(s, "stored", cpu)],
-    ),
+    when(and(isTable(old), not(valid(value)), mayBeCached(leaf)), ...breaks(s, cpu, mm, leaf)),
   ];
 };
 
@@ -160,11 +185,18 @@ const advance = (
 export const break_before_make = observer(
   "break_before_make",
   "an entry in use changes its frame or size, and not everybody was made to forget the old one",
-  on(events.pte_store, ({ cpu, mm, va, old, value }) => stored(page(mm, va), cpu, old, value)),
+  on(events.pte_store, ({ cpu, mm, va, old, value }) => {
+    // An entry of a table that was unlinked and forgotten is in use no more.
+    const linked = or(not(varies(blocks_linked)), isTable(pmd(mm, regionOf(va))));
+    const reachable = or(linked, not(forgotten(page(mm, va))));
+    return stored(page(mm, va), { cpu, mm, old, value, reachable });
+  }),
   on(events.block_store, ({ cpu, mm, region: r, old, value }) => [
-    ...stored(upper(mm, r), cpu, old, value),
-    forall(t.va, (va) => [when(eq(regionOf(va), r), ...pagesOf(cpu, mm, va, old, value))]),
+    ...stored(upper(mm, r), { cpu, mm, old, value, reachable: TRUE }),
+    forall(t.va, (va) => [when(eq(regionOf(va), r), ...ofPages({ cpu, mm, old, value }, va))]),
   ]),
+  on(events.cmdq, ({ cpu, ...command }) => [queuedTowardsSmmu(cpu, command)]),
+  on(events.cmdq_done, (command) => [completedBySmmu(command)]),
   on(events.tlbi, ({ cpu, ...operation }) => [
     advance(
       ["ordered", "sent"],

@@ -6,15 +6,18 @@ import { and, eq, FALSE, member, TRUE } from "../ir/expr.ts";
 import type { ObserverDecl } from "../ir/machine.ts";
 import { observer, on } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { set, violate, when } from "../ir/stmt.ts";
+import { each, set, violate, when } from "../ir/stmt.ts";
+import { isBlock, pagesOf, pieceOf } from "./blocks.ts";
 import { break_before_make } from "./break-before-make.ts";
-import { DBM, PTE_NONE, pfnOf, valid } from "./descriptor.ts";
+import { DBM, isTable, nextOf, PTE_NONE, pfnOf, valid } from "./descriptor.ts";
 import { events } from "./events.ts";
+import { va as vaSort } from "./sorts.ts";
 import {
   copied,
   dropped,
   life,
   page_life,
+  pte_table,
   replaced,
   sealed,
   table_life,
@@ -33,6 +36,26 @@ export const use_after_free = observer(
 const noteReplaced = (mm: Expr<"mm">, va: Expr<"va">, old: Expr<"desc">): Stmt =>
   when(valid(old), set(replaced(mm, va), old));
 
+/** The same of a store to the upper level: of a block, or of a table with all that is in it. */
+const noteReplacedBlock = (mm: Expr<"mm">, r: Expr<"region">, old: Expr<"desc">): Stmt =>
+  each(vaSort, pagesOf(r), (va) => [
+    when(isBlock(old), set(replaced(mm, va), pieceOf(old, va))),
+    when(isTable(old), noteReplaced(mm, va, pte_table(nextOf(old), va))),
+  ]);
+
+/** A block that is linked gives its pages to whoever was denied them. */
+const givenBack = (
+  mm: Expr<"mm">,
+  { region: r, value }: { readonly region: Expr<"region">; readonly value: Expr<"desc"> },
+  denied: typeof sealed,
+): Stmt =>
+  when(
+    isBlock(value),
+    each(vaSort, pagesOf(r), (va) => [
+      when(hasFrame(denied(mm, va), pfnOf(pieceOf(value, va))), set(denied(mm, va), PTE_NONE)),
+    ]),
+  );
+
 /** Whether an entry is remembered and has this frame. */
 const hasFrame = (entry: Expr<"desc">, frame: Expr<"pfn">) =>
   and(valid(entry), eq(pfnOf(entry), frame));
@@ -46,6 +69,10 @@ export const stale_write = observer(
       and(valid(value), DBM(value), hasFrame(sealed(mm, va), pfnOf(value))),
       set(sealed(mm, va), PTE_NONE),
     ),
+  ]),
+  on(events.block_store, ({ mm, region, old, value }) => [
+    noteReplacedBlock(mm, region, old),
+    when(DBM(value), givenBack(mm, { region, value }, sealed)),
   ]),
   on(events.revoked, ({ mm, va }) => [set(sealed(mm, va), replaced(mm, va))]),
   on(events.access, ({ mm, va, frame, write }) => [
@@ -63,6 +90,10 @@ export const stale_access = observer(
       set(dropped(mm, va), PTE_NONE),
     ),
   ]),
+  on(events.block_store, ({ mm, region, old, value }) => [
+    noteReplacedBlock(mm, region, old),
+    givenBack(mm, { region, value }, dropped),
+  ]),
   on(events.revoked, ({ mm, va, reads }) => [when(reads, set(dropped(mm, va), replaced(mm, va)))]),
   on(events.access, ({ mm, va, frame }) => [
     when(hasFrame(dropped(mm, va), frame), violate("stale_access")),
@@ -75,6 +106,12 @@ export const lost_write = observer(
   on(events.page_copied, ({ frame }) => [set(copied(frame), TRUE)]),
   on(events.pte_store, ({ value }) => [
     when(and(valid(value), DBM(value)), set(copied(pfnOf(value)), FALSE)),
+  ]),
+  on(events.block_store, ({ region, value }) => [
+    when(
+      and(isBlock(value), DBM(value)),
+      each(vaSort, pagesOf(region), (va) => [set(copied(pfnOf(pieceOf(value, va))), FALSE)]),
+    ),
   ]),
   on(events.access, ({ frame, write }) => [when(and(write, copied(frame)), violate("lost_write"))]),
 );

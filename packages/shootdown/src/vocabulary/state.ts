@@ -52,6 +52,9 @@ export const broken = field("broken", [t.mm, t.va], desc);
 export const breaking_upper = field("breaking_upper", [t.mm, t.region], break_stage);
 export const breaking_upper_cpu = field("breaking_upper_cpu", [t.mm, t.region], t.cpu);
 export const broken_upper = field("broken_upper", [t.mm, t.region], desc);
+/** The same of an SMMU that hears no broadcasts: how far it has been told. */
+export const smmu_breaking = field("smmu_breaking", [t.mm, t.va], break_stage);
+export const smmu_breaking_upper = field("smmu_breaking_upper", [t.mm, t.region], break_stage);
 /** Observers' memory: the valid entry that a store to this page's entry replaced last. */
 export const replaced = field("replaced", [t.mm, t.va], desc);
 /** Observers' memory: an entry whose frame nobody may write through this page any more. */

@@ -8,6 +8,7 @@
 
 import { and, applied, eq, FALSE, ite, not, or, TRUE, withFields } from "../../ir/expr.ts";
 import { declare } from "../../ir/machine.ts";
+import { isBlock } from "../../vocabulary/blocks.ts";
 import type { Desc } from "../../vocabulary/descriptor.ts";
 import {
   DBM,
@@ -53,11 +54,29 @@ export const pte_wrprotect = (e: Desc): Desc =>
 export const mk_pte = (frame: Parameters<typeof leaf>[0]): Desc =>
   applied("mk_pte", [frame], leaf(frame, { RDONLY: TRUE, DBM: FALSE, DIRTY: FALSE, AF: TRUE }));
 
+const upper = { cpu: t.cpu, mm: t.mm, region: t.region };
 const here = { cpu: t.cpu, mm: t.mm, va: t.va };
 
 export const set_pte_at = declare("set_pte_at", { ...here, entry: desc });
 export const ptep_get_and_clear = declare("ptep_get_and_clear", here, desc);
 export const ptep_set_wrprotect = declare("ptep_set_wrprotect", here);
+
+/** An entry of the upper level that maps a huge page, also while it is being split. */
+export const pmd_trans_huge = (e: Desc) =>
+  applied("pmd_trans_huge", [e], or(isBlock(e), isKind(e, "present_invalid"), pte_protnone(e)));
+
+/** Takes a huge page out, as invalid entry that still names it, and flushes; the old one. */
+export const pmdp_invalidate = declare("pmdp_invalidate", upper, desc);
+/** Takes out a table that is to give way to a huge page, and flushes; the old entry. */
+export const pmdp_collapse_flush = declare("pmdp_collapse_flush", upper, desc);
+export const pmdp_set_wrprotect = declare("pmdp_set_wrprotect", upper);
+export const pmd_populate = declare("pmd_populate", { ...upper, table: t.table });
+/** `ptep_set_access_flags` of a huge page. */
+export const pmdp_set_access_flags = declare(
+  "pmdp_set_access_flags",
+  { ...upper, entry: desc, dirty: t.bool },
+  t.bool,
+);
 
 /** Makes an entry more permissive; whether it changed. */
 export const ptep_set_access_flags = declare(

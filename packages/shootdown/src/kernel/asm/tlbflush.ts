@@ -7,6 +7,14 @@ import { t } from "../../vocabulary/sorts.ts";
 /** Everything of an mm, freed tables too. */
 export const flush_tlb_mm = declare("flush_tlb_mm", { cpu: t.cpu, mm: t.mm });
 export const flush_tlb_page = declare("flush_tlb_page", { cpu: t.cpu, mm: t.mm, va: t.va });
+/** A range of pages, and the tables above them. */
+export const flush_tlb_range = declare("flush_tlb_range", {
+  cpu: t.cpu,
+  mm: t.mm,
+  range: t.range,
+});
+/** What a huge page maps. */
+export const flush_pmd_tlb_range = declare("flush_pmd_tlb_range", flush_tlb_range.params);
 /** Nothing on x86, and on arm64 until 6.19. */
 export const flush_tlb_fix_spurious_fault = declare("flush_tlb_fix_spurious_fault", {
   cpu: t.cpu,

@@ -2,21 +2,43 @@
 // Faults, copy on write, fork's copy and unmapping: mm/memory.c, 6.1 and 6.12.
 
 import type { Expr } from "../../ir/expr.ts";
-import { add, and, eq, FALSE, ne, not, num, TRUE } from "../../ir/expr.ts";
+import { add, and, eq, FALSE, ne, not, num, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { call, callInto, each, emit, grow, label, ret, set, since, when } from "../../ir/stmt.ts";
+import {
+  call,
+  callInto,
+  each,
+  emit,
+  grow,
+  label,
+  ret,
+  set,
+  since,
+  when,
+  whenElse,
+} from "../../ir/stmt.ts";
 import { desc, isTable, PTE_NONE, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { EMPTY, Range, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
+import {
+  EMPTY,
+  Range,
+  region,
+  regionOf,
+  regionsOf,
+  t,
+  va as vaSort,
+} from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
 import {
   mk_pte,
+  pmd_trans_huge,
   pte_mkdirty,
   pte_mkwrite,
   pte_mkyoung,
   pte_none,
   pte_present,
+  pte_protnone,
   pte_write,
   ptep_get_and_clear,
   ptep_set_access_flags,
@@ -32,6 +54,15 @@ import {
   VM_WRITE,
   zero_pfn,
 } from "../state.ts";
+import {
+  __pte_alloc,
+  copy_huge_pmd,
+  do_huge_pmd_numa_page,
+  do_huge_pmd_wp_page,
+  HUGE,
+  huge_pmd_set_accessed,
+  zap_pmd_range,
+} from "./huge_memory.ts";
 import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range_end,
@@ -73,17 +104,42 @@ const onlyEnd = (cpu: Expr<"cpu">, mm: Expr<"mm">, va: Expr<"va">): Stmt[] => [
   ),
 ];
 
+/** pte_offset_map(): the table may have given way to a huge page, or to nothing. */
+const tableOr = (mm: Expr<"mm">, va: Expr<"va">, otherwise: readonly Stmt[]): Stmt[] => [
+  when(HUGE, when(not(isTable(pmd(mm, regionOf(va)))), ...otherwise)),
+];
+
 export const memory = [
   define(handle_mm_fault, {
     source: { file, sha: { "6.1": "ee088dae6d74", "6.12": "a73a0ba7e55d" } },
-    abstracts: ["page tables exist wherever a vma is", "huge pages"],
-    body: ({ cpu, mm, va, write }) => [call(handle_pte_fault, { cpu, mm, va, write })],
+    abstracts: ["page tables exist wherever a vma is", "migration entries of huge pages"],
+    locals: { orig: desc, fallback: t.bool },
+    body: ({ cpu, mm, va, write, orig, fallback }) => [
+      when(
+        HUGE,
+        set(orig, pmd(mm, regionOf(va))),
+        when(pte_none(orig), call(__pte_alloc, { cpu, mm, va })),
+        when(
+          pmd_trans_huge(orig),
+          when(pte_protnone(orig), call(do_huge_pmd_numa_page, { cpu, mm, va, orig }), ret()),
+          when(
+            or(not(write), pte_write(orig)),
+            call(huge_pmd_set_accessed, { cpu, mm, va, orig, write }),
+            ret(),
+          ),
+          callInto(fallback, do_huge_pmd_wp_page, { cpu, mm, va, orig }),
+          when(not(fallback), ret()),
+        ),
+      ),
+      call(handle_pte_fault, { cpu, mm, va, write }),
+    ],
   }),
   define(handle_pte_fault, {
     source: { file, sha: { "6.1": "2bdfd1d7ee2c", "6.12": "512f3c2abe70" } },
     abstracts: ["NUMA hinting, file pages"],
     locals: { orig: desc, now: desc, entry: desc, changed: t.bool },
     body: ({ cpu, mm, va, write, orig, now, entry, changed }) => [
+      ...tableOr(mm, va, [ret()]),
       set(orig, pte(mm, va)),
       when(
         SWAPPED,
@@ -94,6 +150,7 @@ export const memory = [
       ),
       when(not(pte_present(orig)), call(do_anonymous_page, { cpu, mm, va, write }), ret()),
       call(spin_lock_ptl, { mm }),
+      ...tableOr(mm, va, [call(spin_unlock_ptl, { mm }), ret()]),
       set(now, pte(mm, va)),
       when(ne(now, orig), call(spin_unlock_ptl, { mm }), ret()),
       set(entry, orig),
@@ -115,6 +172,7 @@ export const memory = [
       when(
         not(write),
         call(spin_lock_ptl, { mm }),
+        ...tableOr(mm, va, [call(spin_unlock_ptl, { mm }), ret()]),
         set(now, pte(mm, va)),
         when(pte_none(now), call(set_pte_at, { cpu, mm, va, entry: mk_pte(zero_pfn()) })),
         call(spin_unlock_ptl, { mm }),
@@ -122,6 +180,7 @@ export const memory = [
       ),
       callInto(frame, alloc_page, {}),
       call(spin_lock_ptl, { mm }),
+      ...tableOr(mm, va, [call(spin_unlock_ptl, { mm }), call(put_page, { frame }), ret()]),
       set(now, pte(mm, va)),
       when(
         not(pte_none(now)),
@@ -176,7 +235,11 @@ export const memory = [
       label("copy", emit(events.page_copied, { frame: pfnOf(orig) })),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),
       call(spin_lock_ptl, { mm }),
-      set(now, pte(mm, va)),
+      whenElse(
+        and(HUGE, not(isTable(pmd(mm, regionOf(va))))),
+        [set(now, PTE_NONE)],
+        [set(now, pte(mm, va))],
+      ),
       when(
         ne(now, orig),
         call(spin_unlock_ptl, { mm }),
@@ -210,6 +273,10 @@ export const memory = [
     body: ({ cpu, mm, range }) => [
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       call(spin_lock_ptl, { mm }),
+      when(
+        HUGE,
+        each(region, regionsOf(range), (r) => [call(copy_huge_pmd, { cpu, mm, region: r })]),
+      ),
       each(vaSort, range, (va) => [call(copy_present_pte, { cpu, mm, va })]),
       call(spin_unlock_ptl, { mm }),
       call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
@@ -246,6 +313,7 @@ export const memory = [
     locals: { gathered: t.range, upper: desc, old: desc },
     body: ({ cpu, mm, range, gathered, upper, old }) => [
       set(gathered, EMPTY),
+      when(HUGE, callInto(gathered, zap_pmd_range, { cpu, mm, range })),
       call(spin_lock_ptl, { mm }),
       label("batched", call(flush_tlb_batched_pending, { cpu, mm })),
       each(vaSort, range, (va) => [

@@ -30,6 +30,7 @@ import {
   set_pte_at,
 } from "../asm/pgtable.ts";
 import { PageAnonExclusive, VM_WRITE } from "../state.ts";
+import { change_pmd_range, HUGE } from "./huge_memory.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import { tlb_end_vma, tlb_finish_mmu } from "./mmu_gather.ts";
 import {
@@ -70,7 +71,11 @@ export const mprotect = [
       when(
         not(writable),
         each(vaSort, gathered, (va) => [
-          set(entry, pte(mm, va)),
+          whenElse(
+            and(HUGE, not(isTable(pmd(mm, regionOf(va))))),
+            [set(entry, pmd(mm, regionOf(va)))],
+            [set(entry, pte(mm, va))],
+          ),
           when(
             and(pte_present(entry), not(pte_write(entry))),
             emit(events.revoked, { mm, va, reads: FALSE }),
@@ -86,6 +91,7 @@ export const mprotect = [
     locals: { gathered: t.range, upper: desc, old: desc, reuse: t.bool },
     body: ({ cpu, mm, range, writable, gathered, upper, old, reuse }) => [
       set(gathered, EMPTY),
+      when(HUGE, callInto(gathered, change_pmd_range, { cpu, mm, range, writable })),
       call(spin_lock_ptl, { mm }),
       label("batched", call(flush_tlb_batched_pending, { cpu, mm })),
       each(vaSort, range, (va) => [

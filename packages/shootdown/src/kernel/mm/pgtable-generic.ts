@@ -2,11 +2,19 @@
 // Clearing and flushing one entry: mm/pgtable-generic.c and include/linux/mmu_notifier.h.
 
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, ret, when } from "../../ir/stmt.ts";
-import { desc } from "../../vocabulary/descriptor.ts";
+import { call, callInto, label, ret, when } from "../../ir/stmt.ts";
+import { pagesOf } from "../../vocabulary/blocks.ts";
+import { asKind, desc, PTE_NONE } from "../../vocabulary/descriptor.ts";
+import { xchg_pmd } from "../../vocabulary/primitives.ts";
 import { Range, t } from "../../vocabulary/sorts.ts";
-import { pte_present, ptep_get_and_clear } from "../asm/pgtable.ts";
-import { flush_tlb_page } from "../asm/tlbflush.ts";
+import { pmd } from "../../vocabulary/state.ts";
+import {
+  pmdp_collapse_flush,
+  pmdp_invalidate,
+  pte_present,
+  ptep_get_and_clear,
+} from "../asm/pgtable.ts";
+import { flush_pmd_tlb_range, flush_tlb_page, flush_tlb_range } from "../asm/tlbflush.ts";
 import { mmu_notifier_invalidate_range } from "./mmu_notifier.ts";
 
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };
@@ -14,6 +22,37 @@ const at = { cpu: t.cpu, mm: t.mm, va: t.va };
 export const ptep_clear_flush = declare("ptep_clear_flush", at, desc);
 /** Until 6.5. */
 export const ptep_clear_flush_notify = declare("ptep_clear_flush_notify", at, desc);
+
+/** What generic code has where large pages are modelled: arm64. */
+export const pgtable_generic_huge = [
+  define(pmdp_invalidate, {
+    source: {
+      file: "mm/pgtable-generic.c",
+      sha: { "6.1": "03317f355dae", "6.12": "03317f355dae" },
+    },
+    locals: { old: desc },
+    body: ({ cpu, mm, region, old }) => [
+      callInto(old, xchg_pmd, {
+        ...{ cpu, mm, region },
+        value: asKind(pmd(mm, region), "present_invalid"),
+      }),
+      label("flush", call(flush_pmd_tlb_range, { cpu, mm, range: pagesOf(region) })),
+      ret(old),
+    ],
+  }),
+  define(pmdp_collapse_flush, {
+    source: {
+      file: "mm/pgtable-generic.c",
+      sha: { "6.1": "5610e6f5f4dd", "6.12": "5610e6f5f4dd" },
+    },
+    locals: { old: desc },
+    body: ({ cpu, mm, region, old }) => [
+      callInto(old, xchg_pmd, { cpu, mm, region, value: PTE_NONE }),
+      label("flush", call(flush_tlb_range, { cpu, mm, range: pagesOf(region) })),
+      ret(old),
+    ],
+  }),
+];
 
 export const pgtable_generic = [
   define(ptep_clear_flush, {

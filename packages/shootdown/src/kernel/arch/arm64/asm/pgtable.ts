@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stores to page-table entries: arch/arm64/include/asm/pgtable.h, 6.1 and 6.12.
 
+import { member } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
 import { call, callInto, leave, loop, ret, set, when } from "../../../../ir/stmt.ts";
-import { desc, PTE_NONE } from "../../../../vocabulary/descriptor.ts";
-import { cmpxchg_desc, store_desc, xchg_desc } from "../../../../vocabulary/primitives.ts";
-import { t } from "../../../../vocabulary/sorts.ts";
-import { pte } from "../../../../vocabulary/state.ts";
+import { desc, PTE_NONE, tableDesc } from "../../../../vocabulary/descriptor.ts";
+import { dsb_op } from "../../../../vocabulary/events.ts";
 import {
+  cmpxchg_desc,
+  cmpxchg_pmd,
+  dsb,
+  store_desc,
+  store_pmd,
+  xchg_desc,
+} from "../../../../vocabulary/primitives.ts";
+import { t } from "../../../../vocabulary/sorts.ts";
+import { pmd, pte } from "../../../../vocabulary/state.ts";
+import {
+  pmd_populate,
+  pmdp_set_wrprotect,
   pte_wrprotect,
   ptep_get_and_clear,
   ptep_set_wrprotect,
@@ -47,6 +58,28 @@ export const pgtable = [
       loop(
         set(old, pte(mm, va)),
         callInto(ok, cmpxchg_desc, { cpu, mm, va, expect: old, value: pte_wrprotect(old) }),
+        when(ok, leave()),
+      ),
+    ],
+  }),
+  define(pmd_populate, {
+    source: {
+      file: "arch/arm64/include/asm/pgalloc.h, arch/arm64/include/asm/pgtable.h",
+      function: "pmd_populate, set_pmd",
+      sha: { "6.1": "13b307047260", "6.12": "13b307047260" },
+    },
+    body: ({ cpu, mm, region, table }) => [
+      call(store_pmd, { cpu, mm, region, value: tableDesc(table) }),
+      call(dsb, { cpu, op: member(dsb_op, "ISHST") }),
+    ],
+  }),
+  define(pmdp_set_wrprotect, {
+    source: { file, sha: { "6.1": "1f591e7428c6", "6.12": "bd2bf08736ae" } },
+    locals: { old: desc, ok: t.bool },
+    body: ({ cpu, mm, region, old, ok }) => [
+      loop(
+        set(old, pmd(mm, region)),
+        callInto(ok, cmpxchg_pmd, { cpu, mm, region, expect: old, value: pte_wrprotect(old) }),
         when(ok, leave()),
       ),
     ],

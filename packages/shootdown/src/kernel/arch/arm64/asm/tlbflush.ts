@@ -2,7 +2,7 @@
 // TLB flushes: arch/arm64/include/asm/tlbflush.h, 6.1 and 6.12; the local ones of 6.19.
 
 import type { Expr } from "../../../../ir/expr.ts";
-import { ite, knobIs, le, limit, member } from "../../../../ir/expr.ts";
+import { FALSE, ite, knobIs, le, limit, member, TRUE } from "../../../../ir/expr.ts";
 import { declare, define } from "../../../../ir/machine.ts";
 import type { Stmt } from "../../../../ir/stmt.ts";
 import { call, label, ret, since, when, whenElse } from "../../../../ir/stmt.ts";
@@ -11,9 +11,11 @@ import { dsb, tlbi } from "../../../../vocabulary/primitives.ts";
 import { EMPTY, Range, t, WHOLE_MM } from "../../../../vocabulary/sorts.ts";
 import { asid_of } from "../../../../vocabulary/state.ts";
 import {
+  flush_pmd_tlb_range,
   flush_tlb_fix_spurious_fault,
   flush_tlb_mm,
   flush_tlb_page,
+  flush_tlb_range,
 } from "../../../asm/tlbflush.ts";
 import { mmu_notifier_arch_invalidate_secondary_tlbs } from "../../../mm/mmu_notifier.ts";
 
@@ -135,6 +137,21 @@ export const tlbflush = [
         ],
       ),
       call(dsb, { cpu, op: ISH }),
+    ],
+  }),
+  define(flush_tlb_range, {
+    source: { file, sha: { "6.1": "f1aebfa5a9aa", "6.12": "85c3a6c35adc" } },
+    body: ({ cpu, mm, range }) => [
+      call(__flush_tlb_range, { cpu, mm, range, last_level: FALSE, by_table: FALSE }),
+    ],
+  }),
+  define(flush_pmd_tlb_range, {
+    source: {
+      file: "arch/arm64/include/asm/pgtable.h",
+      sha: { "6.1": "e0a2fe7ba076", "6.12": "e0a2fe7ba076" },
+    },
+    body: ({ cpu, mm, range }) => [
+      call(__flush_tlb_range, { cpu, mm, range, last_level: FALSE, by_table: TRUE }),
     ],
   }),
   define(flush_tlb_fix_spurious_fault, {

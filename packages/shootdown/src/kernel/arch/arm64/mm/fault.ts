@@ -4,11 +4,12 @@
 import { and, eq, FALSE, not, or, TRUE, withFields } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
 import { call, callInto, label, leave, loop, ret, set, since, when } from "../../../../ir/stmt.ts";
+import type { Desc } from "../../../../vocabulary/descriptor.ts";
 import { AF, DBM, DIRTY, desc, RDONLY } from "../../../../vocabulary/descriptor.ts";
-import { cmpxchg_desc, do_page_fault } from "../../../../vocabulary/primitives.ts";
-import { t } from "../../../../vocabulary/sorts.ts";
-import { pte } from "../../../../vocabulary/state.ts";
-import { ptep_set_access_flags } from "../../../asm/pgtable.ts";
+import { cmpxchg_desc, cmpxchg_pmd, do_page_fault } from "../../../../vocabulary/primitives.ts";
+import { firstPage, t } from "../../../../vocabulary/sorts.ts";
+import { pmd, pte } from "../../../../vocabulary/state.ts";
+import { pmdp_set_access_flags, ptep_set_access_flags } from "../../../asm/pgtable.ts";
 import { flush_tlb_page } from "../../../asm/tlbflush.ts";
 import { handle_mm_fault } from "../../../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
@@ -16,6 +17,15 @@ import { VM_WRITE, vma } from "../../../state.ts";
 import { LOCAL_COMMIT, local_flush_tlb_page } from "../asm/tlbflush.ts";
 
 const file = "arch/arm64/mm/fault.c";
+
+/** Only ever more permissive: adds AF, DBM, DIRTY, takes RDONLY away. */
+const morePermissive = (old: Desc, entry: Desc): Desc =>
+  withFields(old, {
+    AF: or(AF(old), AF(entry)),
+    DBM: or(DBM(old), DBM(entry)),
+    DIRTY: or(DIRTY(old), DIRTY(entry)),
+    RDONLY: and(RDONLY(old), RDONLY(entry)),
+  });
 
 export const fault = [
   define(ptep_set_access_flags, {
@@ -31,18 +41,12 @@ export const fault = [
       set(old, pte(mm, va)),
       when(eq(old, entry), ret(FALSE)),
       loop(
-        // Only ever more permissive: adds AF, DBM, DIRTY, takes RDONLY away.
         callInto(ok, cmpxchg_desc, {
           cpu,
           mm,
           va,
           expect: old,
-          value: withFields(old, {
-            AF: or(AF(old), AF(entry)),
-            DBM: or(DBM(old), DBM(entry)),
-            DIRTY: or(DIRTY(old), DIRTY(entry)),
-            RDONLY: and(RDONLY(old), RDONLY(entry)),
-          }),
+          value: morePermissive(old, entry),
         }),
         when(ok, leave()),
         set(old, pte(mm, va)),
@@ -56,6 +60,42 @@ export const fault = [
             "6.19",
             [call(local_flush_tlb_page, { cpu, mm, va })],
             [call(flush_tlb_page, { cpu, mm, va })],
+          ),
+        ),
+      ),
+      label("notify"),
+      ret(TRUE),
+    ],
+  }),
+  define(pmdp_set_access_flags, {
+    source: {
+      file: "arch/arm64/include/asm/pgtable.h",
+      sha: { "6.1": "6131a23cec08", "6.12": "1b0259e7eb1c" },
+      commits: LOCAL_COMMIT,
+    },
+    abstracts: ["the body of ptep_set_access_flags(), of which this is a call"],
+    locals: { old: desc, ok: t.bool, head: t.va },
+    body: ({ cpu, mm, region, entry, dirty, old, ok, head }) => [
+      set(old, pmd(mm, region)),
+      when(eq(old, entry), ret(FALSE)),
+      loop(
+        callInto(ok, cmpxchg_pmd, {
+          ...{ cpu, mm, region, expect: old },
+          value: morePermissive(old, entry),
+        }),
+        when(ok, leave()),
+        set(old, pmd(mm, region)),
+      ),
+      set(head, firstPage(region)),
+      // The CPU's operation finds the block by any address; those who are told hear of one page.
+      label(
+        "flush",
+        when(
+          dirty,
+          since(
+            "6.19",
+            [call(local_flush_tlb_page, { cpu, mm, va: head })],
+            [call(flush_tlb_page, { cpu, mm, va: head })],
           ),
         ),
       ),
