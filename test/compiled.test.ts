@@ -63,7 +63,7 @@ function programs(scenario: ReturnType<typeof scenarios>[number]["scenario"]) {
   const found = new Map<string, Program>();
   for (const line of lines) {
     const set = Object.fromEntries(line.set.map((s) => [s.knob.text, s.value.text]));
-    const configured = configure(line.machine!.text, line.kernel!.text, set);
+    const configured = configure(line.machine!.text, line.kernel!.text, set, scenario);
     if (!configured.ok) throw new Error(`unknown ${configured.problem.name}`);
     const options = { semantics: "window", limits: { ...limits, states_max: 1 } } as const;
     const verdict = checker.check(configured.configuration, { ...options, dependsOn: false });

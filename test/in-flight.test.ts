@@ -27,7 +27,7 @@ describe.each(short)("$file", ({ scenario, runs }) => {
     runs.map((e) => ({ machine: e.machine!.text, kernel: e.kernel!.text, expectation: e })),
   )("$machine $kernel", ({ machine, kernel, expectation }) => {
     const set = Object.fromEntries(expectation.set.map((s) => [s.knob.text, s.value.text]));
-    const found = configure(`${machine}+inflight`, kernel, set);
+    const found = configure(`${machine}+inflight`, kernel, set, scenario);
     if (!found.ok) throw new Error(`unknown ${found.problem.name}`);
     const { observed } = checker.check(found.configuration, options);
     expect(observed).toBe(expectation.observation.text.toLowerCase());

@@ -40,7 +40,7 @@ describe.each(files)("%s", (file) => {
       return { name, machine, kernel, set, expected: e.observation.text.toLowerCase() };
     }),
   )("$expected $name", ({ machine, kernel, set, expected }) => {
-    const configured = configure(machine, kernel, set);
+    const configured = configure(machine, kernel, set, scenario);
     if (!configured.ok) throw new Error(`unknown ${configured.problem.name}`);
     const { configuration } = configured;
     const window = checker.check(configuration, { semantics: "window", limits, dependsOn: false });

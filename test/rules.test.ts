@@ -39,7 +39,7 @@ function observations(scenario: Scenario, checker: Checker, without?: string): s
   const knobs = without === undefined ? {} : { [ruleKnob(without)]: "no" };
   return scenario.expectations.map((e) => {
     const set = Object.fromEntries(e.set.map((s) => [s.knob.text, s.value.text]));
-    const found = configure(e.machine!.text, e.kernel!.text, set);
+    const found = configure(e.machine!.text, e.kernel!.text, set, scenario);
     if (!found.ok) throw new Error(`unknown ${found.problem.name}`);
     const configuration = {
       ...found.configuration,

@@ -21,7 +21,7 @@ function* witnesses(scenario: Scenario) {
   for (const e of scenario.expectations) {
     if (e.observation.text === "Never") continue;
     const set = Object.fromEntries(e.set.map((s) => [s.knob.text, s.value.text]));
-    const configured = configure(e.machine!.text, e.kernel!.text, set);
+    const configured = configure(e.machine!.text, e.kernel!.text, set, scenario);
     if (!configured.ok) throw new Error(`unknown ${configured.problem.name}`);
     const options = { semantics: "window", limits, dependsOn: false } as const;
     const verdict = checker.check(configured.configuration, options);

@@ -16,6 +16,7 @@ export { printable, quote } from "../base/diagnostic.ts";
 export { suggestion } from "../base/suggest.ts";
 export { type HelperStart, type Helpers, help, helperEnded } from "../explore/fast/team.ts";
 export { DEFAULT_BYTES_MAX } from "../explore/search.ts";
+export type { Scenario } from "../litmus/ast.ts";
 export { MAX_SOURCE_BYTES } from "../litmus/source.ts";
 export { problemLine } from "../report/check-ndjson.ts";
 export { coloured, cutTo, type Paint, plain, type Tone, wrapText } from "../report/columns.ts";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What has a name: routines, hardware, properties, machines, kernels, knobs; and their text.
 
+import { formatPosition } from "../base/span.ts";
 import { nearestName } from "../base/suggest.ts";
 import { KNOBS, MACHINES as MACHINES_OF, PARTS } from "../hardware/machines.ts";
 import { filesOf } from "../hardware/rules/files.ts";
@@ -9,9 +10,10 @@ import type { HardwareRule, RuleStatus } from "../hardware/rules/rule.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { Source } from "../ir/machine.ts";
 import { printCell, printDefinition, printObserver, printPending, printRule } from "../ir/print.ts";
-import type { KernelName } from "../kernel/kernels.ts";
-import { DEFINITIONS, kernelNamed, READ, VERSIONS } from "../kernel/kernels.ts";
+import { DEFINITIONS, READ, VERSIONS } from "../kernel/kernels.ts";
 import { OVERLAYS } from "../kernel/overlays.ts";
+import type { Scenario } from "../litmus/ast.ts";
+import { kernelOf, type OwnKernel } from "../litmus/own-kernel.ts";
 import { ARCHITECTURES } from "../vocabulary/architecture.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 import { DEFAULT_KERNEL } from "./plan.ts";
@@ -122,11 +124,16 @@ export type ShowResult =
  * A routine, a part of hardware or a property by its name, or a rule by its id (`A20`) with all of
  * hardware that implements it. Without a kernel: the default one, or else the newest that has it.
  */
-export function showName(name: string, kernelName?: string): ShowResult {
+export function showName(name: string, kernelName?: string, scenario?: Scenario): ShowResult {
   const kernels = kernelName === undefined ? newestFirst() : [kernelName];
   const missing: string[] = [];
   for (const k of kernels) {
-    const found = builds(k);
+    const found = builds(k, scenario);
+    if (!found.ok && "diagnostics" in found) {
+      const [first] = found.diagnostics;
+      const message = first ? `${formatPosition(first.span)}: ${first.message}` : "";
+      return { ok: false, message, note: "shootdown check says more" };
+    }
     if (!found.ok && found.why !== undefined) {
       return {
         ok: false,
@@ -151,7 +158,7 @@ export function showName(name: string, kernelName?: string): ShowResult {
     }
     missing.push(k);
   }
-  const first = builds(kernels[0]!);
+  const first = builds(kernels[0]!, scenario);
   if (!first.ok) throw new Error("a kernel was known and is not");
   const kernel = first.kernels[0]!;
   const rule = RULES.get(name);
@@ -186,8 +193,9 @@ const hasRoutine = (kernel: string, name: string): boolean => {
 /** A kernel for each architecture that it can be built for; if none, what the first says. */
 function builds(
   name: string,
-): { readonly ok: true; readonly kernels: readonly Kernel[] } | (KernelName & { ok: false }) {
-  const found = ARCHITECTURES.map((a) => kernelNamed(name, a));
+  scenario?: Scenario,
+): { readonly ok: true; readonly kernels: readonly Kernel[] } | (OwnKernel & { ok: false }) {
+  const found = ARCHITECTURES.map((a) => kernelOf(scenario, name, a));
   const kernels = found.flatMap((k) => (k.ok ? [k.kernel] : []));
   const wrong = found.find((k) => !k.ok);
   return kernels.length === 0 && wrong && !wrong.ok ? wrong : { ok: true, kernels };

@@ -11,7 +11,9 @@ import type { Span } from "../base/span.ts";
 import { suggestion } from "../base/suggest.ts";
 import { RULES } from "../hardware/rules/registry.ts";
 import { ruleKnob } from "../ir/expr.ts";
+import { VERSIONS } from "../kernel/kernels.ts";
 import type { Expectation, Name, Scenario, Statement } from "../litmus/ast.ts";
+import { blockNames } from "../litmus/own-kernel.ts";
 import type { Expected, Problem } from "../report/result.ts";
 import type { Configuration, ConfigurationProblem } from "../study/configuration.ts";
 import { configure } from "../study/configuration.ts";
@@ -58,8 +60,11 @@ export type PlanResult =
   | { readonly ok: true; readonly runs: readonly PlannedRun[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Mistakes in a selection that can be seen without a file. */
-export function selectionProblems(selection: Selection): Problem[] {
+/**
+ * Mistakes in a selection that can be seen without a file; `blocks`: parts of a kernel's name that
+ * are not known may be blocks of the files.
+ */
+export function selectionProblems(selection: Selection, blocks = false): Problem[] {
   const wrong: Problem[] = [];
   const look = (machine: string, kernel: string, set: Readonly<Record<string, string>>) => {
     const found = configure(machine, kernel, set);
@@ -69,8 +74,9 @@ export function selectionProblems(selection: Selection): Problem[] {
   };
   for (const m of selection.machines ?? []) look(m, DEFAULT_KERNEL, {});
   for (const k of selection.kernels ?? []) {
+    const name = blocks ? k.split("+")[0]! : k;
     // An overlay may fit one architecture alone.
-    if (!ARCHITECTURES.some((a) => configure(a, k, {}).ok)) look(DEFAULT_MACHINE, k, {});
+    if (!ARCHITECTURES.some((a) => configure(a, name, {}).ok)) look(DEFAULT_MACHINE, name, {});
   }
   for (const [n, v] of Object.entries(selection.set ?? {})) {
     look(DEFAULT_MACHINE, DEFAULT_KERNEL, { [n]: v });
@@ -85,13 +91,13 @@ export function selectionProblems(selection: Selection): Problem[] {
 
 /** The runs of a scenario; mistakes in its Result lines are reported at their place. */
 export function planRuns(scenario: Scenario, text: string, selection: Selection): PlanResult {
-  const problems: Problem[] = [];
+  const problems: Problem[] = unusedBlocks(scenario, text);
   const runs: PlannedRun[] = [];
   for (const wanted of wantedRuns(scenario, selection)) {
     const { machine, kernel, set, from } = wanted;
-    const found = configure(machine, kernel, set);
+    const found = configure(machine, kernel, set, scenario);
     if (!found.ok) {
-      problems.push(configurationProblem(found.problem, from, text));
+      problems.push(...configurationProblems(found.problem, from, text));
       continue;
     }
     const homeless =
@@ -114,6 +120,23 @@ export function planRuns(scenario: Scenario, text: string, selection: Selection)
   }
   if (problems.length === 0) return { ok: true, runs };
   return { ok: false, problems: distinct(problems) };
+}
+
+/** A block that no Result line names is read too, for the kernels that it is for. */
+function unusedBlocks(scenario: Scenario, text: string): Problem[] {
+  const used = scenario.expectations.flatMap((e) => e.kernel?.text.split("+") ?? []);
+  return blockNames(scenario).flatMap((name) => {
+    if (used.includes(name)) return [];
+    const found = [...VERSIONS].reverse().flatMap((version) => {
+      const kernel = `linux-${version}+${name}`;
+      const tried = ARCHITECTURES.map((a) => configure(a, kernel, {}, scenario));
+      return tried.some((t) => !t.ok && t.problem.what !== "block") ? [] : [tried];
+    });
+    const tried = found[0] ?? [];
+    if (tried.length === 0 || tried.some((t) => t.ok)) return [];
+    const [first] = tried;
+    return first && !first.ok ? configurationProblems(first.problem, undefined, text) : [];
+  });
 }
 
 /** The rules are taken out by knobs that nothing else sets. */
@@ -270,17 +293,18 @@ const VERBS_ELSEWHERE: Readonly<Record<Architecture, RegExp>> = {
 };
 
 /** At the name in the Result line, if it came from one. */
-function configurationProblem(
+function configurationProblems(
   wrong: ConfigurationProblem,
   from: Expectation | undefined,
   text: string,
-): Problem {
+): Problem[] {
+  if (wrong.what === "block") return (wrong.diagnostics ?? []).map((d) => problemAt(d, text));
   const { message, note } = wordsFor(wrong);
   const span = from && spanOf(wrong, from);
-  if (!span) return problem(message, { note });
+  if (!span) return [problem(message, { note })];
   const notes = note === undefined ? [] : [{ message: note }];
   const diagnostic: Diagnostic = { code: CODES[wrong.what], span, message, notes };
-  return problemAt(diagnostic, text);
+  return [problemAt(diagnostic, text)];
 }
 
 /** Codes of mistakes in names of configurations; docs/man/shootdown-check.md explains them. */

@@ -3,6 +3,7 @@
 
 import type { Diagnostic } from "../base/diagnostic.ts";
 import { formatDiagnostic, printable, quote } from "../base/diagnostic.ts";
+import { formatPosition } from "../base/span.ts";
 import { suggestion } from "../base/suggest.ts";
 import type { Problem } from "../report/result.ts";
 import type { ConfigurationProblem } from "../study/configuration.ts";
@@ -45,6 +46,8 @@ export function problem(
 
 /** What is wrong with the name of a machine, a kernel or a knob, in words. */
 export function wordsFor(wrong: ConfigurationProblem): { message: string; note?: string } {
+  const [own] = wrong.diagnostics ?? [];
+  if (own) return { message: `${formatPosition(own.span)}: ${own.message}` };
   if (wrong.why !== undefined) return { message: `${quote(wrong.name)} ${wrong.why}` };
   const isOverlay = wrong.what === "kernel" && !wrong.known.some((k) => k.startsWith("linux-"));
   const kinds = {
@@ -52,10 +55,12 @@ export function wordsFor(wrong: ConfigurationProblem): { message: string; note?:
     kernel: isOverlay ? "unknown overlay" : "unknown kernel",
     knob: "unknown knob",
     value: "impossible value",
+    block: "a kernel block does not fit",
   };
   // A value is named with its knob, `httu=maybe`; what is near is a value.
   const word = wrong.what === "value" ? wrong.name.slice(wrong.name.indexOf("=") + 1) : wrong.name;
-  const lists = { machine: "machines", kernel: "kernels", knob: "knobs", value: "knobs" };
-  const hint = suggestion(word, wrong.known) ?? `shootdown list ${lists[wrong.what]}`;
+  const lists = { machine: "machines", knob: "knobs", value: "knobs" } as const;
+  const list = wrong.what in lists ? lists[wrong.what as keyof typeof lists] : "kernels";
+  const hint = suggestion(word, wrong.known) ?? `shootdown list ${list}`;
   return { message: `${kinds[wrong.what]} ${quote(wrong.name)}`, note: hint };
 }

@@ -48,7 +48,7 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
   const witness = json as WitnessFile;
   const read = parseScenario(witness.scenario, `${file}#scenario`);
   if (!read.ok) return { ok: false, problems: read.problems };
-  const configured = configure(witness.machine, witness.kernel, {});
+  const configured = configure(witness.machine, witness.kernel, {}, read.scenario);
   if (!configured.ok) {
     const { message, note } = wordsFor(configured.problem);
     return fail(message, note);

@@ -115,7 +115,7 @@ function expectation(value: string): Expected {
 
 async function check(paths: readonly string[], options: Options): Promise<void> {
   const selection = selectionOf(options);
-  const wrong = selectionProblems(selection);
+  const wrong = selectionProblems(selection, paths.length > 0);
   if (options.witness !== undefined) wrong.push(...makeFolder(options.witness));
   const { format, quiet = false, verbose = false } = options;
   const paint = paintFor(options.color, process.stdout);

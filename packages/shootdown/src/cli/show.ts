@@ -3,8 +3,16 @@
 
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { parseScenario, problem, type ShownRule, showName, wrapText } from "../api/index.ts";
-import { shippedInputs } from "./files.ts";
+import {
+  type Problem,
+  parseScenario,
+  problem,
+  type Scenario,
+  type ShownRule,
+  showName,
+  wrapText,
+} from "../api/index.ts";
+import { InputError, readInput, shippedInputs } from "./files.ts";
 import { addCommon, type CommonOptions, reportAll, USAGE } from "./options.ts";
 import { columnsOf, out } from "./output.ts";
 
@@ -17,22 +25,27 @@ that witnesses and \`check --drop ROUTINE:STEP\` name.
 Examples:
   shootdown show ptep_set_access_flags --kernel linux-6.1
   shootdown show flush_tlb_page
+  shootdown show flush_tlb_page --scenario patch.litmus --kernel linux-6.12+mine
   shootdown show dsb
   shootdown show A20`;
 
 interface Options extends CommonOptions {
+  readonly scenario?: string;
   readonly kernel?: string;
 }
 
 export function register(command: Command): void {
   addCommon(command.argument("<name>"), ["text", "ndjson"])
     .option("--kernel <kernel>", "at which kernel (default: the newest that has it)")
+    .option("--scenario <file>", "with the kernel blocks of a scenario")
     .addHelpText("after", EXAMPLES)
     .action(show);
 }
 
 function show(name: string, options: Options): void {
-  const found = showName(name, options.kernel);
+  const scenario = options.scenario === undefined ? undefined : readScenario(options);
+  if (scenario === null) return;
+  const found = showName(name, options.kernel, scenario);
   if (!found.ok) {
     reportAll([problem(found.message, { note: found.note })], options.format);
     process.exitCode = USAGE;
@@ -47,6 +60,22 @@ function show(name: string, options: Options): void {
     return;
   }
   out(found.shown.map((s) => (s.type === "rule" ? ruleText(s) : s.text)).join("\n"));
+}
+
+/** The scenario that `--scenario` names; null after a reported mistake. */
+function readScenario({ scenario: path = "", format }: Options): Scenario | null {
+  let problems: readonly Problem[];
+  try {
+    const read = parseScenario(readInput({ path, name: path === "-" ? "<stdin>" : path }), path);
+    if (read.ok) return read.scenario;
+    problems = read.problems;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    problems = [problem(error.message, { file: error.path })];
+  }
+  reportAll(problems, format);
+  process.exitCode = USAGE;
+  return null;
 }
 
 /** Shipped scenarios whose head says that a result hangs on the rule. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels: which definition each routine has at a version, and overlays that change some of them.
 
+import type { FieldDecl } from "./expr.ts";
 import type { Definition } from "./machine.ts";
 import type { Stmt } from "./stmt.ts";
 
@@ -9,6 +10,8 @@ export interface Kernel {
   readonly name: string;
   readonly version: string;
   readonly routines: ReadonlyMap<string, Definition>;
+  /** Fields that edits have brought. */
+  readonly fields?: readonly FieldDecl[];
 }
 
 export type Overlay = (base: Kernel) => Kernel;

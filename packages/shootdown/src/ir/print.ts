@@ -94,6 +94,9 @@ export function printObserver(decl: ObserverDecl, version: string): string {
 /** A statement on one line; of one that nests others, only its head. */
 export const printStmt = (s: Stmt): string => head(s, new Names([]));
 
+/** The same with the names that loop variables have in a routine. */
+export const printHead = (s: Stmt, names: Names): string => head(s, names);
+
 const text = (...lines: readonly string[]): string => `${lines.join("\n")}\n`;
 
 function sourceNotes(source: Source, routine?: string): string[] {

@@ -111,7 +111,7 @@ export type KernelName =
 const cache = new Map<string, Kernel>();
 
 /** The kernel with an overlay; undefined if a statement that it edits is not there. */
-function overlaid(before: Kernel, overlay: Overlay, name: string): Kernel | undefined {
+export function overlaid(before: Kernel, overlay: Overlay, name: string): Kernel | undefined {
   try {
     const kernel: Kernel = { ...overlay(before), name };
     // Bodies are made late.

@@ -5,11 +5,13 @@
 //            ├─ intent          paragraphs of the head comment
 //            ├─ expectations    its `Result:` lines
 //            ├─ labels          its `Rules:`, `Cells:`, `Silent:` and `Bug:` lines
+//            ├─ kernels         kernel buggy { in wp_page_copy: drop 12; }
 //            ├─ items           { mm A; page P; map A:x -> P; ... }
 //            ├─ bodies          CPU0(A) { store x; }   D { load x; }
 //            └─ condition       exists (stuck(D))
 
 import type { Span } from "../base/span.ts";
+import type { MemberSyntax } from "../ir/text/syntax.ts";
 import type {
   DEVICE_ATTRIBUTES,
   LabelKey,
@@ -26,6 +28,8 @@ export interface Scenario {
   readonly expectations: readonly Expectation[];
   /** What the scenario is evidence of; absent keys have no line. */
   readonly labels: Labels;
+  /** Edits of the kernel, in the order of the text. */
+  readonly kernels: readonly KernelBlock[];
   readonly items: readonly Item[];
   readonly bodies: readonly Body[];
   readonly condition: Condition;
@@ -233,6 +237,16 @@ export interface RangeArg {
   readonly mm?: Name;
   readonly from: Name;
   readonly to: Name;
+  readonly span: Span;
+}
+
+/** `kernel buggy for linux-6.1 { ... }` */
+export interface KernelBlock {
+  /** Absent: it is part of every run. */
+  readonly name?: Name;
+  /** Kernels that it is for: these, or one and all after it; absent: all. */
+  readonly versions?: { readonly word: "for" | "since"; readonly names: readonly Name[] };
+  readonly members: readonly MemberSyntax[];
   readonly span: Span;
 }
 

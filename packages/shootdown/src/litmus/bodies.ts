@@ -6,20 +6,34 @@
 
 import { quote } from "../base/diagnostic.ts";
 import { joinSpans } from "../base/span.ts";
-import type { Arg, Body, Name, Statement } from "./ast.ts";
+import type { Arg, Body, KernelBlock, Name, Statement } from "./ast.ts";
 import { readNumber, readPlaceAfter, readRangeEnd } from "./items.ts";
+import { readKernelBlock } from "./kernel-blocks.ts";
 import { type Lexer, MAX_NESTING } from "./lexer.ts";
 import { CPU_NAME } from "./words.ts";
 
-/** All programs, up to the condition. */
-export function readBodies(lexer: Lexer): Body[] {
+export interface Programs {
+  readonly bodies: Body[];
+  readonly kernels: KernelBlock[];
+}
+
+/** All programs and blocks of the kernel, up to the condition. */
+export function readBodies(lexer: Lexer): Programs {
   const bodies: Body[] = [];
+  const kernels: KernelBlock[] = [];
   while (!lexer.atEnd() && !atCondition(lexer)) {
+    const { text, span } = lexer.token;
+    if (lexer.eat("kernel")) {
+      const block = readKernelBlock(lexer, { text, span });
+      if (block !== undefined) kernels.push(block);
+      else skipBody(lexer);
+      continue;
+    }
     const body = readBody(lexer);
     if (body !== undefined) bodies.push(body);
     else skipBody(lexer);
   }
-  return bodies;
+  return { bodies, kernels };
 }
 
 /** Arguments in parentheses, if there are any; undefined after a reported error. */
@@ -47,7 +61,7 @@ function skipBody(lexer: Lexer): void {
 
 /** At something that cannot be a statement: a '}' is missing. */
 function beyondBody(lexer: Lexer): boolean {
-  return atCondition(lexer) || CPU_NAME.test(lexer.token.text);
+  return atCondition(lexer) || lexer.at("kernel") || CPU_NAME.test(lexer.token.text);
 }
 
 function readBody(lexer: Lexer): Body | undefined {

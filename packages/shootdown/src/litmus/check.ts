@@ -55,7 +55,7 @@ const SHAPES: Record<Extract<Param, string> | "word", readonly string[]> = {
 export function checkScenario(scenario: Scenario, dictionary: Dictionary): Diagnostic[] {
   const out = new Diagnostics();
   const symbols = symbolsOf(scenario, dictionary, out);
-  const context: Context = { symbols, dictionary, out };
+  const context: Context = { symbols, dictionary: withOwn(scenario, dictionary), out };
   checkResults(scenario.expectations, out);
   checkLabels(scenario, dictionary, out);
   checkItems(scenario, context);
@@ -66,6 +66,20 @@ export function checkScenario(scenario: Scenario, dictionary: Dictionary): Diagn
   }
   if (!out.full) checkExpr(scenario.condition.expr, context);
   return out.sorted();
+}
+
+/** The dictionary with the routines of the scenario's own kernel. */
+function withOwn(scenario: Scenario, dictionary: Dictionary): Dictionary {
+  const { own, routines } = dictionary;
+  if (own === undefined || routines === undefined || scenario.kernels.length === 0) {
+    return dictionary;
+  }
+  const all = new Map(routines);
+  for (const [name, signature] of own(scenario)) {
+    if (signature) all.set(name, signature);
+    else all.delete(name);
+  }
+  return { ...dictionary, routines: all };
 }
 
 function checkResults(expectations: readonly Expectation[], out: Diagnostics): void {

@@ -36,6 +36,8 @@ export const CODES = {
   L029: "contradicting or repeated Result lines",
   L030: "no program or no condition",
   L031: "unknown or repeated id in a line of the head",
+  L032: "edit of a statement that is not there",
+  L033: "routine that cannot be",
 } as const;
 
 export type Code = keyof typeof CODES;

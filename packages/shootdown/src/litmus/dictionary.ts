@@ -8,6 +8,7 @@ import type { AnySort } from "../ir/sort.ts";
 import { DEFINITIONS } from "../kernel/kernels.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 import { t } from "../vocabulary/sorts.ts";
+import type { Scenario } from "./ast.ts";
 import type { Dictionary, Param, Signature } from "./words.ts";
 import { STANDARD_VERBS } from "./words.ts";
 
@@ -41,6 +42,30 @@ function routines(): ReadonlyMap<string, Signature> {
   return found;
 }
 
+/** The routines of `kernel` blocks; null where a parameter cannot be written. */
+function own(scenario: Scenario): ReadonlyMap<string, Signature | null> {
+  const found = new Map<string, Signature | null>();
+  for (const [name, sorts] of ownParams(scenario)) {
+    const params = written(sorts).map(([, sort]) => paramOf(sort));
+    const writable = params.every((p) => p !== undefined);
+    found.set(name, writable ? { params, by: "cpu" } : null);
+  }
+  return found;
+}
+
+/** The parameters of the routines of `kernel` blocks; those of unknown sorts are left out. */
+export function ownParams(scenario: Scenario): ReadonlyMap<string, Record<string, AnySort>> {
+  const sorts = new Map(Object.values(t).map((s): [string, AnySort] => [s.name, s]));
+  const found = new Map<string, Record<string, AnySort>>();
+  for (const m of scenario.kernels.flatMap((b) => b.members)) {
+    if (m.k !== "routine") continue;
+    const params = m.params.map(({ sort, name }) => [name.text, sorts.get(sort.text)] as const);
+    if (params.some(([, sort]) => sort === undefined)) continue;
+    found.set(m.name.text, Object.fromEntries(params) as Record<string, AnySort>);
+  }
+  return found;
+}
+
 const PROPERTIES: ReadonlyMap<string, Signature> = new Map<string, Signature>([
   ...[...OBSERVERS.keys()].map((name) => [name, { params: [] }] as const),
   ["stuck", { params: ["device"] }],
@@ -59,6 +84,7 @@ const VERBS: ReadonlyMap<string, Signature> = new Map<string, Signature>([
 export const DICTIONARY: Dictionary = {
   verbs: VERBS,
   routines: routines(),
+  own,
   properties: PROPERTIES,
   labels: {
     Rules: [...RULES.keys()],

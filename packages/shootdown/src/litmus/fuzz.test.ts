@@ -12,6 +12,9 @@ import { kindOf, MAX_SOURCE_BYTES } from "./source.ts";
 const SEED = `MM a+b (* It shows nothing at all.
  * Result: Never machine=arm64 set=k=v *)
 { mm A; page P; map A:x -> P read-only; vma A:x..y writable; device D in A cached x; }
+kernel k for linux-6.1 { bool f(mm) = true; in g: drop 3; in h { move 2 after l; }
+  void g(cpu, mm, desc e) { desc o = *ptep(mm, va), n; if (!o.valid && (f(mm) || n == 0)) return; else
+    o = { e, .AF = true }; for_each(va, [va, va + 1)) { l: flush(cpu, x: c ? 1 : 2); } } /* c */ }
 CPU0(A) { loop { store x; } munmap x..y; f(A:x, 3); }
 D { load x; }
 ~exists (stuck(D) /\\ (A:x = P \\/ ~b))
@@ -31,6 +34,12 @@ const PIECES = [
   "loop {",
   "exists (",
   "CPU0",
+  "kernel {",
+  "in f: drop",
+  "*ptep(",
+  "/*",
+  '"',
+  "[a, b)",
   "999999999999999999999",
   "\u{1F600}",
   "\uD800",
@@ -98,6 +107,7 @@ describe("large input of one kind", () => {
   const fill = (piece: string, prefix = "") =>
     prefix + piece.repeat(Math.floor((MAX_SOURCE_BYTES - prefix.length) / piece.length));
   const inBody = "MM a (* one two three *) { va x; } CPU0 { ";
+  const inKernel = "MM a (* one two three *) { va x; } kernel {";
   const inCondition = `${inBody} } exists (`;
   test.each([
     ["10 MB of noise", "x@#\n".repeat(2_500_000)],
@@ -127,6 +137,16 @@ describe("large input of one kind", () => {
     ["parentheses", fill("(", inCondition)],
     ["negations", fill("~", inCondition)],
     ["a conjunction", fill("a/\\", inCondition)],
+    ["kernel blocks", fill("kernel{}", inKernel.slice(0, -8))],
+    ["routines", fill("void f(){}", inKernel)],
+    ["blocks of C", fill("{", `${inKernel}void f() `)],
+    ["operators", fill("a+", `${inKernel}void f() { x = `)],
+    ["parts of a name", fill("a.", `${inKernel}void f() { x = `)],
+    ["not", fill("!", `${inKernel}void f() { x = `)],
+    ["else", fill("if(a)b();else ", `${inKernel}void f() { `)],
+    ["edits", fill("in f:drop 1;", inKernel)],
+    ["comments of C", fill("/**/", inKernel)],
+    ["strings", fill('""', inKernel)],
     ["programs", fill("CPU0{}", "MM a (* one two three *) { }")],
   ])("%s", (_what, input) => {
     expectSane(input);

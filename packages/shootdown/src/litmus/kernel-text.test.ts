@@ -13,7 +13,7 @@ import type { AnySort } from "../ir/sort.ts";
 import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { Lexer, type Mistake } from "../ir/text/lexer.ts";
-import { readRoutine } from "../ir/text/parse.ts";
+import { readParams, readRoutine } from "../ir/text/parse.ts";
 import { calleeOf, resolveRoutine } from "../ir/text/resolve.ts";
 import { DEFINITIONS, kernelNamed, VERSIONS } from "../kernel/kernels.ts";
 import { OVERLAYS } from "../kernel/overlays.ts";
@@ -36,7 +36,7 @@ function reread(kernel: Kernel, architecture: Architecture, old: Definition): De
   };
   const lexer = new Lexer(text, old.name, out);
   const [result, name] = [lexer.word("a sort")!, lexer.word("a name")!];
-  const syntax = readRoutine(lexer, result, name);
+  const syntax = readRoutine(lexer, result, name, readParams(lexer, name)!);
   const callee = syntax && calleeOf(env, out, syntax);
   const found = callee && resolveRoutine(env, out, syntax!, callee);
   expect(wrong).toEqual([]);

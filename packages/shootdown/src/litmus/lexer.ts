@@ -8,6 +8,7 @@
 
 import { quote } from "../base/diagnostic.ts";
 import { pointAfter, type Span } from "../base/span.ts";
+import type { Position } from "../ir/text/lexer.ts";
 import type { Name } from "./ast.ts";
 import type { Code, Diagnostics } from "./codes.ts";
 
@@ -67,6 +68,21 @@ export class Lexer {
     this.previous = this.token;
     this.#skipBlank();
     this.token = this.#match(HEADER_NAME, "word") ?? this.#next();
+  }
+
+  /**
+   * Hands the text behind the current token to another reader, which says behind what it ended; that
+   * token is then the last that was read.
+   */
+  foreign<T>(read: (text: string, file: string, from: Position) => { value: T; to: Position }): T {
+    const from = { at: this.#at, line: this.#line, lineStart: this.#lineStart };
+    const { value, to } = read(this.#text, this.#file, from);
+    this.#at = to.at;
+    this.#line = to.line;
+    this.#lineStart = to.lineStart;
+    this.token = { kind: "mark", text: "}", span: this.#span(Math.max(from.at, to.at - 1), to.at) };
+    this.advance();
+    return value;
   }
 
   at(...texts: readonly string[]): boolean {

@@ -7,6 +7,8 @@
 //
 //   { mm A; page P; map A:x -> P; }          items.ts
 //
+//   kernel { in f: drop 2; }                 kernel-blocks.ts
+//
 //   CPU0(A) { store x; }                     bodies.ts
 //   D       { load x; }
 //
@@ -77,7 +79,7 @@ function readScenario(lexer: Lexer): Scenario | undefined {
   const head = comments.filter(inHead);
   const { intent, expectations, labels } = readHead(head, pointAfter(name.span), out);
   const items = readItems(lexer);
-  const bodies = readBodies(lexer);
+  const { bodies, kernels } = readBodies(lexer);
   if (bodies.length === 0 && out.count === 0) {
     lexer.report("L030", pointAfter(lexer.previous.span), "no CPU and no device has a program");
   }
@@ -92,7 +94,7 @@ function readScenario(lexer: Lexer): Scenario | undefined {
   const others = comments.filter((comment, i) => !inHead(comment, i));
   rejectResults(others, out);
   const span = joinSpans(start, condition.span);
-  return { name, intent, expectations, labels, items, bodies, condition, span };
+  return { name, intent, expectations, labels, kernels, items, bodies, condition, span };
 }
 
 /** `MM name`; the next token is then the one behind the head comment. */

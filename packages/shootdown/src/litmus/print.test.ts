@@ -207,6 +207,7 @@ const scenario: fc.Arbitrary<Scenario> = fc
       .map((paragraphs) => ({ paragraphs, span })),
     expectations,
     labels,
+    kernels: fc.constant([]),
     items,
     bodies: fc
       .tuple(fc.array(statement, { maxLength: 5 }), fc.array(statement, { maxLength: 5 }))

@@ -5,7 +5,18 @@
 // the order of their groups, comments other than the head are gone, `frame` is written `page`.
 // Reading the text again gives the same scenario.
 
-import type { Arg, Body, Expectation, Expr, Item, Name, Scenario, Statement } from "./ast.ts";
+import { printMember } from "../ir/text/print-syntax.ts";
+import type {
+  Arg,
+  Body,
+  Expectation,
+  Expr,
+  Item,
+  KernelBlock,
+  Name,
+  Scenario,
+  Statement,
+} from "./ast.ts";
 import { looksLikeKey } from "./head.ts";
 import {
   DEVICE_ATTRIBUTES,
@@ -26,6 +37,7 @@ const COMMENT_WIDTH = 75;
 export function printScenario(scenario: Scenario, options: PrintOptions = {}): string {
   const blocks = [
     ["{", ...scenario.items.map((item) => `  ${printItem(item)};`), "}"],
+    ...scenario.kernels.map(printKernel),
     ...scenario.bodies.map(printBody),
     [`${scenario.condition.quantifier} (${printExpr(scenario.condition.expr)})`],
   ];
@@ -126,6 +138,13 @@ function printItem(item: Item): string {
     case "free-frames":
       return `free-frames ${item.count.value}`;
   }
+}
+
+function printKernel({ name, versions, members }: KernelBlock): string[] {
+  const scope = versions ? [versions.word, printNames(versions.names)] : [];
+  const head = ["kernel", ...(name ? [name.text] : []), ...scope].join(" ");
+  const lines = members.flatMap((m, i) => [...(i > 0 ? [""] : []), ...printMember(m, "  ")]);
+  return [`${head} {`, ...lines, "}"];
 }
 
 function printBody(body: Body): string[] {

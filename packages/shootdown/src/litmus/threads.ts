@@ -3,7 +3,7 @@
 
 import type { ThreadSpec } from "../engine/program.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
-import type { Expr } from "../ir/expr.ts";
+import type { Expr, Sorts } from "../ir/expr.ts";
 import { constant, TRUE } from "../ir/expr.ts";
 import { bool } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
@@ -29,7 +29,7 @@ import { Range, t } from "../vocabulary/sorts.ts";
 import { signal } from "../vocabulary/state.ts";
 import { invlpg, take_interrupt } from "../vocabulary/x86.ts";
 import type { Body, CallStatement, Scenario, Statement, VerbStatement } from "./ast.ts";
-import { written } from "./dictionary.ts";
+import { ownParams, written } from "./dictionary.ts";
 import type { Runs } from "./instructions.ts";
 import { instruction, requestOf, tryOf, wordOf } from "./instructions.ts";
 import { pagesOf } from "./ranges.ts";
@@ -48,7 +48,7 @@ export function threadsOf(scenario: Scenario, world: World): ThreadSpec[] {
       if (s.verb.text === "signal") return [set(of, TRUE)];
       return s.verb.text === "await" ? [await_(of)] : own(s);
     };
-    const run: Runner = { verb, call: (s) => called(s, b, world) };
+    const run: Runner = { verb, call: (s) => called(s, b, world, paramsOf(s, scenario)) };
     const late = isDevice(b, world) && goesOn(b.statements) ? [set(device_goes_on(), TRUE)] : [];
     return { name: b.agent.text, locals: {}, body: [...late, ...block(b.statements, run)] };
   });
@@ -116,19 +116,25 @@ function block(statements: readonly Statement[], run: Runner): Stmt[] {
   });
 }
 
+/** The parameters of a routine: of the scenario's own kernel, or of Linux. */
+function paramsOf(s: CallStatement, scenario: Scenario): Sorts {
+  const name = s.routine.text;
+  const params = ownParams(scenario).get(name) ?? DEFINITIONS.find((d) => d.name === name)?.params;
+  if (!params) throw new Error(`${name} passed the check of names`);
+  return params;
+}
+
 /** A routine called directly, and the return of its CPU from the kernel. */
-function called(s: CallStatement, body: Body, world: World): readonly Stmt[] {
+function called(s: CallStatement, body: Body, world: World, params: Sorts): readonly Stmt[] {
   const cpu = world.cpus.findIndex((c) => c.name === body.agent.text);
-  return [routineCall(s, body, world), call(eret, { cpu: constant(t.cpu, cpu) })];
+  return [routineCall(s, body, world, params), call(eret, { cpu: constant(t.cpu, cpu) })];
 }
 
 /** `try_to_unmap_one(A, x);`: the arguments in the order of the parameters, the CPU left out. */
-function routineCall(s: CallStatement, body: Body, world: World): Stmt {
-  const definition = DEFINITIONS.find((d) => d.name === s.routine.text);
-  if (!definition) throw new Error(`${s.routine.text} passed the check of names`);
+function routineCall(s: CallStatement, body: Body, world: World, params: Sorts): Stmt {
   const cpu = world.cpus.findIndex((c) => c.name === body.agent.text);
   const node = (e: Expr<string>) => e.node;
-  const given = written(definition.params).map(([name, sort], i) => {
+  const given = written(params).map(([name, sort], i) => {
     const arg = s.args[i]!;
     const text = arg.kind === "name" ? arg.name.text : "";
     const numbers: Readonly<Record<string, number>> = {
@@ -142,7 +148,7 @@ function routineCall(s: CallStatement, body: Body, world: World): Stmt {
     if (sort === t.range) return [name, node(pagesOf(arg, world))] as const;
     return [name, node(constant(sort, numbers[sort.name]!))] as const;
   });
-  const own = Object.entries(definition.params)
+  const own = Object.entries(params)
     .filter(([, sort]) => sort === t.cpu)
     .map(([name]) => [name, node(constant(t.cpu, cpu))] as const);
   return { k: "call", callee: s.routine.text, args: [...own, ...given] };

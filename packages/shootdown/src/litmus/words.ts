@@ -4,6 +4,7 @@
 // Of each group of attributes at most one word may stand. A new attribute is a new word here and a
 // line in docs/LITMUS.md; lexer, parser and printer do not change.
 
+import type { Scenario } from "./ast.ts";
 import { SMMU_VERBS } from "./smmu-words.ts";
 
 export const OBSERVATIONS = ["Never", "Sometimes", "Always"] as const;
@@ -47,7 +48,7 @@ export const DEVICE_ATTRIBUTES = {
 } as const;
 
 /** Not allowed as names: they begin a condition or a block. */
-export const RESERVED: readonly string[] = ["exists", "forall", "loop"];
+export const RESERVED: readonly string[] = ["exists", "forall", "loop", "kernel"];
 
 /** An agent that is a CPU; its number is the CPU's. */
 export const CPU_NAME = /^CPU(0|[1-9][0-9]*)$/;
@@ -102,6 +103,8 @@ export interface Dictionary {
   readonly verbs: ReadonlyMap<string, Signature>;
   readonly routines?: ReadonlyMap<string, Signature>;
   readonly properties?: ReadonlyMap<string, Signature>;
+  /** The routines that a scenario's own `kernel` blocks define; null: they cannot be called. */
+  readonly own?: (scenario: Scenario) => ReadonlyMap<string, Signature | null>;
   /** Ids that may stand in the lines of the head. */
   readonly labels?: { readonly [K in LabelKey]?: readonly string[] };
 }

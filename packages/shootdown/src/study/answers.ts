@@ -15,7 +15,7 @@ const LIMITS = { states_max: 5_000_000, bytes_max: 2 ** 31 };
 
 /** Runs one piece of evidence; throws if it does not come out as the answer says. */
 function decide(e: Evidence, checker: Checker): string[] {
-  const configured = configure(e.machine, e.kernel, e.set ?? {});
+  const configured = configure(e.machine, e.kernel, e.set ?? {}, checker.scenario);
   if (!configured.ok)
     throw new Error(`unknown ${configured.problem.what} ${configured.problem.name}`);
   const { configuration } = configured;

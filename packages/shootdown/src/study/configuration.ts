@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Configurations: a machine, a kernel and knobs, by name, as Result lines and options give them.
 
+import type { Diagnostic } from "../base/diagnostic.ts";
 import type { Knob } from "../hardware/machines.ts";
 import { KNOBS, machineKnobs, PARTS } from "../hardware/machines.ts";
 import type { Kernel } from "../ir/kernel.ts";
-import { kernelNamed } from "../kernel/kernels.ts";
+import type { Scenario } from "../litmus/ast.ts";
+import { kernelOf } from "../litmus/own-kernel.ts";
 import { ARCHITECTURES, architectureOf } from "../vocabulary/architecture.ts";
 
 export interface Configuration {
@@ -16,12 +18,14 @@ export interface Configuration {
 }
 
 export interface ConfigurationProblem {
-  /** Which name is wrong. */
-  readonly what: "machine" | "kernel" | "knob" | "value";
+  /** Which name is wrong; `block`: a `kernel` block of the scenario does not fit. */
+  readonly what: "machine" | "kernel" | "knob" | "value" | "block";
   readonly name: string;
   readonly known: readonly string[];
   /** Why a known name does not fit here; absent if the name is not known. */
   readonly why?: string;
+  /** Of a block: what is wrong, at its place in the scenario. */
+  readonly diagnostics?: readonly Diagnostic[];
 }
 
 export type ConfigurationResult =
@@ -30,11 +34,12 @@ export type ConfigurationResult =
 
 export const knobNamed = (name: string): Knob | undefined => KNOBS.find((k) => k.name === name);
 
-/** Resolves names; the first that is unknown is the problem. */
+/** Resolves names, those of a scenario's own kernels too; the first unknown is the problem. */
 export function configure(
   machine: string,
   kernelName: string,
   set: Readonly<Record<string, string>>,
+  scenario?: Scenario,
 ): ConfigurationResult {
   const fail = (problem: ConfigurationProblem) => ({ ok: false, problem }) as const;
   const parts = machineKnobs(machine);
@@ -43,8 +48,11 @@ export function configure(
     const { unknown: name, why } = parts;
     return fail({ what: "machine", name, known, ...(why === undefined ? {} : { why }) });
   }
-  const named = kernelNamed(kernelName, architectureOf(parts.knobs));
+  const named = kernelOf(scenario, kernelName, architectureOf(parts.knobs));
   if (!named.ok) {
+    if ("diagnostics" in named) {
+      return fail({ what: "block", name: kernelName, known: [], diagnostics: named.diagnostics });
+    }
     const { unknown: name, known, why } = named;
     return fail({ what: "kernel", name, known, ...(why === undefined ? {} : { why }) });
   }

@@ -77,9 +77,9 @@ export class Lexer {
     this.previous = { ...this.token, span: { ...this.token.span, end: this.token.span.offset } };
   }
 
-  /** Behind the token that was read last; what stands before the next one is read again. */
-  get position(): Position {
-    const { span } = this.previous;
+  /** Behind the token that would be read next. */
+  get behind(): Position {
+    const { span } = this.token;
     return { at: span.end, line: span.line, lineStart: span.offset - (span.col - 1) };
   }
 
@@ -214,25 +214,24 @@ export class Lexer {
       BLANK.lastIndex = this.#at;
       const blank = BLANK.exec(this.#text)?.[0];
       if (blank !== undefined) this.#at += blank.length;
-      else if (!this.#text.startsWith("/*", this.#at) || !this.#comment()) return;
+      else if (this.#text.startsWith("/*", this.#at)) this.#comment();
+      else return;
     }
   }
 
-  #comment(): boolean {
+  #comment(): void {
     COMMENT.lastIndex = this.#at;
-    const text = COMMENT.exec(this.#text)?.[0];
-    if (text === undefined) {
+    const closed = COMMENT.exec(this.#text)?.[0];
+    if (closed === undefined) {
       const open = this.#span(this.#at, this.#at + 2);
       this.out.report("form", open, "this comment has no end", "it ends with '*/'");
-      this.#at = this.#text.length;
-      return true;
     }
+    const text = closed ?? this.#text.slice(this.#at);
     for (let i = text.indexOf("\n"); i >= 0; i = text.indexOf("\n", i + 1)) {
       this.#line++;
       this.#lineStart = this.#at + i + 1;
     }
     this.#at += text.length;
-    return true;
   }
 
   #span(offset: number, end: number): Span {

@@ -21,11 +21,15 @@ import type {
   StmtSyntax,
 } from "./syntax.ts";
 
-/** Behind the result's sort and the name; the next token is the `(`. */
-export function readRoutine(lexer: Lexer, result: Ident, name: Ident): RoutineSyntax | undefined {
-  const params = readParams(lexer, name);
-  if (params === undefined || !lexer.at("{")) {
-    if (params !== undefined) lexer.unexpected(`'{' and the body of '${name.text}'`);
+/** Behind the result's sort, the name and the parameters. */
+export function readRoutine(
+  lexer: Lexer,
+  result: Ident,
+  name: Ident,
+  params: readonly ParamSyntax[],
+): RoutineSyntax | undefined {
+  if (!lexer.at("{")) {
+    lexer.unexpected(`'{' and the body of '${name.text}'`);
     return undefined;
   }
   const body = readBlock(lexer, 1);
@@ -35,7 +39,7 @@ export function readRoutine(lexer: Lexer, result: Ident, name: Ident): RoutineSy
   return { k: "routine", result: sort, name, params, body, span };
 }
 
-function readParams(lexer: Lexer, of: Ident): ParamSyntax[] | undefined {
+export function readParams(lexer: Lexer, of: Ident): ParamSyntax[] | undefined {
   const params: ParamSyntax[] = [];
   if (!lexer.expect("(", ` after '${of.text}'`)) return undefined;
   // In C, nothing is written `void`.

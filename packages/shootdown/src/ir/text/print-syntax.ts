@@ -130,8 +130,10 @@ function printIf(s: StmtSyntax & { readonly k: "if" }, indent: string): string[]
   const then = [head, ...printStatements(s.then, indent + TAB), `${indent}}`];
   const [only] = s.otherwise;
   if (only === undefined) return then;
-  if (s.otherwise.length === 1 && only.k === "if")
-    return joined(then, printIf(only, indent), indent);
+  if (s.otherwise.length === 1 && only.k === "if") {
+    const [first = "", ...more] = printIf(only, indent);
+    return joined(then, [`else ${first.trimStart()}`, ...more], indent);
+  }
   const rest = printStatements(s.otherwise, indent + TAB);
   return joined(then, [`${indent}else {`, ...rest, `${indent}}`], indent);
 }

@@ -4,7 +4,7 @@
 import { quote } from "../../base/diagnostic.ts";
 import type { Span } from "../../base/span.ts";
 import { suggestion } from "../../base/suggest.ts";
-import type { Node, Sorts } from "../expr.ts";
+import type { FieldDecl, Node, Sorts } from "../expr.ts";
 import type { AnySort } from "../sort.ts";
 import { bool } from "../sort.ts";
 import type { Stmt } from "../stmt.ts";
@@ -15,7 +15,14 @@ import { newName, resolvePairs, sortNamed } from "./resolve-call.ts";
 import { resolveExpr } from "./resolve-expr.ts";
 import { PRIMITIVES, primitiveCalled, primitiveInto, storable } from "./resolve-primitive.ts";
 import { article, type Local, type Scope, sameSort } from "./scope.ts";
-import type { CallSyntax, ExprSyntax, Ident, RoutineSyntax, StmtSyntax } from "./syntax.ts";
+import type {
+  CallSyntax,
+  ExprSyntax,
+  FieldSyntax,
+  Ident,
+  RoutineSyntax,
+  StmtSyntax,
+} from "./syntax.ts";
 
 /** What a caller must know of a routine; undefined after a reported error. */
 export function calleeOf(env: Environment, out: Reporter, r: RoutineSyntax): Callee | undefined {
@@ -33,6 +40,32 @@ export function calleeOf(env: Environment, out: Reporter, r: RoutineSyntax): Cal
     params[name.text] = found;
   }
   return { params, result };
+}
+
+/** A field that a text declares; undefined after a reported error. */
+export function resolveField(
+  env: Environment,
+  out: Reporter,
+  { name, sort, index, initial }: FieldSyntax,
+): FieldDecl | undefined {
+  const value = sortNamed({ env, out }, sort);
+  const keys = index.map((i) => sortNamed({ env, out }, i));
+  if (value === undefined || keys.some((k) => k === undefined)) return undefined;
+  const { text, span } = name;
+  const known = env.fields.has(text) || env.macros.has(text) || env.routines.has(text);
+  if (known || env.sorts.has(text)) {
+    out.report("twice", span, `${quote(text)} is a name already`);
+    return undefined;
+  }
+  if (!newName({ env, out }, name)) return undefined;
+  const scope: Scope = { env, out, locals: new Map(), expr: resolveExpr };
+  const begins = initial ? resolveExpr(scope, initial, value) : undefined;
+  if (initial && begins?.k !== "const") {
+    if (begins) out.report("kind", initial.span, "a field begins with a plain value");
+    return undefined;
+  }
+  const at = begins?.k === "const" ? begins.value : 0;
+  return { kind: "field", name: text, index: keys as AnySort[], value, initial: at };
 }
 
 /** A body with the locals that it declares; undefined after a reported error. */
