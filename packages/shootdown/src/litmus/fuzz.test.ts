@@ -13,8 +13,9 @@ const SEED = `MM a+b (* It shows nothing at all.
  * Result: Never machine=arm64 set=k=v *)
 { mm A; page P; map A:x -> P read-only; vma A:x..y writable; device D in A cached x; }
 kernel k for linux-6.1 { bool f(mm) = true; in g: drop 3; in h { move 2 after l; }
-  void g(cpu, mm, desc e) { desc o = *ptep(mm, va), n; if (!o.valid && (f(mm) || n == 0)) return; else
-    o = { e, .AF = true }; for_each(va, [va, va + 1)) { l: flush(cpu, x: c ? 1 : 2); } } /* c */ }
+  void g(cpu, mm, desc e) { desc o = *ptep(mm, va), n; if (!o.valid && (f(mm) || n == 0)) return;
+    else o = { e, .AF = true };
+    for_each(va, [va, va + 1)) { l: flush(cpu, x: c ? 1 : 2); } } /* c */ }
 CPU0(A) { loop { store x; } munmap x..y; f(A:x, 3); }
 D { load x; }
 ~exists (stuck(D) /\\ (A:x = P \\/ ~b))

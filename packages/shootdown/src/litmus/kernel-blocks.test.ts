@@ -175,8 +175,9 @@ test("canonical text says the same and is its own canonical text", () => {
     read(`kernel mine for linux-6.1, linux-6.12 {
       bool f(mm) = true; int n;
       // a comment
-      bool g(cpu, mm, desc orig) { desc a, b = orig; l: if (!a.valid) return f(mm); else if (a == b) isb(cpu);
-        else { either { isb(cpu); } or { ; } } atomic { n = n + 1; } while (n < 3) n++; flush-it: ;
+      bool g(cpu, mm, desc orig) { desc a, b = orig; l: if (!a.valid) return f(mm);
+        else if (a == b) isb(cpu); else { either { isb(cpu); } or { ; } }
+        atomic { n = n + 1; } while (n < 3) n++; flush-it: ;
         for_each(va, [va0, TASK_SIZE)) continue; x = any(pfn where a.pfn == x);
         a = { b, .AF = (true || false) && f(mm) }; return (n - (1 - 2)) * 3 == n ? true : false; }
       in h: drop 2; in i { after "x = y;" { isb(cpu); } move l before 3; } }`),

@@ -71,8 +71,8 @@ export class Lexer {
   }
 
   /**
-   * Hands the text behind the current token to another reader, which says behind what it ended; that
-   * token is then the last that was read.
+   * Hands the text behind the current token to another reader, which says behind what it ended;
+   * that token is then the last that was read.
    */
   foreign<T>(read: (text: string, file: string, from: Position) => { value: T; to: Position }): T {
     const from = { at: this.#at, line: this.#line, lineStart: this.#lineStart };
