@@ -26,6 +26,7 @@ import { filemap } from "./mm/filemap.ts";
 import { huge_memory } from "./mm/huge_memory.ts";
 import { khugepaged } from "./mm/khugepaged.ts";
 import { memory } from "./mm/memory.ts";
+import { migrate } from "./mm/migrate.ts";
 import { mmap } from "./mm/mmap.ts";
 import { mmap_lock } from "./mm/mmap_lock.ts";
 import { mmu_gather } from "./mm/mmu_gather.ts";
@@ -55,6 +56,7 @@ const GENERIC: readonly Definition[] = [
   ...rmap,
   ...swapin,
   ...vmscan,
+  ...migrate,
   ...fork,
 ];
 

@@ -31,6 +31,9 @@ export const make_migration_entry = (e: Desc, exclusive: Expr<"bool">): Desc =>
     withFields(e, { valid: FALSE, kind: kind("migration"), RDONLY: not(exclusive) }),
   );
 
+/** The same entry of a page that may not be written; exclusive as it was. */
+export const make_readable_entry = (e: Desc): Desc =>
+  applied("make_readable_entry", [e], withFields(e, { DBM: FALSE }));
 /** What is left of a mapping of a page whose memory has failed. */
 export const make_hwpoison_entry = (frame: Expr<"pfn">): Desc =>
   applied(

@@ -30,6 +30,7 @@ import {
   set_pte_at,
 } from "../asm/pgtable.ts";
 import { PageAnonExclusive, VM_WRITE } from "../state.ts";
+import { is_migration_entry, is_writable_entry, make_readable_entry } from "../swapops.ts";
 import { change_pmd_range, HUGE } from "./huge_memory.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import { tlb_end_vma, tlb_finish_mmu } from "./mmu_gather.ts";
@@ -38,6 +39,7 @@ import {
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
 import { flush_tlb_batched_pending } from "./rmap.ts";
+import { SWAPPED } from "./swapin.ts";
 
 const file = "mm/mprotect.c";
 
@@ -112,6 +114,16 @@ export const mprotect = [
               [call(set_pte_at, { cpu, mm, va, entry: pte_wrprotect(old) })],
             ),
             grow(gathered, va),
+          ),
+          when(
+            SWAPPED,
+            when(
+              and(is_migration_entry(old), is_writable_entry(old)),
+              label(
+                "migration",
+                call(set_pte_at, { cpu, mm, va, entry: make_readable_entry(old) }),
+              ),
+            ),
           ),
         ),
       ]),

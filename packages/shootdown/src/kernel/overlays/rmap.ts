@@ -21,6 +21,11 @@ export const RMAP_OVERLAYS: readonly NamedOverlay[] = [
     overlay: editing("shrink_folio_list", "flush-dirty", () => []),
   },
   {
+    name: "migrate-unflushed",
+    describes: "migration copies a page whose flush it has put off, before it",
+    overlay: editing("migrate_pages", "flush", () => []),
+  },
+  {
     name: "mprotect-races-reclaim",
     describes: "mprotect() waits for no flush that reclaim has put off: before 3ea277194daa",
     overlay: editing("change_pte_range", "batched", () => []),
