@@ -42,6 +42,13 @@ describe(title, () => {
   });
 });
 
+test("what no version that was read has names the commits that it is made after", () => {
+  const unread = routines.filter((d) => !READ.some((v) => inVersions(d.kernels, v)));
+  const silent = unread.filter((d) => d.source.commits === undefined).map((d) => d.name);
+  expect(unread.length).toBeGreaterThan(0);
+  expect(silent).toEqual([]);
+});
+
 test("definitions are found behind return types, annotations and macros, calls are not", () => {
   const text = `
 int f(int a);

@@ -2,6 +2,9 @@
 // A routine of the model run alone in the open executor, and its event log as the words that an
 // operation of a recording is.
 
+import type { Value } from "../../../packages/shootdown/src/engine/open-value.ts";
+import type { Sorts } from "../../../packages/shootdown/src/ir/expr.ts";
+import type { Declaration } from "../../../packages/shootdown/src/ir/machine.ts";
 import type { LiveMachine, MapOptions } from "../../../packages/shootdown/src/study/live.ts";
 import { openMachine } from "../../../packages/shootdown/src/study/live.ts";
 import type { Task } from "../../../packages/shootdown/src/study/live-task.ts";
@@ -68,6 +71,14 @@ export class Model {
 
   exit(): Task {
     return this.live.exit(0, this.process);
+  }
+
+  /** Any routine of the kernel. */
+  call<P extends Sorts>(
+    routine: Declaration<P, undefined>,
+    args: { readonly [K in keyof P]: Value },
+  ): Task {
+    return this.live["start"](routine.name, routine, args);
   }
 
   /** Runs to the end; what was done before this is not told. */
