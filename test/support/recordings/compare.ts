@@ -51,12 +51,13 @@ function compareOne(
   folder: Folder,
   present: (page: number) => boolean,
 ): Compared {
+  const placed = typeof kind.placed === "function" ? kind.placed(folder) : kind.placed;
   const keeps = (word: string): boolean => {
     const change = /^(clear|set|change) /.exec(word)?.[1] as "clear" | "set" | "change" | undefined;
-    if (change !== undefined && !folder.probes.has(kind.placed[change] ?? "")) return false;
+    if (change !== undefined && !folder.probes.has(placed[change] ?? "")) return false;
     return kind.about === undefined || isAbout(word, kind.about(op));
   };
-  const recorded = op.words.filter(keeps);
+  const recorded = (kind.part?.(op.words) ?? op.words).filter(keeps);
   const model = kind.run(op, folder, present).filter(keeps);
   const hidden = op.interrupted && recorded.join() !== model.join();
   if (!hidden) return { op, kind, recorded, model, hidden };

@@ -5,6 +5,7 @@
 import type { Value } from "../../../packages/shootdown/src/engine/open-value.ts";
 import type { Sorts } from "../../../packages/shootdown/src/ir/expr.ts";
 import type { Declaration } from "../../../packages/shootdown/src/ir/machine.ts";
+import { next_free_page } from "../../../packages/shootdown/src/kernel/state.ts";
 import type { LiveMachine, MapOptions } from "../../../packages/shootdown/src/study/live.ts";
 import { openMachine } from "../../../packages/shootdown/src/study/live.ts";
 import type { Task } from "../../../packages/shootdown/src/study/live-task.ts";
@@ -36,9 +37,11 @@ export class Model {
     this.live.device("D", this.process);
   }
 
-  /** Maps private pages that are in use. */
-  map({ lo, hi }: Pages, options: MapOptions = {}): void {
+  /** Maps private pages that are in use; returns their frames. */
+  map({ lo, hi }: Pages, options: MapOptions = {}): number[] {
+    const first = this.live["get"](next_free_page.decl, []);
     this.live.map(this.process, { ...options, at: lo * PAGE, pages: hi - lo });
+    return Array.from({ length: hi - lo }, (_, n) => first + n);
   }
 
   /** Maps a page beside a range wherever one lies in the same table, so that tables stay. */
@@ -142,8 +145,9 @@ function word(line: string, later: number, kernel: string, features: Features): 
       );
     case "pte_store": {
       const page = Number(BigInt(/va=(0x[\da-f]+)/.exec(line)![1]!) / 4096n) + later;
-      const cleared = /value=\(none\)/.test(line);
-      const change = cleared ? "clear" : /old=\(none\)/.test(line) ? "set" : "change";
+      // An entry of something that is not there, as one of swap, is none to whoever looks.
+      const none = (of: string) => line.includes(`${of}=(none)`);
+      const change = none("old") ? "set" : none("value") ? "clear" : "change";
       return [`${change} ${pageText(page)}`];
     }
   }

@@ -2,6 +2,10 @@
 // Which routine of the model a recorded operation is, and how it is set up: a table that grows with
 // the model. An operation that no line is about is told by the reasons below.
 
+import {
+  try_to_unmap_flush_dirty,
+  try_to_unmap_one,
+} from "../../../packages/shootdown/src/kernel/mm/rmap.ts";
 import type { Folder, Probe } from "./folder.ts";
 import { Model } from "./model.ts";
 import type { Operation, Pages } from "./operations.ts";
@@ -9,13 +13,17 @@ import { argPages } from "./operations.ts";
 
 type Change = "clear" | "set" | "change";
 
+type Placed = { readonly [C in Change]?: string };
+
 export interface Kind {
   readonly name: string;
   readonly is: (op: Operation) => boolean;
   /** The words of the routine that it is; `present`: which pages are mapped when it begins. */
   readonly run: (op: Operation, folder: Folder, present: (page: number) => boolean) => string[];
   /** The probe that places a change of an entry. What none places is left out of both. */
-  readonly placed: { readonly [C in Change]?: string };
+  readonly placed: Placed | ((folder: Folder) => Placed);
+  /** The words of the operation that are the routine's, if others are about. */
+  readonly part?: (recorded: readonly string[]) => readonly string[];
   /** Only words about these pages are compared, and those without an address. */
   readonly about?: (op: Operation) => Pages;
 }
@@ -51,6 +59,9 @@ const HUGE = [
   ...["split_huge_pmd", "zap_huge_pmd", "do_huge_pmd_wp_page", "huge_pmd_set_accessed"],
   ...["hugetlb_fault", "huge_ptep_set_access_flags", "collapse_huge_page", "pmdp_collapse_flush"],
 ];
+
+/** Values of MADV_. */
+const PAGEOUT = "15";
 
 export const REASONS: readonly Reason[] = [
   {
@@ -141,6 +152,29 @@ export const KINDS: readonly Kind[] = [
       if (!does(op, "vae1is", "rvae1is")) model.neighbours(range);
       for (let at = range.lo; at < range.hi; at++) if (present(at)) model.map(one(at));
       return model.words(model.munmap(range));
+    },
+  },
+  {
+    name: "madvise(MADV_PAGEOUT) of dirty pages: try_to_unmap_one, try_to_unmap_flush_dirty",
+    is: (op) => op.kind === "sys_madvise" && op.args["behavior"] === PAGEOUT,
+    // 6.1 ages the entries too, which it flushes in the end.
+    part: (recorded) => {
+      const end = recorded.findLastIndex((word) => word.startsWith("end"));
+      const aged = recorded.findIndex((word, at) => at > end && /^r?vale1is/.test(word));
+      return aged < 0 ? recorded : recorded.slice(0, aged - 1);
+    },
+    // Where the flush is put off, the entry is cleared by what has no probe.
+    placed: ({ kernel }) => (kernel === "linux-6.1" ? { clear: "ptep_clear_flush" } : {}),
+    run: (op, folder) => {
+      const model = new Model(folder);
+      const range = argPages(op, "start", "len_in");
+      const { mm } = model.process;
+      // Of shrink_folio_list() what flushes; its walk looks for the entry of each page.
+      return model.map(range).flatMap((frame, n) => {
+        const at = { cpu: 0, mm, va: range.lo + n, frame };
+        const unmap = model.call(try_to_unmap_one, { ...at, batch_flush: 1, hwpoison: 0 });
+        return [...model.words(unmap), ...model.words(model.call(try_to_unmap_flush_dirty, at))];
+      });
     },
   },
   {
