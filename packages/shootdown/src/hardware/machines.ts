@@ -14,6 +14,7 @@ import {
 import {
   cmpxchg_definition,
   cmpxchg_pmd_definition,
+  observe_definition,
   store_definition,
   store_pmd_definition,
   store_pte_definition,
@@ -234,6 +235,7 @@ export const MACHINE: Machine = {
     xchg_pmd_definition,
     cmpxchg_definition,
     cmpxchg_pmd_definition,
+    observe_definition,
     store_pte_definition,
     store_pmd_definition,
     tlbi_definition,

@@ -25,6 +25,7 @@ import { page_requests } from "./iommu/page-requests.ts";
 import { filemap } from "./mm/filemap.ts";
 import { huge_memory } from "./mm/huge_memory.ts";
 import { khugepaged } from "./mm/khugepaged.ts";
+import { madvise } from "./mm/madvise.ts";
 import { memory } from "./mm/memory.ts";
 import { migrate } from "./mm/migrate.ts";
 import { mmap } from "./mm/mmap.ts";
@@ -48,6 +49,7 @@ const GENERIC: readonly Definition[] = [
   ...mmu_gather,
   ...memory,
   ...mprotect,
+  ...madvise,
   ...mmap,
   ...page_alloc,
   ...pgtable_generic,

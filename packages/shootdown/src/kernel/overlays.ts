@@ -21,6 +21,7 @@ import {
   mmu_notifier_arch_invalidate_secondary_tlbs,
   mmu_notifier_invalidate_range,
 } from "./mm/mmu_notifier.ts";
+import { ANON_OVERLAYS } from "./overlays/anon.ts";
 import { RMAP_OVERLAYS } from "./overlays/rmap.ts";
 import { THP_OVERLAYS } from "./overlays/thp.ts";
 import { atc_inv_again, dev_mm, master_ats_enabled, mm_pasid, nr_ats_masters } from "./state.ts";
@@ -239,4 +240,5 @@ export const OVERLAYS: readonly NamedOverlay[] = [
   ...RMAP_OVERLAYS,
   ...THP_OVERLAYS,
   ...X86_OVERLAYS,
+  ...ANON_OVERLAYS,
 ];

@@ -42,6 +42,11 @@ export const mm_alive = field("mm_alive", [t.mm], t.bool, 1);
 export const gather_page = field("gather_page", [t.cpu, t.pfn], t.int);
 export const gather_table = field("gather_table", [t.cpu, t.table], t.bool);
 
+/** mm->tlb_flush_pending: gathers that have begun and not finished. */
+export const tlb_flush_pending = field("tlb_flush_pending", [t.mm], t.int);
+/** Some operation gathers with mmap_lock held for reading: it writes this; then all count. */
+export const gathers_nest = field("gathers_nest", [], t.bool);
+
 /** With atc-retry: a timeout was reported since this CPU issued its ATC invalidation. */
 export const atc_inv_again = field("atc_inv_again", [t.cpu], t.bool);
 

@@ -4,13 +4,14 @@
 import type { ThreadSpec } from "../engine/program.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import type { Expr, Sorts } from "../ir/expr.ts";
-import { constant, TRUE } from "../ir/expr.ts";
+import { constant, member, TRUE } from "../ir/expr.ts";
 import { bool } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { await_, call, loop, set } from "../ir/stmt.ts";
 import { enter_lazy_tlb, switch_mm } from "../kernel/arch/x86/mm/tlb.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { DEFINITIONS } from "../kernel/kernels.ts";
+import { behavior, do_madvise } from "../kernel/mm/madvise.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
@@ -33,6 +34,7 @@ import { ownParams, written } from "./dictionary.ts";
 import type { Runs } from "./instructions.ts";
 import { instruction, requestOf, tryOf, wordOf } from "./instructions.ts";
 import { pagesOf } from "./ranges.ts";
+import { ADVICE } from "./words.ts";
 import type { BoundDevice, World } from "./world.ts";
 
 /** The programs of a scenario, CPUs first, in the order of the file. */
@@ -227,6 +229,11 @@ function cpuStatement(s: VerbStatement, by: Runs): readonly Stmt[] {
       const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
       const writable = constant(bool, word === "read-write" ? 1 : 0);
       return returning(call(do_mprotect_pkey, { cpu, mm, range: range(), writable }));
+    }
+    case "madvise": {
+      const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
+      const advice = member(behavior, ADVICE.find((a) => a === word) ?? "DONTNEED");
+      return returning(call(do_madvise, { cpu, mm, range: range(), behavior: advice }));
     }
     case "fork":
       return returning(call(dup_mmap, { cpu, mm }));

@@ -133,6 +133,9 @@ export const ATC_SCOPES = ["no-pasid", "global"] as const;
 /** What a page request may say: W=1, and L=0. */
 const PAGE_REQUEST = ["write", "more"] as const;
 
+/** What madvise() may be told: MADV_DONTNEED and so on. */
+export const ADVICE = ["DONTNEED", "FREE", "COLD"] as const;
+
 /** Single instructions and commands, as the kernel and the specifications name them. */
 const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [
   [
@@ -185,6 +188,7 @@ export const STANDARD_VERBS: ReadonlyMap<string, Signature> = new Map<string, Si
   ["access", { params: ["pages", ACCESS_WORDS], optional: 1, by: "user-or-device" }],
   ["munmap", { params: ["pages"], by: "user" }],
   ["mprotect", { params: ["pages", ["read-only", "read-write", "none"]], by: "user" }],
+  ["madvise", { params: ["pages", ADVICE], by: "user" }],
   ["fork", { params: [], into: "mm", by: "user" }],
   ["exit", { params: [], by: "user" }],
   ["signal", { params: ["signal"] }],

@@ -55,5 +55,16 @@ export const OPERATIONS: readonly Operation[] = [
     vma: "read-only",
   },
   { name: "munmap", source: "mm/vma.c: do_vmi_align_munmap", statements: "munmap $r;" },
+  {
+    name: "madvise_dontneed",
+    source: "mm/memory.c: zap_page_range_single",
+    statements: "madvise $r DONTNEED;",
+  },
+  {
+    name: "madvise_free",
+    source: "mm/madvise.c: madvise_free_single_vma",
+    statements: "madvise $r FREE;",
+  },
+  { name: "madvise_cold", source: "mm/madvise.c: madvise_cold", statements: "madvise $r COLD;" },
   { name: "exit", source: "mm/mmap.c: exit_mmap", statements: "exit;" },
 ];

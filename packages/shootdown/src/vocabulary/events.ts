@@ -82,6 +82,8 @@ export const events = {
   io_page_fault: event("io_page_fault", { dev: t.dev, va: t.va, write: t.bool }),
   /** What a frame holds was copied or written out: a write from here on is lost with the frame. */
   page_copied: event("page_copied", { frame: t.pfn }),
+  /** Reclaim may drop the frame without writing it out, unless an entry of it is dirty. */
+  page_droppable: event("page_droppable", { frame: t.pfn }),
   page_allocated: event("page_allocated", { frame: t.pfn }),
   page_freed: event("page_freed", { frame: t.pfn }),
   table_freed: event("table_freed", { table: t.table }),

@@ -2,21 +2,24 @@
 // The properties, as observers of events (docs/LITMUS.md says them in words).
 
 import type { Expr } from "../ir/expr.ts";
-import { and, eq, FALSE, member, TRUE } from "../ir/expr.ts";
+import { and, eq, FALSE, member, not, or, TRUE, varies } from "../ir/expr.ts";
 import type { ObserverDecl } from "../ir/machine.ts";
 import { observer, on } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { each, set, violate, when } from "../ir/stmt.ts";
 import { isBlock, pagesOf, pieceOf } from "./blocks.ts";
 import { break_before_make } from "./break-before-make.ts";
-import { DBM, isTable, nextOf, PTE_NONE, pfnOf, valid } from "./descriptor.ts";
+import { DBM, DIRTY, isTable, nextOf, PTE_NONE, pfnOf, RDONLY, valid } from "./descriptor.ts";
 import { events } from "./events.ts";
-import { va as vaSort } from "./sorts.ts";
+import { regionOf, va as vaSort } from "./sorts.ts";
 import {
   copied,
+  droppable,
   dropped,
   life,
   page_life,
+  pmd,
+  pte,
   pte_table,
   replaced,
   sealed,
@@ -100,12 +103,29 @@ export const stale_access = observer(
   ]),
 );
 
+/** The entry of a page that is being written does not say so. */
+const leftClean = (mm: Expr<"mm">, va: Expr<"va">, frame: Expr<"pfn">): Expr<"bool"> =>
+  and(
+    isTable(pmd(mm, regionOf(va))),
+    hasFrame(pte(mm, va), frame),
+    not(or(DIRTY(pte(mm, va)), and(DBM(pte(mm, va)), not(RDONLY(pte(mm, va)))))),
+  );
+
 export const lost_write = observer(
   "lost_write",
   "a CPU or device writes a frame whose contents the kernel has already copied or written out",
   on(events.page_copied, ({ frame }) => [set(copied(frame), TRUE)]),
   on(events.pte_store, ({ value }) => [
     when(and(valid(value), DBM(value)), set(copied(pfnOf(value)), FALSE)),
+    when(and(varies(droppable), valid(value)), set(droppable(pfnOf(value)), FALSE)),
+  ]),
+  on(events.page_droppable, ({ frame }) => [set(droppable(frame), TRUE)]),
+  on(events.access, ({ mm, va, frame, write }) => [
+    when(and(write, copied(frame)), violate("lost_write")),
+    when(
+      varies(droppable),
+      when(and(write, droppable(frame), leftClean(mm, va, frame)), violate("lost_write")),
+    ),
   ]),
   on(events.block_store, ({ region, value }) => [
     when(
@@ -113,7 +133,6 @@ export const lost_write = observer(
       each(vaSort, pagesOf(region), (va) => [set(copied(pfnOf(pieceOf(value, va))), FALSE)]),
     ),
   ]),
-  on(events.access, ({ frame, write }) => [when(and(write, copied(frame)), violate("lost_write"))]),
 );
 
 export const table_use_after_free = observer(

@@ -61,5 +61,7 @@ export const replaced = field("replaced", [t.mm, t.va], desc);
 export const sealed = field("sealed", [t.mm, t.va], desc);
 /** Observers' memory: an entry whose frame nobody may access through this page any more. */
 export const dropped = field("dropped", [t.mm, t.va], desc);
+/** Observers' memory: reclaim may drop a frame as long as entries of it are clean. */
+export const droppable = field("droppable", [t.pfn], t.bool);
 /** Observers' memory: a frame was copied, and no entry has let anybody write it since. */
 export const copied = field("copied", [t.pfn], t.bool);

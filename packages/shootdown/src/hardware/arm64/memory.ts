@@ -2,7 +2,7 @@
 // Stores to descriptors: visible to CPUs at once, to walkers once a DSB has ordered them (A20).
 
 import type { Expr, Place } from "../../ir/expr.ts";
-import { and, ne, ruleHolds } from "../../ir/expr.ts";
+import { and, FALSE, ne, ruleHolds, TRUE, varies } from "../../ir/expr.ts";
 import { define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { atomic, cas, emit, forall, insert, ret, set, when, xchg } from "../../ir/stmt.ts";
@@ -12,6 +12,7 @@ import { events } from "../../vocabulary/events.ts";
 import {
   cmpxchg_desc,
   cmpxchg_pmd,
+  observe_stores,
   store_desc,
   store_pmd,
   store_pte,
@@ -20,7 +21,7 @@ import {
 } from "../../vocabulary/primitives.ts";
 import { regionOf, t, walker } from "../../vocabulary/sorts.ts";
 import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
-import { unordered_store, unordered_upper } from "./tlb.ts";
+import { observes_stores, stores_observed, unordered_store, unordered_upper } from "./tlb.ts";
 
 interface Where {
   readonly cpu: Expr<"cpu">;
@@ -40,6 +41,10 @@ const stored = ({ cpu, mm, va, table }: Where, old: Place<"desc">, value: Expr<"
         old,
       ),
     ]),
+  ),
+  when(
+    varies(observes_stores),
+    forall(t.cpu, (by) => [set(stores_observed(cpu, by), FALSE)]),
   ),
   emit(events.pte_store, { cpu, mm, va, old, value }),
 ];
@@ -80,6 +85,17 @@ export const store_pte_definition = define(store_pte, {
   locals: { old: desc },
   body: ({ cpu, mm, va, table, value, old }) => [
     atomic(xchg(old, pte_table(table, va), value), ...stored({ cpu, mm, va, table }, old, value)),
+  ],
+});
+
+export const observe_definition = define(observe_stores, {
+  source: { file: "Arm ARM B2.3.12; herd aarch64.cat", rules: ["A20"] },
+  abstracts: ["upper-level descriptors", "stores observed without a lock"],
+  body: ({ cpu }) => [
+    atomic(
+      set(observes_stores(), TRUE),
+      forall(t.cpu, (by) => [when(ne(by, cpu), set(stores_observed(by, cpu), TRUE))]),
+    ),
   ],
 });
 

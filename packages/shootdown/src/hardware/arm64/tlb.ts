@@ -63,6 +63,11 @@ export const unordered_store = cell("unordered_store", {
   source: { file: "Arm ARM D8.2, B2.3", rules: ["A20"] },
 });
 
+/** A CPU has observed the stores that another has made to last-level descriptors. */
+export const stores_observed = field("stores_observed", [t.cpu, t.cpu], t.bool);
+/** Somebody observes stores: whoever does writes this, which is how a model knows. */
+export const observes_stores = field("observes_stores", [], t.bool);
+
 /** The same of upper-level descriptors. */
 export const unordered_upper = cell("unordered_upper", {
   keys: { cpu: t.cpu, walker, mm: t.mm, region: t.region },

@@ -51,9 +51,11 @@ import {
   contextSynchronized,
   faultsForgotten,
   NEEDS_CSE,
+  observes_stores,
   prefetched,
   STAGE2,
   s2_tlb,
+  stores_observed,
   tlb,
   unordered_store,
   unordered_upper,
@@ -212,6 +214,18 @@ const ordered = (cpu: Expr<"cpu">, by: KeyPattern | Expr<"walker">): Stmt[] => [
   clear(unordered_upper({ cpu, walker: by, mm: ANY, region: ANY })),
 ];
 
+/** A barrier orders too what its PE has observed of others (DSB-ob and obs of aarch64.cat). */
+const orderedFor = (cpu: Expr<"cpu">, by: KeyPattern | Expr<"walker">): Stmt =>
+  when(
+    varies(observes_stores),
+    forall(t.cpu, (storer) => [
+      when(
+        stores_observed(storer, cpu),
+        clear(unordered_store({ cpu: storer, walker: by, table: ANY, va: ANY })),
+      ),
+    ]),
+  );
+
 export const tlbi_definition = define(tlbi, {
   source: { file: "Arm ARM C5.5, D8.17", rules: ["A21", "A23", "A24", "A30", "S5", "S7", "S12"] },
   abstracts: [
@@ -284,7 +298,11 @@ export const dsb_definition = define(dsb, {
         ],
         [await_(waits(cpu, op))],
       ),
-      whenElse(local(op), [...ordered(cpu, member(walker, "own"))], [...ordered(cpu, ANY)]),
+      whenElse(
+        local(op),
+        [...ordered(cpu, member(walker, "own"))],
+        [...ordered(cpu, ANY), orderedFor(cpu, ANY)],
+      ),
       when(not(local(op)), faultsForgotten(cpu)),
       emit(events.dsb, { cpu, op }),
     ),
@@ -293,7 +311,13 @@ export const dsb_definition = define(dsb, {
 
 export const dma_wmb_definition = define(dma_wmb, {
   source: { file: "Arm ARM B2.3; SMMU 3.5", rules: ["A20", "S12"] },
-  body: ({ cpu }) => [when(ruleHolds("S12"), ...ordered(cpu, member(walker, "SMMU")))],
+  body: ({ cpu }) => [
+    when(
+      ruleHolds("S12"),
+      ...ordered(cpu, member(walker, "SMMU")),
+      orderedFor(cpu, member(walker, "SMMU")),
+    ),
+  ],
 });
 
 export const isb_definition = define(isb, {

@@ -20,6 +20,7 @@ import {
 import {
   cmpxchg_definition,
   cmpxchg_pmd_definition,
+  observe_definition,
   smp_mb_definition,
   store_buffer,
   store_definition,
@@ -46,6 +47,7 @@ export const X86_MACHINE: Machine = {
     xchg_pmd_definition,
     cmpxchg_definition,
     cmpxchg_pmd_definition,
+    observe_definition,
     store_pte_definition,
     store_pmd_definition,
     invlpg_definition,

@@ -5,12 +5,25 @@ import type { Expr, Place } from "../../ir/expr.ts";
 import { not, outstanding, ruleHolds } from "../../ir/expr.ts";
 import { define, pending } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { atomic, await_, call, cas, emit, post, ret, set, when, xchg } from "../../ir/stmt.ts";
+import {
+  atomic,
+  await_,
+  call,
+  cas,
+  emit,
+  label,
+  post,
+  ret,
+  set,
+  when,
+  xchg,
+} from "../../ir/stmt.ts";
 import { desc, isTable, nextOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import {
   cmpxchg_desc,
   cmpxchg_pmd,
+  observe_stores,
   store_desc,
   store_pmd,
   store_pte,
@@ -97,6 +110,12 @@ export const store_pte_definition = define(store_pte, {
       emit(events.pte_store, { cpu, mm, va, old, value }),
     ),
   ],
+});
+
+export const observe_definition = define(observe_stores, {
+  source,
+  abstracts,
+  body: () => [label("nothing")],
 });
 
 interface Upper {

@@ -11,6 +11,7 @@ import { declare } from "../../ir/machine.ts";
 import { isBlock } from "../../vocabulary/blocks.ts";
 import type { Desc } from "../../vocabulary/descriptor.ts";
 import {
+  AF,
   DBM,
   DIRTY,
   desc,
@@ -40,6 +41,10 @@ export const pte_mkdirty = (e: Desc): Desc =>
     [e],
     withFields(e, { DIRTY: TRUE, RDONLY: ite(DBM(e), FALSE, RDONLY(e)) }),
   );
+export const pte_young = (e: Desc) => applied("pte_young", [e], AF(e));
+/** Clears DIRTY and sets RDONLY; a writable entry stays one. */
+export const pte_mkclean = (e: Desc): Desc =>
+  applied("pte_mkclean", [e], withFields(e, { DIRTY: FALSE, RDONLY: TRUE }));
 /** Sets DBM; a dirty entry loses RDONLY. `pte_mkwrite_novma` since 6.6. */
 export const pte_mkwrite = (e: Desc): Desc =>
   applied(
@@ -77,6 +82,11 @@ export const pmdp_set_access_flags = declare(
   { ...upper, entry: desc, dirty: t.bool },
   t.bool,
 );
+/** Clears the access flag, and with `clean` what says that the page was written; since 6.10. */
+export const clear_young_dirty_ptes = declare("clear_young_dirty_ptes", {
+  ...here,
+  clean: t.bool,
+});
 
 /** Makes an entry more permissive; whether it changed. */
 export const ptep_set_access_flags = declare(

@@ -63,7 +63,8 @@ import {
   huge_pmd_set_accessed,
   zap_pmd_range,
 } from "./huge_memory.ts";
-import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
+import { pte_offset_map_lock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
+import { tlb_end_vma, tlb_finish_mmu, tlb_flush_mmu_free, tlb_gather_mmu } from "./mmu_gather.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_only_end,
@@ -94,6 +95,11 @@ export const zap_pte_range = declare(
   { cpu: t.cpu, mm: t.mm, range: t.range },
   t.range,
 );
+export const zap_page_range_single = declare("zap_page_range_single", {
+  cpu: t.cpu,
+  mm: t.mm,
+  range: t.range,
+});
 
 /** The end of a notified page whose callback was made already: 6.1 has a form that makes none. */
 const onlyEnd = (cpu: Expr<"cpu">, mm: Expr<"mm">, va: Expr<"va">): Stmt[] => [
@@ -314,7 +320,7 @@ export const memory = [
     body: ({ cpu, mm, range, gathered, upper, old }) => [
       set(gathered, EMPTY),
       when(HUGE, callInto(gathered, zap_pmd_range, { cpu, mm, range })),
-      call(spin_lock_ptl, { mm }),
+      call(pte_offset_map_lock, { cpu, mm }),
       label("batched", call(flush_tlb_batched_pending, { cpu, mm })),
       each(vaSort, range, (va) => [
         set(upper, pmd(mm, regionOf(va))),
@@ -343,6 +349,19 @@ export const memory = [
       ]),
       call(spin_unlock_ptl, { mm }),
       ret(gathered),
+    ],
+  }),
+  define(zap_page_range_single, {
+    source: { file, sha: { "6.1": "e5914a39b367", "6.12": "faafd0d34e47" } },
+    locals: { gathered: t.range, owed: t.range },
+    body: ({ cpu, mm, range, gathered, owed }) => [
+      call(tlb_gather_mmu, { mm }),
+      call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
+      callInto(gathered, zap_pte_range, { cpu, mm, range }),
+      callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
+      call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
+      call(tlb_finish_mmu, { cpu, mm, range: owed, tables: EMPTY }),
+      call(tlb_flush_mmu_free, { cpu }),
     ],
   }),
 ];

@@ -29,7 +29,13 @@ import {
   mmap_write_lock,
   mmap_write_unlock,
 } from "./mmap_lock.ts";
-import { tlb_end_vma, tlb_finish_mmu, tlb_flush_mmu_free } from "./mmu_gather.ts";
+import {
+  dec_tlb_flush_pending,
+  tlb_end_vma,
+  tlb_finish_mmu,
+  tlb_flush_mmu_free,
+  tlb_gather_mmu,
+} from "./mmu_gather.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
@@ -56,6 +62,7 @@ export const mmap = [
       call(mmap_write_lock, { mm }),
       each(vaSort, range, (va) => [set(vma(mm, va), FALSE)]),
       call(mmap_write_downgrade, { mm }),
+      call(tlb_gather_mmu, { mm }),
       // unmap_vmas()
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       callInto(gathered, zap_pte_range, { cpu, mm, range }),
@@ -126,6 +133,7 @@ export const mmap = [
       set(mm_alive(mm), FALSE),
       call(mmu_notifier_release, { cpu, mm }),
       call(mmap_read_lock, { mm }),
+      call(tlb_gather_mmu, { mm }),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: WHOLE_MM }),
       callInto(gathered, zap_pte_range, { cpu, mm, range: WHOLE_MM }),
       // fullmm: tlb_end_vma() does nothing, and a batch of pages that is full is freed at once.
@@ -136,6 +144,7 @@ export const mmap = [
       each(vaSort, WHOLE_MM, (va) => [set(vma(mm, va), FALSE)]),
       callInto(tables, free_pgtables, { cpu, mm, range: WHOLE_MM }),
       when(not(Range.empty(tables)), call(flush_tlb_mm, { cpu, mm })),
+      call(dec_tlb_flush_pending, { mm }),
       call(tlb_flush_mmu_free, { cpu }),
       call(mmap_write_unlock, { mm }),
     ],

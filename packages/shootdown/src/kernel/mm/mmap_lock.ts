@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Locks: include/linux/mmap_lock.h and the page-table lock of include/linux/mm.h.
 
-import { add, eq, FALSE, not, num, sub, TRUE } from "../../ir/expr.ts";
+import { add, eq, FALSE, not, num, sub, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { atomic, await_, set } from "../../ir/stmt.ts";
+import { atomic, await_, call, set, whenElse } from "../../ir/stmt.ts";
+import { observe_stores } from "../../vocabulary/primitives.ts";
 import { t } from "../../vocabulary/sorts.ts";
-import { mmap_lock_readers, mmap_lock_writer, ptl } from "../state.ts";
+import { gathers_nest, mmap_lock_readers, mmap_lock_writer, ptl } from "../state.ts";
 
 const file = "include/linux/mmap_lock.h";
 const of = { mm: t.mm };
@@ -16,6 +17,8 @@ export const mmap_write_lock = declare("mmap_write_lock", of);
 export const mmap_write_unlock = declare("mmap_write_unlock", of);
 export const mmap_write_downgrade = declare("mmap_write_downgrade", of);
 export const spin_lock_ptl = declare("spin_lock_ptl", of);
+/** The page-table lock, taken by who asks what others have changed and not flushed. */
+export const pte_offset_map_lock = declare("pte_offset_map_lock", { cpu: t.cpu, mm: t.mm });
 export const spin_unlock_ptl = declare("spin_unlock_ptl", of);
 
 export const mmap_lock = [
@@ -64,6 +67,26 @@ export const mmap_lock = [
     },
     abstracts: ["one lock a process, not one a table"],
     body: ({ mm }) => [atomic(await_(not(ptl(mm))), set(ptl(mm), TRUE))],
+  }),
+  define(pte_offset_map_lock, {
+    source: {
+      file: "include/linux/mm.h",
+      sha: { "6.1": "0de14e9a2e99", "6.12": "879823a1517a" },
+    },
+    body: ({ cpu, mm }) => [
+      whenElse(
+        varies(gathers_nest),
+        [
+          atomic(
+            await_(not(ptl(mm))),
+            set(ptl(mm), TRUE),
+            // What was stored under the lock before is known to this CPU.
+            call(observe_stores, { cpu }),
+          ),
+        ],
+        [call(spin_lock_ptl, { mm })],
+      ),
+    ],
   }),
   define(spin_unlock_ptl, {
     source: {

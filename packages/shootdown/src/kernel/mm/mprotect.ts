@@ -32,8 +32,13 @@ import {
 import { PageAnonExclusive, VM_WRITE } from "../state.ts";
 import { is_migration_entry, is_writable_entry, make_readable_entry } from "../swapops.ts";
 import { change_pmd_range, HUGE } from "./huge_memory.ts";
-import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
-import { tlb_end_vma, tlb_finish_mmu } from "./mmu_gather.ts";
+import {
+  mmap_write_lock,
+  mmap_write_unlock,
+  pte_offset_map_lock,
+  spin_unlock_ptl,
+} from "./mmap_lock.ts";
+import { tlb_end_vma, tlb_finish_mmu, tlb_gather_mmu } from "./mmu_gather.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
@@ -64,6 +69,7 @@ export const mprotect = [
       call(mmap_write_lock, { mm }),
       // mprotect_fixup(): the flags are those that the vma has.
       when(eq(VM_WRITE(mm, Range.lo(range)), writable), call(mmap_write_unlock, { mm }), ret()),
+      call(tlb_gather_mmu, { mm }),
       each(vaSort, range, (va) => [set(VM_WRITE(mm, va), writable)]),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       callInto(gathered, change_pte_range, { cpu, mm, range, writable }),
@@ -94,7 +100,7 @@ export const mprotect = [
     body: ({ cpu, mm, range, writable, gathered, upper, old, reuse }) => [
       set(gathered, EMPTY),
       when(HUGE, callInto(gathered, change_pmd_range, { cpu, mm, range, writable })),
-      call(spin_lock_ptl, { mm }),
+      call(pte_offset_map_lock, { cpu, mm }),
       label("batched", call(flush_tlb_batched_pending, { cpu, mm })),
       each(vaSort, range, (va) => [
         set(upper, pmd(mm, regionOf(va))),

@@ -17,8 +17,11 @@ import {
 import { t } from "../../../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../../../vocabulary/state.ts";
 import {
+  clear_young_dirty_ptes,
   pmd_populate,
   pmdp_set_wrprotect,
+  pte_mkclean,
+  pte_mkold,
   pte_wrprotect,
   ptep_get_and_clear,
   ptep_set_wrprotect,
@@ -80,6 +83,21 @@ export const pgtable = [
       loop(
         set(old, pmd(mm, region)),
         callInto(ok, cmpxchg_pmd, { cpu, mm, region, expect: old, value: pte_wrprotect(old) }),
+        when(ok, leave()),
+      ),
+    ],
+  }),
+  define(clear_young_dirty_ptes, {
+    source: { file, function: "__clear_young_dirty_pte", sha: { "6.12": "8a1ccd9b340c" } },
+    kernels: "6.10..",
+    abstracts: ["contpte"],
+    locals: { old: desc, value: desc, ok: t.bool },
+    body: ({ cpu, mm, va, clean, old, value, ok }) => [
+      loop(
+        set(old, pte(mm, va)),
+        set(value, pte_mkold(old)),
+        when(clean, set(value, pte_mkclean(value))),
+        callInto(ok, cmpxchg_desc, { cpu, mm, va, expect: old, value }),
         when(ok, leave()),
       ),
     ],

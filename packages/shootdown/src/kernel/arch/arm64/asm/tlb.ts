@@ -3,9 +3,15 @@
 
 import { after, FALSE, limit, not, TRUE } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
-import { call, ret, since, when } from "../../../../ir/stmt.ts";
-import { EMPTY, Range, va } from "../../../../vocabulary/sorts.ts";
-import { tlb_end_vma, tlb_finish_mmu } from "../../../mm/mmu_gather.ts";
+import { call, callInto, label, ret, since, when } from "../../../../ir/stmt.ts";
+import { EMPTY, Range, t, va } from "../../../../vocabulary/sorts.ts";
+import { flush_tlb_mm } from "../../../asm/tlbflush.ts";
+import {
+  dec_tlb_flush_pending,
+  mm_tlb_flush_nested,
+  tlb_end_vma,
+  tlb_finish_mmu,
+} from "../../../mm/mmu_gather.ts";
 import { mmu_notifier_invalidate_range } from "../../../mm/mmu_notifier.ts";
 import { __flush_tlb_range } from "./tlbflush.ts";
 
@@ -31,8 +37,21 @@ export const tlb = [
       function: "tlb_finish_mmu, tlb_flush_mmu_tlbonly, tlb_flush",
       sha: { "6.1": "fc127aeaa1bc", "6.12": "b0917e4c98bd" },
     },
-    abstracts: ["another gather in flight"],
-    body: ({ cpu, mm, tables }) => [
+    locals: { nested: t.bool },
+    body: ({ cpu, mm, tables, nested }) => [
+      callInto(nested, mm_tlb_flush_nested, { mm }),
+      label(
+        "nested",
+        when(
+          nested,
+          // fullmm and freed_tables: what the other gather cleared is not to be seen any more.
+          call(flush_tlb_mm, { cpu, mm }),
+          // The range that was reset has no page.
+          since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range: EMPTY })]),
+          call(dec_tlb_flush_pending, { mm }),
+          ret(),
+        ),
+      ),
       when(
         not(Range.empty(tables)),
         // The gather's range ends one page into the last table; the CPU's flush rounds it up.
@@ -48,6 +67,7 @@ export const tlb = [
         }),
         since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range: tables })]),
       ),
+      call(dec_tlb_flush_pending, { mm }),
     ],
   }),
 ];

@@ -9,6 +9,9 @@ import { cmpxchg_desc, store_desc, xchg_desc } from "../../../../vocabulary/prim
 import { t } from "../../../../vocabulary/sorts.ts";
 import { pte } from "../../../../vocabulary/state.ts";
 import {
+  clear_young_dirty_ptes,
+  pte_mkclean,
+  pte_mkold,
   pte_wrprotect,
   ptep_get_and_clear,
   ptep_set_access_flags,
@@ -69,6 +72,18 @@ export const pgtable = [
       label("flush"),
       label("notify"),
       ret(changed),
+    ],
+  }),
+  define(clear_young_dirty_ptes, {
+    source: { file: "include/linux/pgtable.h", sha: { "6.12": "42c125354ce1" } },
+    kernels: "6.10..",
+    abstracts: ["the flag alone is cleared by one atomic instruction"],
+    locals: { old: desc },
+    body: ({ cpu, mm, va, clean, old }) => [
+      callInto(old, ptep_get_and_clear, { cpu, mm, va }),
+      set(old, pte_mkold(old)),
+      when(clean, set(old, pte_mkclean(old))),
+      call(set_pte_at, { cpu, mm, va, entry: old }),
     ],
   }),
 ];

@@ -2,11 +2,16 @@
 // The flush of a gather: arch/x86/include/asm/tlb.h, with MMU_GATHER_MERGE_VMAS, 6.1 and 6.12.
 
 import type { Expr } from "../../../../ir/expr.ts";
-import { FALSE, ite, lt, not, or } from "../../../../ir/expr.ts";
+import { FALSE, ite, lt, not, or, TRUE } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
-import { call, label, ret, set, since, when } from "../../../../ir/stmt.ts";
-import { Range, t } from "../../../../vocabulary/sorts.ts";
-import { tlb_end_vma, tlb_finish_mmu } from "../../../mm/mmu_gather.ts";
+import { call, callInto, label, ret, set, since, when } from "../../../../ir/stmt.ts";
+import { EMPTY, Range, t, WHOLE_MM } from "../../../../vocabulary/sorts.ts";
+import {
+  dec_tlb_flush_pending,
+  mm_tlb_flush_nested,
+  tlb_end_vma,
+  tlb_finish_mmu,
+} from "../../../mm/mmu_gather.ts";
 import { mmu_notifier_invalidate_range } from "../../../mm/mmu_notifier.ts";
 import { flush_tlb_mm_range } from "../mm/tlb.ts";
 
@@ -32,9 +37,21 @@ export const tlb = [
       function: "tlb_finish_mmu, tlb_flush_mmu_tlbonly, tlb_flush",
       sha: { "6.1": "c9dc6ccafb2a", "6.12": "0a7c50686b3b" },
     },
-    abstracts: ["another gather in flight"],
-    locals: { whole: t.range },
-    body: ({ cpu, mm, range, tables, whole }) => [
+    locals: { nested: t.bool, whole: t.range },
+    body: ({ cpu, mm, range, tables, nested, whole }) => [
+      callInto(nested, mm_tlb_flush_nested, { mm }),
+      label(
+        "nested",
+        when(
+          nested,
+          call(flush_tlb_mm_range, {
+            ...{ cpu, mm, range: WHOLE_MM, all: TRUE, freed_tables: TRUE },
+          }),
+          since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range: EMPTY })]),
+          call(dec_tlb_flush_pending, { mm }),
+          ret(),
+        ),
+      ),
       when(
         or(not(Range.empty(range)), not(Range.empty(tables))),
         set(
@@ -50,6 +67,7 @@ export const tlb = [
         ),
         since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range: whole })]),
       ),
+      call(dec_tlb_flush_pending, { mm }),
     ],
   }),
 ];
