@@ -3,6 +3,8 @@
 // the model. An operation that no line is about is told by the reasons below.
 
 import {
+  try_to_migrate_one,
+  try_to_unmap_flush,
   try_to_unmap_flush_dirty,
   try_to_unmap_one,
 } from "../../../packages/shootdown/src/kernel/mm/rmap.ts";
@@ -59,6 +61,10 @@ const HUGE = [
   ...["split_huge_pmd", "zap_huge_pmd", "do_huge_pmd_wp_page", "huge_pmd_set_accessed"],
   ...["hugetlb_fault", "huge_ptep_set_access_flags", "collapse_huge_page", "pmdp_collapse_flush"],
 ];
+
+/** Where the flush is put off, an entry is cleared by what has no probe. */
+const PUT_OFF = ({ kernel }: Folder): Placed =>
+  kernel === "linux-6.1" ? { clear: "ptep_clear_flush" } : {};
 
 /** Values of MADV_. */
 const PAGEOUT = "15";
@@ -163,8 +169,7 @@ export const KINDS: readonly Kind[] = [
       const aged = recorded.findIndex((word, at) => at > end && /^r?vale1is/.test(word));
       return aged < 0 ? recorded : recorded.slice(0, aged - 1);
     },
-    // Where the flush is put off, the entry is cleared by what has no probe.
-    placed: ({ kernel }) => (kernel === "linux-6.1" ? { clear: "ptep_clear_flush" } : {}),
+    placed: PUT_OFF,
     run: (op, folder) => {
       const model = new Model(folder);
       const range = argPages(op, "start", "len_in");
@@ -175,6 +180,20 @@ export const KINDS: readonly Kind[] = [
         const unmap = model.call(try_to_unmap_one, { ...at, batch_flush: 1, hwpoison: 0 });
         return [...model.words(unmap), ...model.words(model.call(try_to_unmap_flush_dirty, at))];
       });
+    },
+  },
+  {
+    name: "move_pages and mbind: try_to_migrate_one, try_to_unmap_flush",
+    is: (op) => op.kind === "sys_move_pages" || op.kind === "sys_mbind",
+    placed: PUT_OFF,
+    run: (op, folder) => {
+      const model = new Model(folder);
+      const { mm } = model.process;
+      const one = model.map(op.marked).flatMap((frame, n) => {
+        const at = { cpu: 0, mm, va: op.marked.lo + n, frame };
+        return model.words(model.call(try_to_migrate_one, { ...at, batch_flush: 1 }));
+      });
+      return [...one, ...model.words(model.call(try_to_unmap_flush, { cpu: 0 }))];
     },
   },
   {
