@@ -19,6 +19,7 @@ import { x86_tlb } from "./arch/x86/mm/tlb.ts";
 import { smp } from "./arch/x86/smp.ts";
 import { fork } from "./fork.ts";
 import { arm_smmu_v3_ats } from "./iommu/arm-smmu-v3-ats.ts";
+import { arm_smmu_v3_domain } from "./iommu/arm-smmu-v3-domain.ts";
 import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
 import { io_pgfault } from "./iommu/io-pgfault.ts";
 import { page_requests } from "./iommu/page-requests.ts";
@@ -87,6 +88,7 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...pgtable_generic_huge,
     ...huge_memory,
     ...khugepaged,
+    ...arm_smmu_v3_domain,
   ],
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Overlays: kernels that differ from a real one in a few statements, `linux-6.12+no-notifier`.
 
-import { FALSE, local, member, not, num, TRUE } from "../ir/expr.ts";
+import { add, FALSE, local, member, not, num, TRUE } from "../ir/expr.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
 import { editing, MisplacedEdit } from "../ir/kernel.ts";
 import { nested } from "../ir/steps.ts";
@@ -22,7 +22,9 @@ import {
   mmu_notifier_invalidate_range,
 } from "./mm/mmu_notifier.ts";
 import { ANON_OVERLAYS } from "./overlays/anon.ts";
+import { PLACEMENT_OVERLAYS } from "./overlays/placement.ts";
 import { RMAP_OVERLAYS } from "./overlays/rmap.ts";
+import { SMMU_OVERLAYS } from "./overlays/smmu.ts";
 import { THP_OVERLAYS } from "./overlays/thp.ts";
 import { atc_inv_again, dev_mm, master_ats_enabled, mm_pasid, nr_ats_masters } from "./state.ts";
 
@@ -183,7 +185,7 @@ export const OVERLAYS: readonly NamedOverlay[] = [
       editing("arm_smmu_attach_commit", "count", () => []),
       editing("arm_smmu_attach_commit", "mark", () => [
         set(master_ats_enabled(device), TRUE),
-        set(nr_ats_masters(dev_mm(device)), num(1)),
+        set(nr_ats_masters(dev_mm(device)), add(nr_ats_masters(dev_mm(device)), num(1))),
       ]),
     ),
   },
@@ -237,8 +239,10 @@ export const OVERLAYS: readonly NamedOverlay[] = [
     describes: "the range callback invalidates the ATCs before the SMMU's TLB",
     overlay: atcBeforeTlbi,
   },
+  ...PLACEMENT_OVERLAYS,
   ...RMAP_OVERLAYS,
   ...THP_OVERLAYS,
+  ...SMMU_OVERLAYS,
   ...X86_OVERLAYS,
   ...ANON_OVERLAYS,
 ];

@@ -35,6 +35,10 @@ export const dev_mm = field("dev_mm", [t.dev], t.mm);
 /** master->ats_enabled, and how many masters of a domain use ATS. */
 export const master_ats_enabled = field("master_ats_enabled", [t.dev], t.bool);
 export const nr_ats_masters = field("nr_ats_masters", [t.mm], t.int);
+/** An ASID of the SMMU was given back: the next domain gets it. */
+export const smmu_asid_freed = field("smmu_asid_freed", [t.asid], t.bool);
+/** The function does not answer any more: pci_dev_is_disconnected(). */
+export const pci_disconnected = field("pci_disconnected", [t.dev], t.bool);
 /** mm_users has not reached zero. */
 export const mm_alive = field("mm_alive", [t.mm], t.bool, 1);
 

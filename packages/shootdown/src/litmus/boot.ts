@@ -9,7 +9,7 @@ import { sizeOf } from "../engine/program.ts";
 import { Shared } from "../engine/shared.ts";
 import { machineOf } from "../hardware/machines.ts";
 import type { FieldDecl } from "../ir/expr.ts";
-import { constant, num } from "../ir/expr.ts";
+import { add, constant, num } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import { bool } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
@@ -129,7 +129,7 @@ function bindings(world: World, knobs: Readonly<Record<string, string>>): Stmt[]
         set(dev_ats(dev), flag(d.ats ?? knobs["ats"] === "yes")),
         set(ste_eats(dev), dev_ats(dev)),
         set(master_ats_enabled(dev), dev_ats(dev)),
-        when(dev_ats(dev), set(nr_ats_masters(mm), num(1))),
+        when(dev_ats(dev), set(nr_ats_masters(mm), add(nr_ats_masters(mm), num(1)))),
       ];
     }),
   ];

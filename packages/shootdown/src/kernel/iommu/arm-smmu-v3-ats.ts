@@ -7,7 +7,7 @@
 //   CMD_ATC_INV if not 0         the function's ATS Enable, then master->ats_enabled
 
 import type { Expr } from "../../ir/expr.ts";
-import { constant, FALSE, member, num, TRUE } from "../../ir/expr.ts";
+import { add, constant, FALSE, member, num, sub, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { call, label, set } from "../../ir/stmt.ts";
@@ -35,6 +35,10 @@ const synced = (cpu: Expr<"cpu">, dev: Expr<"dev">, op: (typeof command.values)[
     op: member(command, op),
   });
 
+/** One master with ATS more, or less, in the domain of its mm. */
+const counted = (dev: Expr<"dev">, by: typeof add): Stmt =>
+  set(nr_ats_masters(dev_mm(dev)), by(nr_ats_masters(dev_mm(dev)), num(1)));
+
 export const arm_smmu_v3_ats = [
   define(arm_smmu_attach_commit, {
     source: {
@@ -44,9 +48,9 @@ export const arm_smmu_v3_ats = [
         "arm_smmu_attach_prepare, arm_smmu_attach_commit (6.12)",
       sha: { "6.1": "f09403628c89", "6.12": "761dc07a62eb" },
     },
-    abstracts: ["another domain before", "one master a domain", "smp_mb(): CPUs run in order"],
+    abstracts: ["another domain before", "smp_mb(): CPUs run in order"],
     body: ({ cpu, dev }) => [
-      label("count", set(nr_ats_masters(dev_mm(dev)), num(1))),
+      label("count", counted(dev, add)),
       label("ste", set(ste_eats(dev), TRUE), synced(cpu, dev, "CMD_CFGI_STE")),
       label("mark-first"),
       label("enable", synced(cpu, dev, "CMD_ATC_INV"), call(pci_enable_ats, { dev })),
@@ -66,7 +70,7 @@ export const arm_smmu_v3_ats = [
       label("disable", call(pci_disable_ats, { dev })),
       label("atc", synced(cpu, dev, "CMD_ATC_INV")),
       label("ste", set(ste_eats(dev), FALSE), synced(cpu, dev, "CMD_CFGI_STE")),
-      set(nr_ats_masters(dev_mm(dev)), num(0)),
+      counted(dev, sub),
       set(master_ats_enabled(dev), FALSE),
     ],
   }),

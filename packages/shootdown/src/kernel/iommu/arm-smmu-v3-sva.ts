@@ -2,8 +2,21 @@
 // SVA on SMMUv3: drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-sva.c and arm-smmu-v3.c, 6.1 and 6.12.
 
 import type { Expr } from "../../ir/expr.ts";
-import { after, constant, eq, FALSE, le, limit, member, num, or, TRUE } from "../../ir/expr.ts";
+import {
+  after,
+  constant,
+  eq,
+  FALSE,
+  le,
+  limit,
+  member,
+  num,
+  or,
+  TRUE,
+  varies,
+} from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
+import type { Stmt } from "../../ir/stmt.ts";
 import { call, forall, label, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
 import { command } from "../../vocabulary/events.ts";
 import {
@@ -27,6 +40,7 @@ import {
   mm_pasid,
   mm_subscribed,
   nr_ats_masters,
+  smmu_asid_freed,
 } from "../state.ts";
 
 const sva = "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-sva.c";
@@ -76,6 +90,17 @@ const anyDev = constant(t.dev, 0);
 /** The ASID that the SMMU uses for an mm. */
 const smmuAsid = (mm: Expr<"mm">) => cd_asid(mm_pasid(mm));
 
+/** xa_alloc(): an ASID that another domain gave back. */
+const takeFreed = (mm: Expr<"mm">): Stmt[] => [
+  forall(t.asid, (freed) => [
+    when(
+      smmu_asid_freed(freed),
+      set(cd_asid(mm_pasid(mm)), freed),
+      set(smmu_asid_freed(freed), FALSE),
+    ),
+  ]),
+];
+
 export const arm_smmu_v3_sva = [
   define(arm_smmu_mm_arch_invalidate_secondary_tlbs, {
     source: {
@@ -118,10 +143,13 @@ export const arm_smmu_v3_sva = [
     source: { file: smmu, sha: { "6.1": "0f9a5d341fac", "6.12": "0f9a5d341fac" } },
     abstracts: ["batches of 64 commands; one range is one entry of the queue"],
     body: ({ cpu, asid, range }) => [
-      call(arm_smmu_cmdq_issue_cmdlist, {
-        ...{ cpu, asid, dev: anyDev, range, sync: TRUE },
-        op: op("CMD_TLBI_NH_VA"),
-      }),
+      label(
+        "command",
+        call(arm_smmu_cmdq_issue_cmdlist, {
+          ...{ cpu, asid, dev: anyDev, range, sync: TRUE },
+          op: op("CMD_TLBI_NH_VA"),
+        }),
+      ),
     ],
   }),
   define(arm_smmu_atc_inv_domain, {
@@ -224,6 +252,7 @@ export const arm_smmu_v3_sva = [
           "6.11",
           [
             set(cd_asid(mm_pasid(mm)), after(asid, asid_of(mm), limit("CPU_ASIDS"))),
+            when(varies(smmu_asid_freed), ...takeFreed(mm)),
             set(cd_aset(mm_pasid(mm)), TRUE),
           ],
           [set(cd_asid(mm_pasid(mm)), asid_of(mm)), set(cd_aset(mm_pasid(mm)), FALSE)],
