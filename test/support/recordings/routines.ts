@@ -2,6 +2,7 @@
 // Which routine of the model a recorded operation is, and how it is set up: a table that grows with
 // the model. An operation that no line is about is told by the reasons below.
 
+import { behavior, do_madvise } from "../../../packages/shootdown/src/kernel/mm/madvise.ts";
 import {
   try_to_migrate_one,
   try_to_unmap_flush,
@@ -66,7 +67,10 @@ const HUGE = [
 const PUT_OFF = ({ kernel }: Folder): Placed =>
   kernel === "linux-6.1" ? { clear: "ptep_clear_flush" } : {};
 
-/** Values of MADV_. */
+/** Values of MADV_, in the hexadecimal digits of the trace. */
+const ADVICE: Readonly<Record<string, (typeof behavior.values)[number]>> = {
+  ...{ 4: "DONTNEED", 8: "FREE", 14: "COLD" },
+};
 const PAGEOUT = "15";
 
 export const REASONS: readonly Reason[] = [
@@ -158,6 +162,19 @@ export const KINDS: readonly Kind[] = [
       if (!does(op, "vae1is", "rvae1is")) model.neighbours(range);
       for (let at = range.lo; at < range.hi; at++) if (present(at)) model.map(one(at));
       return model.words(model.munmap(range));
+    },
+  },
+  {
+    name: "madvise(MADV_DONTNEED, MADV_FREE, MADV_COLD): do_madvise",
+    is: (op) => op.kind === "sys_madvise" && ADVICE[op.args["behavior"]!] !== undefined,
+    placed: {},
+    run: (op, folder) => {
+      const model = new Model(folder);
+      const range = argPages(op, "start", "len_in");
+      model.map(range);
+      const advice = behavior.values.indexOf(ADVICE[op.args["behavior"]!]!);
+      const args = { cpu: 0, mm: model.process.mm, range, behavior: advice };
+      return model.words(model.call(do_madvise, args));
     },
   },
   {
