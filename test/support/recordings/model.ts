@@ -15,7 +15,7 @@ import { PAGE, pagesText, pageText } from "./operations.ts";
 
 const PAGES_OF_TABLE = 512;
 /** No routine makes as many by itself. */
-const STEPS_MAX = 10_000;
+const STEPS_MAX = 50_000;
 
 /** A machine with the features of a folder: CPU 0 runs one process, and a device is bound to it. */
 export class Model {

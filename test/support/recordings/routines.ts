@@ -2,6 +2,7 @@
 // Which routine of the model a recorded operation is, and how it is set up: a table that grows with
 // the model. An operation that no line is about is told by the reasons below.
 
+import { collapse_huge_page } from "../../../packages/shootdown/src/kernel/mm/khugepaged.ts";
 import { behavior, do_madvise } from "../../../packages/shootdown/src/kernel/mm/madvise.ts";
 import {
   try_to_migrate_one,
@@ -72,6 +73,7 @@ const ADVICE: Readonly<Record<string, (typeof behavior.values)[number]>> = {
   ...{ 4: "DONTNEED", 8: "FREE", 14: "COLD" },
 };
 const PAGEOUT = "15";
+const COLLAPSE = "19";
 
 export const REASONS: readonly Reason[] = [
   {
@@ -85,7 +87,9 @@ export const REASONS: readonly Reason[] = [
   { why: "swap", is: (op) => has(op, "do_swap_page") },
   {
     why: "blocks and huge pages",
-    is: (op) => has(op, ...HUGE) || (op.kind !== "fault" && /^(thp|hugetlb)/.test(op.step)),
+    is: (op) =>
+      op.args["behavior"] !== COLLAPSE &&
+      (has(op, ...HUGE) || (op.kind !== "fault" && /^(thp|hugetlb)/.test(op.step))),
   },
   {
     why: "two vmas with a hole between: the kernel flushes for each, the model for both at once",
@@ -197,6 +201,18 @@ export const KINDS: readonly Kind[] = [
         const unmap = model.call(try_to_unmap_one, { ...at, batch_flush: 1, hwpoison: 0 });
         return [...model.words(unmap), ...model.words(model.call(try_to_unmap_flush_dirty, at))];
       });
+    },
+  },
+  {
+    name: "madvise(MADV_COLLAPSE): collapse_huge_page",
+    is: (op) => op.kind === "sys_madvise" && op.args["behavior"] === COLLAPSE,
+    placed: {},
+    run: (op, folder) => {
+      const model = new Model(folder);
+      const range = argPages(op, "start", "len_in");
+      model.map(range);
+      const args = { cpu: 0, mm: model.process.mm, va: range.lo };
+      return model.words(model.call(collapse_huge_page, args));
     },
   },
   {
