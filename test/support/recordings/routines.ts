@@ -86,7 +86,7 @@ export const REASONS: readonly Reason[] = [
   },
   { why: "swap", is: (op) => has(op, "do_swap_page") },
   {
-    why: "blocks and huge pages",
+    why: "blocks and huge pages: a machine of the open executor begins with none",
     is: (op) =>
       op.args["behavior"] !== COLLAPSE &&
       (has(op, ...HUGE) || (op.kind !== "fault" && /^(thp|hugetlb)/.test(op.step))),
