@@ -34,6 +34,7 @@ import { mmap_lock } from "./mm/mmap_lock.ts";
 import { mmu_gather } from "./mm/mmu_gather.ts";
 import { mmu_notifier } from "./mm/mmu_notifier.ts";
 import { mprotect } from "./mm/mprotect.ts";
+import { mremap } from "./mm/mremap.ts";
 import { page_alloc } from "./mm/page_alloc.ts";
 import { page_vma_mapped } from "./mm/page_vma_mapped.ts";
 import { pgtable_generic, pgtable_generic_huge } from "./mm/pgtable-generic.ts";
@@ -52,6 +53,7 @@ const GENERIC: readonly Definition[] = [
   ...mprotect,
   ...madvise,
   ...mmap,
+  ...mremap,
   ...page_alloc,
   ...pgtable_generic,
   ...filemap,

@@ -22,6 +22,7 @@ import {
   mmu_notifier_invalidate_range,
 } from "./mm/mmu_notifier.ts";
 import { ANON_OVERLAYS } from "./overlays/anon.ts";
+import { MOVES_OVERLAYS } from "./overlays/moves.ts";
 import { PLACEMENT_OVERLAYS } from "./overlays/placement.ts";
 import { RMAP_OVERLAYS } from "./overlays/rmap.ts";
 import { SMMU_OVERLAYS } from "./overlays/smmu.ts";
@@ -243,6 +244,7 @@ export const OVERLAYS: readonly NamedOverlay[] = [
   ...RMAP_OVERLAYS,
   ...THP_OVERLAYS,
   ...SMMU_OVERLAYS,
+  ...MOVES_OVERLAYS,
   ...X86_OVERLAYS,
   ...ANON_OVERLAYS,
 ];

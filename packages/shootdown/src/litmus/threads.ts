@@ -14,6 +14,7 @@ import { DEFINITIONS } from "../kernel/kernels.ts";
 import { behavior, do_madvise } from "../kernel/mm/madvise.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
+import { mremap_to } from "../kernel/mm/mremap.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { device_goes_on } from "../vocabulary/iommu.ts";
 import {
@@ -234,6 +235,11 @@ function cpuStatement(s: VerbStatement, by: Runs): readonly Stmt[] {
       const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
       const advice = member(behavior, ADVICE.find((a) => a === word) ?? "DONTNEED");
       return returning(call(do_madvise, { cpu, mm, range: range(), behavior: advice }));
+    }
+    case "mremap": {
+      const to = Range.lo(pagesOf(s.args[1]!, world));
+      const by_table = constant(bool, s.args[2] ? 1 : 0);
+      return returning(call(mremap_to, { cpu, mm, range: range(), to, by_table }));
     }
     case "fork":
       return returning(call(dup_mmap, { cpu, mm }));

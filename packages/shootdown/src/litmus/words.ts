@@ -189,6 +189,7 @@ export const STANDARD_VERBS: ReadonlyMap<string, Signature> = new Map<string, Si
   ["munmap", { params: ["pages"], by: "user" }],
   ["mprotect", { params: ["pages", ["read-only", "read-write", "none"]], by: "user" }],
   ["madvise", { params: ["pages", ADVICE], by: "user" }],
+  ["mremap", { params: ["pages", "va", ["table"]], optional: 1, by: "user" }],
   ["fork", { params: [], into: "mm", by: "user" }],
   ["exit", { params: [], by: "user" }],
   ["signal", { params: ["signal"] }],

@@ -66,5 +66,6 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "madvise $r FREE;",
   },
   { name: "madvise_cold", source: "mm/madvise.c: madvise_cold", statements: "madvise $r COLD;" },
+  { name: "mremap", source: "mm/mremap.c: move_page_tables", statements: "mremap $x $y;" },
   { name: "exit", source: "mm/mmap.c: exit_mmap", statements: "exit;" },
 ];

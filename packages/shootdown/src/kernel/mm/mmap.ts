@@ -45,6 +45,8 @@ import {
 const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
 
 export const do_munmap = declare("do_munmap", ranged);
+/** What nothing covers any more: its entries, then the tables that held nothing else. */
+export const unmap_region = declare("unmap_region", ranged);
 export const free_pgtables = declare("free_pgtables", ranged, t.range);
 export const exit_mmap = declare("exit_mmap", { cpu: t.cpu, mm: t.mm });
 
@@ -52,16 +54,26 @@ export const mmap = [
   define(do_munmap, {
     source: {
       file: "mm/mmap.c, mm/vma.c",
-      function:
-        "do_mas_align_munmap, unmap_region (6.1), do_vmi_align_munmap, vms_clear_ptes (6.12)",
-      sha: { "6.1": "6b87422bb59b", "6.12": "1bb12c50248c" },
+      function: "do_mas_align_munmap (6.1), do_vmi_align_munmap (6.12)",
+      sha: { "6.1": "b0e235b371cf", "6.12": "81a3163e1047" },
     },
     abstracts: ["splitting vmas: the range is whole vmas"],
-    locals: { gathered: t.range, owed: t.range, tables: t.range },
-    body: ({ cpu, mm, range, gathered, owed, tables }) => [
+    body: ({ cpu, mm, range }) => [
       call(mmap_write_lock, { mm }),
       each(vaSort, range, (va) => [set(vma(mm, va), FALSE)]),
       call(mmap_write_downgrade, { mm }),
+      call(unmap_region, { cpu, mm, range }),
+      call(mmap_read_unlock, { mm }),
+    ],
+  }),
+  define(unmap_region, {
+    source: {
+      file: "mm/mmap.c, mm/vma.c",
+      function: "unmap_region (6.1), vms_clear_ptes (6.12)",
+      sha: { "6.1": "725161035366", "6.12": "c2d71cb1d3b2" },
+    },
+    locals: { gathered: t.range, owed: t.range, tables: t.range },
+    body: ({ cpu, mm, range, gathered, owed, tables }) => [
       call(tlb_gather_mmu, { mm }),
       // unmap_vmas()
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
@@ -76,7 +88,6 @@ export const mmap = [
       call(tlb_finish_mmu, { cpu, mm, range: owed, tables }),
       each(vaSort, owed, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
       call(tlb_flush_mmu_free, { cpu }),
-      call(mmap_read_unlock, { mm }),
     ],
   }),
   define(free_pgtables, {

@@ -9,6 +9,7 @@ import {
   flush_tlb_fix_spurious_fault,
   flush_tlb_mm,
   flush_tlb_page,
+  flush_tlb_range,
 } from "../../../asm/tlbflush.ts";
 import { flush_tlb_mm_range } from "../mm/tlb.ts";
 
@@ -27,6 +28,12 @@ export const tlbflush = [
       call(flush_tlb_mm_range, {
         ...{ cpu, mm, range: Range.one(va), all: FALSE, freed_tables: FALSE },
       }),
+    ],
+  }),
+  define(flush_tlb_range, {
+    source: { file, sha: { "6.1": "a6ec1cace1fd", "6.12": "a6ec1cace1fd" } },
+    body: ({ cpu, mm, range }) => [
+      call(flush_tlb_mm_range, { cpu, mm, range, all: FALSE, freed_tables: FALSE }),
     ],
   }),
   define(flush_tlb_fix_spurious_fault, {
