@@ -82,7 +82,9 @@ export function boot(
   let known = left.get(program);
   if (!known) {
     const written = architectureOf(knobs) === "x86" ? WRITTEN_X86 : WRITTEN;
-    left.set(program, (known = run(program, world, written)));
+    // A field that the set-up does not touch begins as declared.
+    const own = (kernel.fields ?? []).filter((f) => program.fields.includes(f));
+    left.set(program, (known = run(program, world, [...written, ...own])));
   }
   return known;
 }

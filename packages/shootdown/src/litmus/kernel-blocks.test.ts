@@ -133,8 +133,8 @@ describe("mistakes", () => {
     ["bool f(mm) { if (ptl(mm)) return true; }", "L033", "f", "without a result"],
     ["void f(cpu) { g(cpu); } void g(cpu) { f(cpu); }", "L033", "f", "circle"],
     ["void f(mmm a) { ; }", "L013", "mmm", "'mm'"],
-    ["bool ptl(mm);", "L014", "ptl", "already"],
-    ["bool f(mm); bool f(mm);", "L014", "f", "already"],
+    ["int ptl(mm);", "L014", "ptl", "already"],
+    ["bool f(mm); bool f(mm) = true;", "L014", "f", "already"],
     ["void f(cpu) { bool x; if (x) isb(cpu); }", "L033", "f", "'x'"],
     ["void f(cpu) { cpu x = 1 + cpu; }", "L015", "cpu", "number"],
   ])("%s", (member, code, where, says) => {

@@ -6,7 +6,7 @@ import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
 
 /** Statements of a routine with all that it calls. */
-const MAX_STATEMENTS = 20_000;
+const MAX_STATEMENTS = 200_000;
 /** Calls inside each other. */
 const MAX_CALLS = 32;
 

@@ -228,7 +228,8 @@ function withElement(around: Surroundings, s: Stmt, names: Names): Surroundings 
   const element: Local = { name: s.name, sort: s.sort, kind: "element" };
   return {
     ...around,
-    inLoop: true,
+    // `for_all` cannot be left.
+    inLoop: s.k === "each",
     locals: new Map([...around.locals, [names.of(s.name), element]]),
   };
 }
@@ -241,12 +242,13 @@ function strayIn(
 ): string | undefined {
   for (const s of stmts) {
     if ((s.k === "break" || s.k === "continue") && !inLoop) return `'${s.k}' stands in no loop`;
-    const loops = s.k === "loop" || s.k === "each" || s.k === "forall";
+    const loops = s.k === "loop" || s.k === "each";
+    const within = s.k !== "forall" && (inLoop || loops);
     const inner = s.k === "each" || s.k === "forall" ? new Set([...known, s.name]) : known;
     const stray = [...localsOf(s)].find((name) => !inner.has(name));
     if (stray !== undefined) return `'${stray.split("#")[0]}' is not in sight where it stands`;
     for (const block of nested(s)) {
-      const found = strayIn(block, inner, inLoop || loops);
+      const found = strayIn(block, inner, within);
       if (found !== undefined) return found;
     }
   }

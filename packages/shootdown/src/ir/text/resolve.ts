@@ -52,11 +52,6 @@ export function resolveField(
   const keys = index.map((i) => sortNamed({ env, out }, i));
   if (value === undefined || keys.some((k) => k === undefined)) return undefined;
   const { text, span } = name;
-  const known = env.fields.has(text) || env.macros.has(text) || env.routines.has(text);
-  if (known || env.sorts.has(text)) {
-    out.report("twice", span, `${quote(text)} is a name already`);
-    return undefined;
-  }
   if (!newName({ env, out }, name)) return undefined;
   const scope: Scope = { env, out, locals: new Map(), expr: resolveExpr };
   const begins = initial ? resolveExpr(scope, initial, value) : undefined;
@@ -65,8 +60,24 @@ export function resolveField(
     return undefined;
   }
   const at = begins?.k === "const" ? begins.value : 0;
-  return { kind: "field", name: text, index: keys as AnySort[], value, initial: at };
+  const decl: FieldDecl = {
+    ...{ kind: "field", name: text, index: keys as AnySort[], value, initial: at },
+  };
+  const old = env.fields.get(text);
+  // What a text adds may come to the kernel later; declared alike, it is that.
+  if (old && sameField(old, decl)) return old;
+  if (old || env.macros.has(text) || env.routines.has(text) || env.sorts.has(text)) {
+    out.report("twice", span, `${quote(text)} is another name already`);
+    return undefined;
+  }
+  return decl;
 }
+
+const sameField = (a: FieldDecl, b: FieldDecl): boolean =>
+  a.initial === b.initial &&
+  sameSort(a.value, b.value) &&
+  a.index.length === b.index.length &&
+  a.index.every((s, i) => sameSort(s, b.index[i]!));
 
 /** A body with the locals that it declares; undefined after a reported error. */
 export function resolveRoutine(
@@ -168,7 +179,7 @@ export class Resolver {
         const sort = sortNamed(this.#scope, s.sort);
         const name = sort && this.#element(s.name, sort);
         if (sort === undefined || name === undefined) return undefined;
-        return [{ k: "forall", name, sort, body: this.#looped(s.body) }];
+        return [{ k: "forall", name, sort, body: this.#looped(s.body, false) }];
       }
       case "atomic":
         return [{ k: "atomic", body: this.block(s.body) }];
@@ -176,7 +187,10 @@ export class Resolver {
         return [{ k: "either", branches: s.branches.map((b) => this.block(b)) }];
       case "break":
       case "continue":
-        if (!this.#inLoop) return this.#fail(s.span, `${quote(s.k)} stands in no loop`);
+        if (!this.#inLoop) {
+          const hint = "'for_all' is no loop and cannot be left";
+          return this.#fail(s.span, `${quote(s.k)} stands in no loop`, hint);
+        }
         return [{ k: s.k }];
       case "return":
         return this.#return(s);
@@ -189,9 +203,10 @@ export class Resolver {
     }
   }
 
-  #looped(body: readonly StmtSyntax[]): Stmt[] {
+  /** `for_all` is all at once, and no loop: nothing in it can leave it or the one around. */
+  #looped(body: readonly StmtSyntax[], inLoop = true): Stmt[] {
     const outside = this.#inLoop;
-    this.#inLoop = true;
+    this.#inLoop = inLoop;
     const found = this.block(body);
     this.#inLoop = outside;
     return found;
@@ -244,9 +259,10 @@ export class Resolver {
       this.#enter(name.text, { name: name.text, sort, kind: "local" });
       if (value === undefined) continue;
       const to: ExprSyntax = { k: "name", name: name.text, span: name.span };
+      // The names behind a mistake are declared all the same.
       const set = this.#assign(to, value);
-      if (set === undefined) return undefined;
-      given.push(...set);
+      if (set === undefined) this.failed = true;
+      else given.push(...set);
     }
     return given;
   }
