@@ -4,6 +4,7 @@
 
 import { collapse_huge_page } from "../../../packages/shootdown/src/kernel/mm/khugepaged.ts";
 import { behavior, do_madvise } from "../../../packages/shootdown/src/kernel/mm/madvise.ts";
+import { mremap_to } from "../../../packages/shootdown/src/kernel/mm/mremap.ts";
 import {
   try_to_migrate_one,
   try_to_unmap_flush,
@@ -63,6 +64,9 @@ const HUGE = [
   ...["split_huge_pmd", "zap_huge_pmd", "do_huge_pmd_wp_page", "huge_pmd_set_accessed"],
   ...["hugetlb_fault", "huge_ptep_set_access_flags", "collapse_huge_page", "pmdp_collapse_flush"],
 ];
+
+/** MREMAP_FIXED. */
+const moves = (op: Operation): boolean => (Number(`0x${op.args["flags"]}`) & 2) !== 0;
 
 /** Where the flush is put off, an entry is cleared by what has no probe. */
 const PUT_OFF = ({ kernel }: Folder): Placed =>
@@ -213,6 +217,22 @@ export const KINDS: readonly Kind[] = [
       model.map(range);
       const args = { cpu: 0, mm: model.process.mm, va: range.lo };
       return model.words(model.call(collapse_huge_page, args));
+    },
+  },
+  {
+    name: "mremap, of the old place: mremap_to, move_ptes",
+    is: (op) => op.kind === "sys_mremap" && moves(op),
+    placed: {},
+    about: (op) => argPages(op, "addr", "old_len"),
+    run: (op, folder) => {
+      const model = new Model(folder);
+      const range = argPages(op, "addr", "old_len");
+      model.map(range);
+      model.neighbours(range);
+      const to = argPages(op, "new_addr", "new_len");
+      model.neighbours(to);
+      const args = { cpu: 0, mm: model.process.mm, range, to: to.lo, by_table: 0 };
+      return model.words(model.call(mremap_to, args));
     },
   },
   {
