@@ -78,10 +78,12 @@ export class Checker {
   private readonly boots = new WeakMap<Kernel, Map<string, readonly Initial[]>>();
   private readonly shared = new Shared();
   private readonly programs = new Map<string, Program>();
-  private readonly outcomes = new Map<string, Found>();
+  private readonly outcomes: Outcomes;
 
-  constructor(scenario: Scenario) {
+  /** With `outcomes` of other scenarios, programs that are equal are not searched again. */
+  constructor(scenario: Scenario, outcomes: Outcomes = new Map()) {
     this.scenario = scenario;
+    this.outcomes = outcomes;
     this.world = worldOf(scenario);
     const condition = conditionOf(scenario, this.world);
     if ("why" in condition) throw new Error(condition.why);
@@ -202,7 +204,9 @@ export class Checker {
   }
 
   private found(program: Program, options: CheckOptions): Found {
-    const key = `${options.semantics} ${options.engine} ${options.reductions} ${program.hash}`;
+    const { property } = this.condition;
+    const how = `${options.semantics} ${options.engine} ${options.reductions}`;
+    const key = `${property} ${how} ${program.hash}`;
     let known = this.outcomes.get(key);
     if (!known) this.outcomes.set(key, (known = guarded(program, this.condition, options)));
     return known;
@@ -266,8 +270,11 @@ function join(observed: readonly Observation[]): Observation {
   return "inconclusive";
 }
 
+/** What was found out about programs. */
+export type Outcomes = Map<string, Found>;
+
 /** An outcome, and the semantics of cells that it is about. */
-interface Found {
+export interface Found {
   readonly outcome: Outcome;
   readonly semantics: Semantics;
 }

@@ -2,6 +2,7 @@
 // What a kernel does to address spaces, as statements of scenarios: the rows of an audit.
 //
 //   $x, $y   two neighbouring pages, mapped to $P and $Q     $r   both of them     $A   the mm
+//   $D       the device that is bound to it
 
 /** One operation, and what it begins with. */
 export interface Operation {
@@ -13,8 +14,12 @@ export interface Operation {
   readonly kernels?: string;
   /** Of a thread of the mm, unless `by` says otherwise. */
   readonly statements: string;
-  /** A kernel thread runs it: reclaim, migration, KSM. */
-  readonly by?: "kernel";
+  /** A kernel thread runs it: reclaim, migration, KSM; or the device does it. */
+  readonly by?: "kernel" | "device";
+  /** A machine without this does not have it. */
+  readonly needs?: "ats";
+  /** Why nothing is found although no secondary TLB is told, if that is so. */
+  readonly silent?: string;
   /** Attributes of `map` and of `vma` for which it does something; absent: writable pages. */
   readonly map?: string;
   readonly vma?: string;
@@ -22,10 +27,38 @@ export interface Operation {
 
 export const OPERATIONS: readonly Operation[] = [
   {
+    name: "cpu_access",
+    source: "user space",
+    statements: "loop { access $r unhandled; }",
+  },
+  {
+    name: "device_fault",
+    source: "drivers/iommu/io-pgfault.c: iommu_sva_handle_iopf, iommu_sva_handle_mm",
+    statements: "access $r;",
+    by: "device",
+    map: "read-only exclusive",
+    vma: "writable",
+  },
+  {
+    name: "detach_ats",
+    source: "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c: arm_smmu_disable_ats",
+    statements: "arm_smmu_detach_ats($D);",
+    by: "kernel",
+    needs: "ats",
+  },
+  {
+    name: "attach_ats",
+    source: "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c: arm_smmu_attach_commit",
+    statements: "arm_smmu_detach_ats($D); arm_smmu_attach_commit($D);",
+    by: "kernel",
+    needs: "ats",
+  },
+  {
     name: "read_fault",
     source: "mm/memory.c: handle_pte_fault",
     statements: "load $x;",
     map: "old",
+    silent: "an old entry is never cached (A1): who faulted walks again",
   },
   {
     name: "write_fault_upgrade",
