@@ -5,6 +5,7 @@
 //   src/cli/worker.ts  ->  worker.js            (when it exists; shares chunks with cli.js)
 //   src/api/index.ts   ->  api.js, browser.js   (one file each; neither may import anything)
 //   litmus/, fixtures/ ->  litmus/, fixtures/   (what the package ships as data)
+//   docs/FINDINGS.md   ->  FINDINGS.md          (violations that an audit knows)
 //
 // All files lie flat in dist/, so `new URL("./litmus/", import.meta.url)` and
 // `new URL("./worker.js", import.meta.url)` are right in every chunk. The build goes into a folder
@@ -31,6 +32,7 @@ const api = join(home, "src/api");
 const DATA = [
   [join(root, "litmus"), "litmus"],
   [join(home, "fixtures"), "fixtures"],
+  [join(root, "docs/FINDINGS.md"), "FINDINGS.md"],
 ];
 
 /** Refuses every import that would need Node or a package at run time. */

@@ -18,6 +18,16 @@ export { type HelperStart, type Helpers, help, helperEnded } from "../explore/fa
 export { DEFAULT_BYTES_MAX } from "../explore/search.ts";
 export type { Scenario } from "../litmus/ast.ts";
 export { MAX_SOURCE_BYTES } from "../litmus/source.ts";
+export {
+  type AuditSummary,
+  auditStatus,
+  auditSummary,
+  groupText,
+  matrixText,
+  type PairLine,
+  pairText,
+  summaryText,
+} from "../report/audit.ts";
 export { problemLine } from "../report/check-ndjson.ts";
 export { coloured, cutTo, type Paint, plain, type Tone, wrapText } from "../report/columns.ts";
 export { NO_MEMORY } from "../report/covered.ts";
@@ -44,6 +54,8 @@ export { type RunReport, type RunStyle, runNdjson, runText } from "../report/run
 export type { ShownStep, ShownWitness } from "../report/shown.ts";
 export { findingLines, summaryLines } from "../report/trace.ts";
 export { type WitnessStyle, witnessBlocks, witnessLines } from "../report/witness.ts";
+export { AUDIT_MACHINES } from "../study/audit.ts";
+export type { KnownViolation } from "../study/findings.ts";
 export {
   type Device,
   type LiveMachine,
@@ -62,6 +74,17 @@ export {
   type TraceSummary,
   traceStatus,
 } from "../trace/finding.ts";
+export {
+  type AuditGroup,
+  type AuditJob,
+  type AuditPlan,
+  type AuditSelection,
+  auditPair,
+  knownViolations,
+  planAudit,
+  type ShownPair,
+  showPair,
+} from "./audit.ts";
 export {
   type CheckOptions,
   checkScenario,

@@ -12,6 +12,7 @@
 //           ◄─helped── that search is over
 
 import type {
+  AuditJob,
   CheckOptions,
   CheckResult,
   CheckRun,
@@ -36,6 +37,17 @@ export interface Job {
 
 /** What a worker is asked to do. */
 export type Task = { readonly job: Job } | { readonly help: HelperStart };
+
+/** What a worker is asked to find out for a study: one small thing. */
+export interface StudyTask {
+  readonly audit: AuditJob;
+}
+
+export interface StudyMessage {
+  readonly study: StudyTask;
+  /** Its number, for the answer. */
+  readonly n: number;
+}
 
 /** A run by its names. */
 export interface RunName {

@@ -37,6 +37,11 @@ const SUBCOMMANDS: readonly Entry[] = [
     load: () => import("./trace.ts"),
   },
   {
+    name: "audit",
+    summary: "every pair of operations at the same time, with a device that may do anything",
+    load: () => import("./audit.ts"),
+  },
+  {
     name: "replay",
     summary: "run a witness of check again, step by step",
     load: () => import("./replay.ts"),

@@ -4,7 +4,15 @@
 
 import { parentPort } from "node:worker_threads";
 import { help, openCheck, type PlannedRun } from "../api/index.ts";
-import { type Far, HELPER, type Job, type Message, type RunName, type Task } from "./jobs.ts";
+import {
+  type Far,
+  HELPER,
+  type Job,
+  type Message,
+  type RunName,
+  type StudyMessage,
+  type Task,
+} from "./jobs.ts";
 
 /** Between two reports of progress. */
 const REPORT_SECONDS = 0.1;
@@ -15,7 +23,8 @@ if (!port) throw new Error("worker.js runs as a worker");
 const clock = (): number => performance.now() / 1000;
 const send = (message: Message): void => port.postMessage(message);
 
-port.on("message", (task: Task) => {
+port.on("message", (task: Task | StudyMessage) => {
+  if ("study" in task) return void study(task);
   const id = "job" in task ? task.job.id : HELPER;
   try {
     if ("job" in task) work(task.job);
@@ -26,6 +35,17 @@ port.on("message", (task: Task) => {
     send({ id, says: "crash", message, stack });
   }
 });
+
+/** Loads what studies need with the first of them. */
+async function study({ study: task, n }: StudyMessage): Promise<void> {
+  try {
+    const { studied } = await import("./study-worker.ts");
+    port!.postMessage({ n, result: studied(task) });
+  } catch (error) {
+    const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    port!.postMessage({ n, error: told });
+  }
+}
 
 function work({ id, input, options, others }: Job): void {
   const reports = new Reports(id);

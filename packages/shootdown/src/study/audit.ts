@@ -2,8 +2,8 @@
 // The audit: pairs of operations, each as a few scenarios, and what the search says of them.
 
 import { REDUCTIONS } from "../explore/tiers.ts";
-import { inVersions } from "../ir/kernel.ts";
 import type { Kernel } from "../ir/kernel.ts";
+import { inVersions } from "../ir/kernel.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { DICTIONARY } from "../litmus/dictionary.ts";
 import { conditionOf } from "../litmus/elaborate.ts";
@@ -47,7 +47,7 @@ export interface PairResult {
   readonly runs: number;
   /** The limit that was hit, or why the two do not run together. */
   readonly reason: string | null;
-  /** The scenario that shows it, of the first property. */
+  /** The scenario that shows it, of the first property to be explained. */
   readonly scenario: string | null;
   readonly why: Why | undefined;
 }
@@ -86,7 +86,8 @@ export class Auditor {
     this.machine = pairMachine(configuration);
   }
 
-  pair(a: Operation, b: Operation): PairResult {
+  /** `explain`: of which properties it should be found out why. */
+  pair(a: Operation, b: Operation, explain: (property: string) => boolean): PairResult {
     const { machine, kernelName: kernel } = this.configuration;
     const base = { a: a.name, b: b.name, kernel, machine };
     const nothing = { properties: [], scenario: null, why: undefined } as const;
@@ -110,9 +111,10 @@ export class Auditor {
       }
     }
     const [first] = found;
+    const told = found.find((f) => explain(f.property));
     const verdict = first ? "violation" : limit === null ? "safe" : "inconclusive";
     const properties = found.map((f) => f.property);
-    const shown = first && this.shown(first.scenario, first.property);
+    const shown = told && this.shown(told.scenario, told.property);
     return {
       ...{ ...base, ...nothing, verdict, states, runs, reason: limit, properties },
       ...(shown ? { scenario: shown.text, why: shown.why } : {}),
