@@ -37,7 +37,8 @@ export function storable(scope: Scope, to: ExprSyntax, place: Node): boolean {
     fail(scope, to.span, "this cannot be stored to: it is no field and no local");
     return false;
   }
-  if (scope.env.stored.has(at)) return true;
+  // A named place is what hardware looks at by itself: a plain store would not be told to it.
+  if (scope.env.stored.has(at) && place.k !== "apply") return true;
   const hint = scope.env.storedHint;
   fail(scope, to.span, `${quote(at)} is stored to by calls only`, hint);
   return false;
