@@ -26,9 +26,12 @@ import { page_requests } from "./iommu/page-requests.ts";
 import { filemap } from "./mm/filemap.ts";
 import { huge_memory } from "./mm/huge_memory.ts";
 import { khugepaged } from "./mm/khugepaged.ts";
+import { ksm } from "./mm/ksm.ts";
 import { madvise } from "./mm/madvise.ts";
 import { memory } from "./mm/memory.ts";
+import { memory_failures } from "./mm/memory-failure.ts";
 import { migrate } from "./mm/migrate.ts";
+import { migrate_device } from "./mm/migrate_device.ts";
 import { mmap } from "./mm/mmap.ts";
 import { mmap_lock } from "./mm/mmap_lock.ts";
 import { mmu_gather } from "./mm/mmu_gather.ts";
@@ -37,12 +40,15 @@ import { mprotect } from "./mm/mprotect.ts";
 import { mremap } from "./mm/mremap.ts";
 import { page_alloc } from "./mm/page_alloc.ts";
 import { page_vma_mapped } from "./mm/page_vma_mapped.ts";
+import { page_writeback } from "./mm/page-writeback.ts";
 import { pgtable_generic, pgtable_generic_huge } from "./mm/pgtable-generic.ts";
 import { rmap } from "./mm/rmap.ts";
+import { rmap_walks } from "./mm/rmap-walks.ts";
 import { swapin } from "./mm/swapin.ts";
 import { vmscan } from "./mm/vmscan.ts";
 import { OVERLAYS } from "./overlays.ts";
 import { ats } from "./pci/ats.ts";
+import { uprobes } from "./uprobes.ts";
 
 /** What every architecture has. */
 const GENERIC: readonly Definition[] = [
@@ -62,6 +68,12 @@ const GENERIC: readonly Definition[] = [
   ...swapin,
   ...vmscan,
   ...migrate,
+  ...migrate_device,
+  ...rmap_walks,
+  ...page_writeback,
+  ...ksm,
+  ...memory_failures,
+  ...uprobes,
   ...fork,
 ];
 

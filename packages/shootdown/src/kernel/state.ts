@@ -72,3 +72,7 @@ export const entries_swapped = field("entries_swapped", [], t.bool);
 export const huge_pages = field("huge_pages", [], t.bool);
 /** The page table that is kept for a region while a huge page is mapped there, or nothing. */
 export const pmd_huge_pte = field("pmd_huge_pte", [t.mm, t.region], t.table);
+/** The same of device-exclusive entries. */
+export const entries_exclusive = field("entries_exclusive", [], t.bool);
+/** Frames in the memory of a device, which CPUs cannot map: ZONE_DEVICE, MEMORY_DEVICE_PRIVATE. */
+export const is_device_private = field("is_device_private", [t.pfn], t.bool);

@@ -9,9 +9,14 @@
 // RDONLY of such an entry is no permission: it is clear where the page was exclusive.
 
 import type { Expr } from "../ir/expr.ts";
-import { and, applied, FALSE, member, not, withFields } from "../ir/expr.ts";
+import { and, applied, FALSE, member, not, varies, withFields } from "../ir/expr.ts";
 import type { Desc } from "../vocabulary/descriptor.ts";
 import { DBM, entry_kind, isKind, PTE_NONE, RDONLY } from "../vocabulary/descriptor.ts";
+import { entries_exclusive, is_device_private } from "./state.ts";
+
+/** Whether anything moves into the memory of a device, or is given to one alone. */
+export const DEVICE_PRIVATE = varies(is_device_private);
+export const DEVICE_EXCLUSIVE = varies(entries_exclusive);
 
 const kind = (k: (typeof entry_kind.values)[number]) => member(entry_kind, k);
 
@@ -34,6 +39,20 @@ export const make_migration_entry = (e: Desc, exclusive: Expr<"bool">): Desc =>
 /** The same entry of a page that may not be written; exclusive as it was. */
 export const make_readable_entry = (e: Desc): Desc =>
   applied("make_readable_entry", [e], withFields(e, { DBM: FALSE }));
+/** The entry of a page in the memory of a device, in place of one that would map it. */
+export const make_device_private_entry = (e: Desc): Desc =>
+  applied(
+    "make_device_private_entry",
+    [e],
+    withFields(e, { valid: FALSE, kind: kind("device_private") }),
+  );
+/** The same entry of a page that only a device may access: of that, DBM alone is kept. */
+export const make_device_exclusive_entry = (frame: Expr<"pfn">, writable: Expr<"bool">): Desc =>
+  applied(
+    "make_device_exclusive_entry",
+    [frame, writable],
+    withFields(PTE_NONE, { pfn: frame, kind: kind("device_exclusive"), DBM: writable }),
+  );
 /** What is left of a mapping of a page whose memory has failed. */
 export const make_hwpoison_entry = (frame: Expr<"pfn">): Desc =>
   applied(

@@ -276,7 +276,8 @@ function freshFrames(scenario: Scenario, perTable: number): number {
     (s.verb.text === "access" && isHandled(s));
   const accesses = scenario.bodies.reduce((n, b) => n + countVerbs(b.statements, copies), 0);
   const rows = perTable * callsOf(scenario, /^collapse_huge_page$/);
-  return Math.min(FRESH_FRAMES_MAX, accesses) + rows;
+  const moved = callsOf(scenario, /^(migrate_pages|migrate_vma|uprobe_write_opcode)$/);
+  return Math.min(FRESH_FRAMES_MAX, accesses) + moved + rows;
 }
 
 /** Names of the registers that programs write, in order of appearance. */

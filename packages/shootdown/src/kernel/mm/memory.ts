@@ -55,6 +55,12 @@ import {
   zero_pfn,
 } from "../state.ts";
 import {
+  DEVICE_EXCLUSIVE,
+  DEVICE_PRIVATE,
+  is_device_exclusive_entry,
+  is_device_private_entry,
+} from "../swapops.ts";
+import {
   __pte_alloc,
   copy_huge_pmd,
   do_huge_pmd_numa_page,
@@ -343,6 +349,14 @@ export const memory = [
               and(not(pte_present(old)), not(pte_none(old))),
               // free_swap_and_cache(): a slot that nobody needs goes with the page in the cache.
               call(set_pte_at, { cpu, mm, va, entry: PTE_NONE }),
+              // These have a reference, as a mapping has.
+              when(
+                or(
+                  and(DEVICE_PRIVATE, is_device_private_entry(old)),
+                  and(DEVICE_EXCLUSIVE, is_device_exclusive_entry(old)),
+                ),
+                call(put_page, { frame: pfnOf(old) }),
+              ),
             ),
           ),
         ),

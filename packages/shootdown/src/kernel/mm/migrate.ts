@@ -11,8 +11,20 @@ import { events } from "../../vocabulary/events.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { pte } from "../../vocabulary/state.ts";
 import { mk_pte, pte_mkdirty, pte_mkold, pte_mkwrite, set_pte_at } from "../asm/pgtable.ts";
-import { PageAnonExclusive, PG_dirty, PG_swapcache, page_refs, VM_WRITE } from "../state.ts";
-import { is_exclusive_entry, is_writable_entry } from "../swapops.ts";
+import {
+  is_device_private,
+  PageAnonExclusive,
+  PG_dirty,
+  PG_swapcache,
+  page_refs,
+  VM_WRITE,
+} from "../state.ts";
+import {
+  DEVICE_PRIVATE,
+  is_exclusive_entry,
+  is_writable_entry,
+  make_device_private_entry,
+} from "../swapops.ts";
 import { folio_lock, folio_unlock } from "./filemap.ts";
 import { spin_unlock_ptl } from "./mmap_lock.ts";
 import { alloc_page, put_page } from "./page_alloc.ts";
@@ -99,7 +111,7 @@ export const migrate = [
   }),
   define(remove_migration_pte, {
     source: { file, sha: { "6.1": "58d9d52702ef", "6.12": "6d29ad8ca242" } },
-    abstracts: ["huge pages, pages in the memory of a device"],
+    abstracts: ["huge pages"],
     locals: { found: t.bool, old: desc, entry: desc },
     body: ({ cpu, mm, va, src, dst, found, old, entry }) => [
       callInto(found, page_vma_mapped_walk, {
@@ -120,6 +132,10 @@ export const migrate = [
           [when(and(is_writable_entry(old), VM_WRITE(mm, va)), set(entry, pte_mkwrite(entry)))],
         ),
         when(is_exclusive_entry(old), set(PageAnonExclusive(dst), TRUE)),
+        when(
+          DEVICE_PRIVATE,
+          when(is_device_private(dst), set(entry, make_device_private_entry(entry))),
+        ),
         // Nothing to flush: the entry was invalid.
         call(set_pte_at, { ...{ cpu, mm, va }, entry }),
         call(spin_unlock_ptl, { mm }),

@@ -17,10 +17,20 @@ import {
   page_refs,
   VM_WRITE,
 } from "../state.ts";
-import { is_exclusive_entry, is_migration_entry, is_swap_entry } from "../swapops.ts";
+import {
+  DEVICE_EXCLUSIVE,
+  DEVICE_PRIVATE,
+  is_device_exclusive_entry,
+  is_device_private_entry,
+  is_exclusive_entry,
+  is_migration_entry,
+  is_swap_entry,
+} from "../swapops.ts";
 import { folio_lock, folio_unlock } from "./filemap.ts";
+import { migrate_to_ram } from "./migrate_device.ts";
 import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import { alloc_page, put_page } from "./page_alloc.ts";
+import { remove_device_exclusive_entry } from "./rmap-walks.ts";
 
 const file = "mm/memory.c";
 
@@ -44,11 +54,25 @@ export const swapin = [
     abstracts: [
       "a page that is read in is not put into the swap cache",
       "a write that needs a copy faults again",
-      "entries of devices and of poisoned pages",
+      "poisoned pages: the fault is tried again, for ever",
     ],
     locals: { frame: t.pfn, cached: t.bool, exclusive: t.bool, now: desc, entry: desc },
     body: ({ cpu, mm, va, orig, write, frame, cached, exclusive, now, entry }) => [
       when(is_migration_entry(orig), call(migration_entry_wait, { mm, va, orig }), ret()),
+      when(
+        DEVICE_EXCLUSIVE,
+        when(
+          is_device_exclusive_entry(orig),
+          ...[call(remove_device_exclusive_entry, { cpu, mm, va, orig }), ret()],
+        ),
+      ),
+      when(
+        DEVICE_PRIVATE,
+        when(
+          is_device_private_entry(orig),
+          ...[call(migrate_to_ram, { cpu, mm, va, orig }), ret()],
+        ),
+      ),
       when(not(is_swap_entry(orig)), ret()),
       set(frame, pfnOf(orig)),
       // swap_cache_get_folio()

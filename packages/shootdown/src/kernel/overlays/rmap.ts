@@ -2,12 +2,32 @@
 // Overlays of the reverse map: reclaim, migration and others that unmap a page everywhere.
 
 import { local, member } from "../../ir/expr.ts";
+import type { Overlay } from "../../ir/kernel.ts";
 import { editing } from "../../ir/kernel.ts";
-import { call } from "../../ir/stmt.ts";
+import { call, callInto } from "../../ir/stmt.ts";
+import { desc } from "../../vocabulary/descriptor.ts";
 import { dsb_op } from "../../vocabulary/events.ts";
 import { dsb } from "../../vocabulary/primitives.ts";
+import { t } from "../../vocabulary/sorts.ts";
+import { ptep_get_and_clear } from "../asm/pgtable.ts";
 import { arch_flush_tlb_batched_pending } from "../asm/tlbflush.ts";
 import type { NamedOverlay } from "../overlays.ts";
+
+/** `ptep_clear_flush()` without its flush. */
+const unflushed = (routine: string, into: "old" | "entry", at = "flush"): Overlay =>
+  editing(routine, at, () => [
+    callInto(local(into, desc), ptep_get_and_clear, {
+      cpu: local("cpu", t.cpu),
+      mm: local("mm", t.mm),
+      va: local("va", t.va),
+    }),
+  ]);
+
+/** Applies overlays from left to right. */
+const all =
+  (...overlays: readonly Overlay[]): Overlay =>
+  (base) =>
+    overlays.reduce((k, o) => o(k), base);
 
 export const RMAP_OVERLAYS: readonly NamedOverlay[] = [
   {
@@ -24,6 +44,29 @@ export const RMAP_OVERLAYS: readonly NamedOverlay[] = [
     name: "migrate-unflushed",
     describes: "migration copies a page whose flush it has put off, before it",
     overlay: editing("migrate_pages", "flush", () => []),
+  },
+  {
+    name: "mkclean-unflushed",
+    describes: "writeback makes entries clean and read-only, and does not flush them",
+    overlay: unflushed("page_vma_mkclean_one", "entry"),
+  },
+  {
+    name: "ksm-unflushed",
+    describes: "KSM makes entries read-only, and does not flush them",
+    overlay: unflushed("write_protect_page", "old"),
+  },
+  {
+    name: "exclusive-unflushed",
+    describes: "a page is given to a device alone, and its entries are not flushed",
+    overlay: unflushed("page_make_device_exclusive_one", "old"),
+  },
+  {
+    name: "migrate-vma-unflushed",
+    describes: "a page moves to a device, and its entry is not flushed: before 60bae7370896",
+    overlay: all(
+      unflushed("migrate_vma_collect_pmd", "old", "flush-exclusive"),
+      editing("migrate_vma_collect_pmd", "flush", () => []),
+    ),
   },
   {
     name: "mprotect-races-reclaim",
