@@ -24,7 +24,9 @@ import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
 import { io_pgfault } from "./iommu/io-pgfault.ts";
 import { page_requests } from "./iommu/page-requests.ts";
 import { filemap } from "./mm/filemap.ts";
+import { gup } from "./mm/gup.ts";
 import { huge_memory } from "./mm/huge_memory.ts";
+import { hugetlb } from "./mm/hugetlb.ts";
 import { khugepaged } from "./mm/khugepaged.ts";
 import { ksm } from "./mm/ksm.ts";
 import { madvise } from "./mm/madvise.ts";
@@ -60,6 +62,7 @@ const GENERIC: readonly Definition[] = [
   ...madvise,
   ...mmap,
   ...mremap,
+  ...gup,
   ...page_alloc,
   ...pgtable_generic,
   ...filemap,
@@ -102,6 +105,7 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...pgtable_generic_huge,
     ...huge_memory,
     ...khugepaged,
+    ...hugetlb,
     ...arm_smmu_v3_domain,
   ],
 };

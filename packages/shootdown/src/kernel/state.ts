@@ -76,3 +76,12 @@ export const pmd_huge_pte = field("pmd_huge_pte", [t.mm, t.region], t.table);
 export const entries_exclusive = field("entries_exclusive", [], t.bool);
 /** Frames in the memory of a device, which CPUs cannot map: ZONE_DEVICE, MEMORY_DEVICE_PRIVATE. */
 export const is_device_private = field("is_device_private", [t.pfn], t.bool);
+
+/** A CPU walks page tables without a lock, interrupts off: only GUP-fast writes it. */
+export const irqs_off = field("irqs_off", [t.cpu], t.bool);
+/** The first CPU waits until the second, which had interrupts off, has had them on. */
+export const sync_waits = field("sync_waits", [t.cpu, t.cpu], t.bool);
+/** ptdesc_pmd_pts_count(): how many others use a table of hugetlb. */
+export const pt_share_count = field("pt_share_count", [t.table], t.int);
+/** The lock of a file's mappings. */
+export const i_mmap_rwsem = field("i_mmap_rwsem", [], t.bool);

@@ -26,9 +26,9 @@ export function paramOf(sort: AnySort): Param | undefined {
   return params.get(sort);
 }
 
-/** The parameters that a call writes: all but the CPU, which is the caller's. */
+/** The parameters that a call writes: all but the CPU or agent, which is the caller. */
 export function written(params: Readonly<Record<string, AnySort>>): [string, AnySort][] {
-  return Object.entries(params).filter(([, sort]) => sort !== t.cpu);
+  return Object.entries(params).filter(([, sort]) => sort !== t.cpu && sort !== t.agent);
 }
 
 /** Every routine whose parameters can all be written. */

@@ -152,8 +152,9 @@ function routineCall(s: CallStatement, body: Body, world: World, params: Sorts):
     return [name, node(constant(sort, numbers[sort.name]!))] as const;
   });
   const own = Object.entries(params)
-    .filter(([, sort]) => sort === t.cpu)
-    .map(([name]) => [name, node(constant(t.cpu, cpu))] as const);
+    .filter(([, sort]) => sort === t.cpu || sort === t.agent)
+    // The CPUs are the first agents.
+    .map(([name, sort]) => [name, node(constant(sort, cpu))] as const);
   return { k: "call", callee: s.routine.text, args: [...own, ...given] };
 }
 

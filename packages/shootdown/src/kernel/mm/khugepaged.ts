@@ -30,6 +30,7 @@ import {
   VM_WRITE,
   vma,
 } from "../state.ts";
+import { tlb_remove_table_sync_one } from "./gup.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range_end,
@@ -102,8 +103,8 @@ export const khugepaged = [
         callInto(old, pmdp_collapse_flush, { cpu, mm, region }),
         call(spin_unlock_ptl, { mm }),
         label("end", call(mmu_notifier_invalidate_range_end, { cpu, mm, range })),
-        // tlb_remove_table_sync_one(): nobody walks the table without a lock any more.
-        label("sync"),
+        // Nobody walks the table without a lock any more.
+        label("sync", call(tlb_remove_table_sync_one, { cpu })),
         call(spin_lock_ptl, { mm }),
         callInto(fits, __collapse_huge_page_isolate, { cpu, mm, region, table: nextOf(old) }),
         call(spin_unlock_ptl, { mm }),
@@ -190,7 +191,8 @@ export const khugepaged = [
         since("6.6", [call(spin_lock_ptl, { mm })]),
         callInto(old, pmdp_collapse_flush, { cpu, mm, region }),
         since("6.6", [call(spin_unlock_ptl, { mm })]),
-        label("sync"),
+        // pte_free_defer() waits as long.
+        label("sync", call(tlb_remove_table_sync_one, { cpu })),
         label("end", call(mmu_notifier_invalidate_range_end, { cpu, mm, range })),
         // pte_free(), pte_free_defer()
         when(

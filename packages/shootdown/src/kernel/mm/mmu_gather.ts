@@ -3,9 +3,10 @@
 
 import { add, eq, FALSE, lt, num, sub, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { atomic, call, forall, leave, loop, ret, set, when } from "../../ir/stmt.ts";
+import { atomic, call, forall, label, leave, loop, ret, set, when } from "../../ir/stmt.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { gather_page, gather_table, gathers_nest, tlb_flush_pending } from "../state.ts";
+import { tlb_remove_table_sync_one } from "./gup.ts";
 import { free_table, put_page } from "./page_alloc.ts";
 
 const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
@@ -71,6 +72,8 @@ export const mmu_gather = [
         when(
           gather_table(cpu, table),
           set(gather_table(cpu, table), FALSE),
+          // tlb_remove_table_free(): after a grace period.
+          label("grace", call(tlb_remove_table_sync_one, { cpu })),
           call(free_table, { table }),
         ),
       ]),
