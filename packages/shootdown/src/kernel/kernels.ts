@@ -47,6 +47,7 @@ import { pgtable_generic, pgtable_generic_huge } from "./mm/pgtable-generic.ts";
 import { rmap } from "./mm/rmap.ts";
 import { rmap_walks } from "./mm/rmap-walks.ts";
 import { swapin } from "./mm/swapin.ts";
+import { truncate } from "./mm/truncate.ts";
 import { vmscan } from "./mm/vmscan.ts";
 import { OVERLAYS } from "./overlays.ts";
 import { ats } from "./pci/ats.ts";
@@ -76,6 +77,7 @@ const GENERIC: readonly Definition[] = [
   ...page_writeback,
   ...ksm,
   ...memory_failures,
+  ...truncate,
   ...uprobes,
   ...fork,
 ];

@@ -134,6 +134,12 @@ export const OPERATIONS: readonly Operation[] = [
     by: "kernel",
   },
   {
+    name: "truncate",
+    source: "mm/truncate.c: truncate_inode_folio",
+    statements: "truncate_inode_folio($P);",
+    by: "kernel",
+  },
+  {
     name: "memory_failure",
     source: "mm/memory-failure.c: memory_failure",
     statements: "memory_failure($P);",

@@ -6,9 +6,10 @@ import type { Overlay } from "../../ir/kernel.ts";
 import { editing } from "../../ir/kernel.ts";
 import { call, callInto } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
-import { dsb_op } from "../../vocabulary/events.ts";
-import { dsb } from "../../vocabulary/primitives.ts";
-import { t } from "../../vocabulary/sorts.ts";
+import { dsb_op, tlbi_op } from "../../vocabulary/events.ts";
+import { dsb, tlbi } from "../../vocabulary/primitives.ts";
+import { Range, t } from "../../vocabulary/sorts.ts";
+import { asid_of } from "../../vocabulary/state.ts";
 import { ptep_get_and_clear } from "../asm/pgtable.ts";
 import { arch_flush_tlb_batched_pending } from "../asm/tlbflush.ts";
 import type { NamedOverlay } from "../overlays.ts";
@@ -77,6 +78,19 @@ export const RMAP_OVERLAYS: readonly NamedOverlay[] = [
     name: "zap-races-reclaim",
     describes: "munmap() and the like wait for no flush that reclaim has put off",
     overlay: editing("zap_pte_range", "batched", () => []),
+  },
+  {
+    name: "batch-notifies-current",
+    describes: "reclaim notifies for the mm of its own thread, which has none: linux-next of 2023",
+    overlay: editing("arch_tlbbatch_add_pending", "flush", () => [
+      call(dsb, { cpu: local("cpu", t.cpu), op: member(dsb_op, "ISHST") }),
+      call(tlbi, {
+        cpu: local("cpu", t.cpu),
+        op: member(tlbi_op, "VALE1IS"),
+        asid: asid_of(local("mm", t.mm)),
+        range: Range.one(local("va", t.va)),
+      }),
+    ]),
   },
   {
     name: "batched-pending-dsb",

@@ -41,7 +41,7 @@ export const tlbbatch = [
   define(arch_tlbbatch_add_pending, {
     source: { file, sha: { "6.12": "181db94eefd4" }, commits },
     kernels: "6.6..",
-    body: ({ cpu, mm, va }) => [call(flush_tlb_page_nosync, { cpu, mm, va })],
+    body: ({ cpu, mm, va }) => [label("flush", call(flush_tlb_page_nosync, { cpu, mm, va }))],
   }),
   define(arch_tlbbatch_flush, {
     source: { file, sha: { "6.12": "d36a7988956d" }, commits },
