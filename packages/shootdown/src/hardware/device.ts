@@ -5,7 +5,7 @@
 //   ATS device        ATC ──denied──► (asks again?) ──► its driver's handler ──► again
 
 import type { Expr, Place } from "../ir/expr.ts";
-import { and, FALSE, knobIs, not, or, ruleHolds, TRUE } from "../ir/expr.ts";
+import { and, eq, FALSE, knobIs, not, or, ruleHolds, TRUE, varies } from "../ir/expr.ts";
 import { define } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import {
@@ -15,6 +15,7 @@ import {
   call,
   callInto,
   emit,
+  forall,
   leave,
   loop,
   ret,
@@ -55,7 +56,7 @@ import {
   handle_device_fault,
 } from "../vocabulary/primitives.ts";
 import { regionOf, t } from "../vocabulary/sorts.ts";
-import { pmd, pte } from "../vocabulary/state.ts";
+import { is_contiguous, pmd, pte } from "../vocabulary/state.ts";
 import { translateByAtc } from "./pcie/function.ts";
 import { pageRequest } from "./pcie/pri.ts";
 import { request } from "./pcie/requests.ts";
@@ -92,6 +93,27 @@ const memoryPermits = ({ dev, mm, va, write }: Access): Expr<"bool"> =>
 
 const leafPermits = (leaf: Expr<"desc">, write: Expr<"bool">) =>
   or(permits(leaf, write), and(knobIs("httu", "yes"), write, writableClean(leaf)));
+
+const CONTIGUOUS = varies(is_contiguous);
+
+/** A8: in a group of contiguous entries, what any of them permits. */
+const groupPermits = ({ mm, va, write }: Access, joined: Place<"bool">): Stmt[] => [
+  when(
+    CONTIGUOUS,
+    atomic(
+      set(joined, FALSE),
+      when(
+        and(isTable(pmd(mm, regionOf(va))), is_contiguous(va)),
+        forall(t.va, (of) => [
+          when(
+            and(is_contiguous(of), eq(regionOf(of), regionOf(va)), permits(pte(mm, of), write)),
+            set(joined, TRUE),
+          ),
+        ]),
+      ),
+    ),
+  ),
+];
 
 interface Attempt extends Access, Updated, Configured {
   /** A frame that a device which lies makes up. */
@@ -186,16 +208,35 @@ export const device_access_definition = define(device_access, {
     "the SMMU never sets the access flag (CD.HA): an old entry faults, or a CPU makes it young",
     "a stalled transaction is not tried again before its CMD_RESUME, though it may be (S20)",
   ],
-  locals: { ...locals, resolved: t.bool, asked: t.bool, overflowed: t.bool, resumed: t.bool },
+  locals: {
+    ...locals,
+    resolved: t.bool,
+    asked: t.bool,
+    overflowed: t.bool,
+    resumed: t.bool,
+    joined: t.bool,
+  },
   body: ({ dev, agent, mm, worker, va, write, ...own }) => {
-    const { entry, upper, done, forged, stream, context, resolved, asked, overflowed, resumed } =
-      own;
+    const {
+      entry,
+      upper,
+      done,
+      forged,
+      stream,
+      context,
+      resolved,
+      asked,
+      overflowed,
+      resumed,
+      joined,
+    } = own;
     const found = { entry, upper, done, forged, stream, context, resumed };
     return [
       set(overflowed, FALSE),
       set(resumed, FALSE),
       loop(
-        retry(memoryPermits({ dev, mm, va, write })),
+        ...groupPermits({ dev, mm, va, write }, joined),
+        retry(or(memoryPermits({ dev, mm, va, write }), and(CONTIGUOUS, joined))),
         ...attempt({ dev, agent, mm, va, write, ...found }),
         whenElse(
           dev_ats(dev),

@@ -9,6 +9,7 @@ import { pgtable } from "./arch/arm64/asm/pgtable.ts";
 import { tlb } from "./arch/arm64/asm/tlb.ts";
 import { tlbbatch } from "./arch/arm64/asm/tlbbatch.ts";
 import { tlbflush } from "./arch/arm64/asm/tlbflush.ts";
+import { contpte } from "./arch/arm64/mm/contpte.ts";
 import { fault } from "./arch/arm64/mm/fault.ts";
 import { pgtable as x86_pgtable } from "./arch/x86/asm/pgtable.ts";
 import { tlb as x86_tlb_gather } from "./arch/x86/asm/tlb.ts";
@@ -109,6 +110,7 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...khugepaged,
     ...hugetlb,
     ...arm_smmu_v3_domain,
+    ...contpte,
   ],
 };
 

@@ -72,6 +72,8 @@ export const entries_swapped = field("entries_swapped", [], t.bool);
 export const huge_pages = field("huge_pages", [], t.bool);
 /** The page table that is kept for a region while a huge page is mapped there, or nothing. */
 export const pmd_huge_pte = field("pmd_huge_pte", [t.mm, t.region], t.table);
+/** Pages of a group that the CONT bit may join, by their alignment and their folio's. */
+export const contpte_aligned = field("contpte_aligned", [t.va], t.bool);
 /** The same of device-exclusive entries. */
 export const entries_exclusive = field("entries_exclusive", [], t.bool);
 /** Frames in the memory of a device, which CPUs cannot map: ZONE_DEVICE, MEMORY_DEVICE_PRIVATE. */

@@ -43,6 +43,9 @@ const macros = (): readonly Node[] =>
     ...[pgtable.pte_wrprotect, pgtable.pte_none, pgtable.pte_protnone].map((f) => f(entry)),
     ...[pgtable.pmd_trans_huge(entry), isBlock(entry), pieceOf(entry, local("va", t.va))],
     pagesOf(local("region", t.region)),
+    ...[pgtable.pte_advance_pfn, pgtable.pte_retreat_pfn].map((f) =>
+      f(entry, local("from", t.va), local("to", t.va)),
+    ),
     pgtable.mk_pte(local("frame", t.pfn)),
     state.pte(local("mm", t.mm), local("va", t.va)),
     regionOf(local("va", t.va)),

@@ -76,3 +76,30 @@ test("ranges, tables and the order of addresses", () => {
 test("an address without a vma is nowhere", () => {
   expect(places("va x, y; map A:y -> P;").map((place) => place.va)).toEqual(["y"]);
 });
+
+test("a block maps the addresses of its table to pages in a row, said once or for each", () => {
+  const whole = "va x, y, z; own-table A:x..y; own-table A:z; map A:x -> P huge read-only;";
+  const expected = [
+    "A:x read-only anonymous private | P read-only clean young exclusive table 1",
+    "A:y read-only anonymous private | Q read-only clean young exclusive table 1",
+    "A:z writable anonymous private | none table 2",
+  ];
+  const items = `${whole} none A:z;`;
+  expect(places(items).map(words)).toEqual(expected);
+  expect(places(`${items} map A:y -> Q read-only huge;`).map(words)).toEqual(expected);
+  expect(places(items).map((p) => p.pte?.huge)).toEqual([true, true, undefined]);
+});
+
+test.each([
+  ["va x, y; map A:y -> P huge;", "a block begins at the first address of its table"],
+  ["map A:x -> P huge;", "a block of one page"],
+  ["va w, x, y, z; map A:w -> P huge;", "a block of 4 pages"],
+  ["va x, y; map A:x -> P huge; map A:y -> P;", "A:y lies in this block, and is declared apart"],
+  ["va x, y; map A:x -> P huge; none A:y;", "A:y lies in this block, and is declared apart"],
+  [
+    "va u, v, w, x, y; own-table A:x..y; map A:x -> P huge; none A:u;",
+    "a table has more addresses than the 2 of a block",
+  ],
+])("no block: %s", (items, message) => {
+  expect(() => places(items)).toThrow(message);
+});

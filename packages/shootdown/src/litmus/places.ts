@@ -152,7 +152,7 @@ function draftPlaces(scenario: Scenario, symbols: Symbols, out: Diagnostics): Ma
 function addOwnTables(
   scenario: Scenario,
   symbols: Symbols,
-  drafts: ReadonlyMap<string, Draft>,
+  drafts: Map<string, Draft>,
   out: Diagnostics,
 ): void {
   let number = 0;
@@ -161,8 +161,13 @@ function addOwnTables(
     if (item.kind !== "own-table") continue;
     number++;
     const { mm, span } = item.pages;
-    for (const va of expandRange(item.pages, symbols, out)) {
-      const draft = drafts.get(`${mm.text}:${va}`);
+    const names = expandRange(item.pages, symbols, out);
+    // A block maps all of its table.
+    const huge = names.some((va) => drafts.get(`${mm.text}:${va}`)?.map?.attributes.size);
+    for (const va of names) {
+      const key = `${mm.text}:${va}`;
+      if (huge && !drafts.has(key)) drafts.set(key, { mm: mm.text, va, first: span });
+      const draft = drafts.get(key);
       if (draft === undefined) {
         out.report("L019", span, `no vma at ${mm.text}:${va}, so no page table`);
       } else if (draft.ownTable !== undefined) {
@@ -195,6 +200,7 @@ function addBlocks(
     const wrong = (message: string, ...notes: string[]) =>
       out.report("L019", span, message, ...notes);
     length ??= all.length;
+    if (saysTheSame(drafts.get(`${mm.text}:${va.text}`)?.map, item)) continue;
     if (va.text !== all[0]) wrong("a block begins at the first address of its table", `${all[0]}`);
     else if (all.length < 2)
       wrong("a block of one page", "declare more addresses, or leave 'huge' out");
@@ -207,9 +213,12 @@ function addBlocks(
       const key = `${mm.text}:${name}`;
       const draft = drafts.get(key) ?? { mm: mm.text, va: name, first: span };
       if (n === 0 || page === undefined) continue;
-      if (draft.map ?? draft.none) wrong(`${key} lies in this block, and is declared apart`);
       const at = { ...item.place, va: { ...va, text: name } };
-      draft.map = { ...item, place: at, page: { ...item.page, text: page.text } };
+      const piece = { ...item, place: at, page: { ...item.page, text: page.text } };
+      if (draft.none ?? (draft.map && !saysTheSame(piece, draft.map))) {
+        wrong(`${key} lies in this block, and is declared apart`);
+      }
+      draft.map = piece;
       drafts.set(key, draft);
     }
   }
@@ -223,6 +232,18 @@ function addBlocks(
     out.report("L019", map.span, `a table has more addresses than the ${length} of a block`);
   }
 }
+
+/** A `map` of another address of a block, which adds nothing to what the first one said. */
+const saysTheSame = (known: MapItem | undefined, item: MapItem): boolean =>
+  known !== undefined &&
+  known !== item &&
+  known.page.text === item.page.text &&
+  JSON.stringify(words(known)) === JSON.stringify(words(item));
+
+const words = ({ attributes }: MapItem) =>
+  Object.entries(attributes)
+    .map(([group, name]) => `${group} ${name.text}`)
+    .sort();
 
 function finish(
   draft: Draft,

@@ -9,6 +9,7 @@ import type { Domain, Initial } from "../engine/program.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import {
+  contpte_aligned,
   huge_pages,
   is_zero_page,
   mm_pasid,
@@ -327,7 +328,10 @@ function initialState(
     put(pmd, [m, region], wordValue(domain, { valid: 1, table: 1, next }));
     if (!p.pte) continue;
     if (p.pte.global) put(is_global, [va], 1);
-    if (p.pte.contiguous) put(is_contiguous, [va], 1);
+    if (p.pte.contiguous) {
+      put(is_contiguous, [va], 1);
+      put(contpte_aligned, [va], 1);
+    }
     const entry = leafValue(domain, { ...p.pte, pfn: frames.get(p.pte.page)! });
     put(pte_table, [next, va], entry);
   }

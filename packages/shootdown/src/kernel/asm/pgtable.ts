@@ -6,8 +6,24 @@
 //
 // vocabulary/descriptor.ts says which bits of an architecture these are.
 
-import { and, applied, eq, FALSE, ite, not, or, TRUE, withFields } from "../../ir/expr.ts";
+import type { Expr, Place } from "../../ir/expr.ts";
+import {
+  after,
+  and,
+  applied,
+  back,
+  eq,
+  FALSE,
+  ite,
+  not,
+  or,
+  TRUE,
+  varies,
+  withFields,
+} from "../../ir/expr.ts";
 import { declare } from "../../ir/machine.ts";
+import type { Stmt } from "../../ir/stmt.ts";
+import { callInto, set, since, whenElse } from "../../ir/stmt.ts";
 import { isBlock } from "../../vocabulary/blocks.ts";
 import type { Desc } from "../../vocabulary/descriptor.ts";
 import {
@@ -18,10 +34,12 @@ import {
   isKind,
   leaf,
   PTE_NONE,
+  pfnOf,
   RDONLY,
   valid,
 } from "../../vocabulary/descriptor.ts";
-import { t } from "../../vocabulary/sorts.ts";
+import { pfn, Range, t } from "../../vocabulary/sorts.ts";
+import { is_contiguous, pte } from "../../vocabulary/state.ts";
 
 export const pte_none = (e: Desc) => applied("pte_none", [e], eq(e, PTE_NONE));
 /** PROT_NONE, of mprotect() or NUMA balancing: the page is kept, hardware has no translation. */
@@ -58,6 +76,25 @@ export const pte_wrprotect = (e: Desc): Desc =>
 /** A new entry for a private anonymous page: protection without write, young. */
 export const mk_pte = (frame: Parameters<typeof leaf>[0]): Desc =>
   applied("mk_pte", [frame], leaf(frame, { RDONLY: TRUE, DBM: FALSE, DIRTY: FALSE, AF: TRUE }));
+
+/** Whether entries may be joined to groups: what that needs costs nothing elsewhere. */
+export const CONTPTE = varies(is_contiguous);
+/** What an entry says; AF and dirty state of one in a group are those of any of them. */
+export const ptep_get = declare("ptep_get", { mm: t.mm, va: t.va }, desc);
+/** Reads an entry into a local. */
+export const readPte = (into: Place<"desc">, mm: Expr<"mm">, va: Expr<"va">): Stmt =>
+  since(
+    "6.9",
+    [whenElse(CONTPTE, [callInto(into, ptep_get, { mm, va })], [set(into, pte(mm, va))])],
+    [set(into, pte(mm, va))],
+  );
+
+const distance = (from: Expr<"va">, to: Expr<"va">) => Range.length(Range.make(from, to));
+/** The frame at a later address of a row of frames, where `e` is at `from`; and at an earlier one. */
+export const pte_advance_pfn = (e: Desc, from: Expr<"va">, to: Expr<"va">): Expr<"pfn"> =>
+  applied("pte_advance_pfn", [e, from, to], after(pfn, pfnOf(e), distance(from, to)));
+export const pte_retreat_pfn = (e: Desc, from: Expr<"va">, to: Expr<"va">): Expr<"pfn"> =>
+  applied("pte_retreat_pfn", [e, from, to], back(pfn, pfnOf(e), distance(to, from)));
 
 const upper = { cpu: t.cpu, mm: t.mm, region: t.region };
 const here = { cpu: t.cpu, mm: t.mm, va: t.va };

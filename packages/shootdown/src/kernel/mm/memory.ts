@@ -43,6 +43,7 @@ import {
   ptep_get_and_clear,
   ptep_set_access_flags,
   ptep_set_wrprotect,
+  readPte,
   set_pte_at,
 } from "../asm/pgtable.ts";
 import { flush_tlb_fix_spurious_fault } from "../asm/tlbflush.ts";
@@ -152,7 +153,7 @@ export const memory = [
     locals: { orig: desc, now: desc, entry: desc, changed: t.bool },
     body: ({ cpu, mm, va, write, orig, now, entry, changed }) => [
       ...tableOr(mm, va, [ret()]),
-      set(orig, pte(mm, va)),
+      readPte(orig, mm, va),
       when(
         SWAPPED,
         when(
@@ -163,7 +164,7 @@ export const memory = [
       when(not(pte_present(orig)), call(do_anonymous_page, { cpu, mm, va, write }), ret()),
       call(spin_lock_ptl, { mm }),
       ...tableOr(mm, va, [call(spin_unlock_ptl, { mm }), ret()]),
-      set(now, pte(mm, va)),
+      readPte(now, mm, va),
       when(ne(now, orig), call(spin_unlock_ptl, { mm }), ret()),
       set(entry, orig),
       when(
@@ -250,7 +251,7 @@ export const memory = [
       whenElse(
         and(HUGE, not(isTable(pmd(mm, regionOf(va))))),
         [set(now, PTE_NONE)],
-        [set(now, pte(mm, va))],
+        [readPte(now, mm, va)],
       ),
       when(
         ne(now, orig),

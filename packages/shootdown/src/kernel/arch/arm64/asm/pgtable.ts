@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stores to page-table entries: arch/arm64/include/asm/pgtable.h, 6.1 and 6.12.
 
+import type { Expr } from "../../../../ir/expr.ts";
 import { member } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
-import { call, callInto, leave, loop, ret, set, when } from "../../../../ir/stmt.ts";
+import type { Stmt } from "../../../../ir/stmt.ts";
+import { call, callInto, leave, loop, ret, set, since, when } from "../../../../ir/stmt.ts";
 import { desc, PTE_NONE, tableDesc } from "../../../../vocabulary/descriptor.ts";
 import { dsb_op } from "../../../../vocabulary/events.ts";
 import {
@@ -17,6 +19,7 @@ import {
 import { t } from "../../../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../../../vocabulary/state.ts";
 import {
+  CONTPTE,
   clear_young_dirty_ptes,
   pmd_populate,
   pmdp_set_wrprotect,
@@ -28,7 +31,14 @@ import {
   set_pte_at,
 } from "../../../asm/pgtable.ts";
 
+import { contpte_try_fold, contpte_try_unfold } from "../mm/contpte.ts";
+
 const file = "arch/arm64/include/asm/pgtable.h";
+
+/** An entry of a group changes alone: each of them stands alone first. */
+const unfolded = (cpu: Expr<"cpu">, mm: Expr<"mm">, va: Expr<"va">): Stmt[] => [
+  since("6.9", [when(CONTPTE, call(contpte_try_unfold, { cpu, mm, va }))]),
+];
 
 export const pgtable = [
   define(set_pte_at, {
@@ -37,14 +47,19 @@ export const pgtable = [
       function: "set_pte_at (6.1), set_ptes, __set_ptes, __set_pte (6.12)",
       sha: { "6.1": "c7cad69580cc", "6.12": "ed36c0f68191" },
     },
-    abstracts: ["contpte folding", "icache maintenance, MTE"],
-    body: ({ cpu, mm, va, entry }) => [call(store_desc, { cpu, mm, va, value: entry })],
+    abstracts: ["icache maintenance, MTE"],
+    body: ({ cpu, mm, va, entry }) => [
+      ...unfolded(cpu, mm, va),
+      call(store_desc, { cpu, mm, va, value: entry }),
+      since("6.9", [when(CONTPTE, call(contpte_try_fold, { cpu, mm, va, entry }))]),
+    ],
   }),
   define(ptep_get_and_clear, {
     source: { file, sha: { "6.1": "70f7c99f8409", "6.12": "93f3e480939b" } },
-    abstracts: ["contpte unfolding"],
+    abstracts: ["batches: a whole group that is cleared is not unfolded first"],
     locals: { old: desc },
     body: ({ cpu, mm, va, old }) => [
+      ...unfolded(cpu, mm, va),
       callInto(old, xchg_desc, { cpu, mm, va, value: PTE_NONE }),
       ret(old),
     ],
@@ -55,9 +70,10 @@ export const pgtable = [
       function: "ptep_set_wrprotect",
       sha: { "6.1": "6303d23e4d58", "6.12": "7123a1a67a62" },
     },
-    abstracts: ["contpte unfolding"],
+    abstracts: ["batches: a whole group is write-protected without unfolding it"],
     locals: { old: desc, ok: t.bool },
     body: ({ cpu, mm, va, old, ok }) => [
+      ...unfolded(cpu, mm, va),
       loop(
         set(old, pte(mm, va)),
         callInto(ok, cmpxchg_desc, { cpu, mm, va, expect: old, value: pte_wrprotect(old) }),

@@ -1,31 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Faults: arch/arm64/mm/fault.c, 6.1 and 6.12.
 
-import { and, eq, FALSE, not, or, TRUE, withFields } from "../../../../ir/expr.ts";
+import { and, eq, FALSE, not, or, TRUE } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
 import { call, callInto, label, leave, loop, ret, set, since, when } from "../../../../ir/stmt.ts";
-import type { Desc } from "../../../../vocabulary/descriptor.ts";
-import { AF, DBM, DIRTY, desc, RDONLY } from "../../../../vocabulary/descriptor.ts";
+import { DBM, desc } from "../../../../vocabulary/descriptor.ts";
 import { cmpxchg_desc, cmpxchg_pmd, do_page_fault } from "../../../../vocabulary/primitives.ts";
 import { firstPage, t } from "../../../../vocabulary/sorts.ts";
-import { pmd, pte } from "../../../../vocabulary/state.ts";
-import { pmdp_set_access_flags, ptep_set_access_flags } from "../../../asm/pgtable.ts";
+import { is_contiguous, pmd, pte } from "../../../../vocabulary/state.ts";
+import { CONTPTE, pmdp_set_access_flags, ptep_set_access_flags } from "../../../asm/pgtable.ts";
 import { flush_tlb_page } from "../../../asm/tlbflush.ts";
 import { handle_mm_fault } from "../../../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
 import { VM_WRITE, vma } from "../../../state.ts";
 import { LOCAL_COMMIT, local_flush_tlb_page } from "../asm/tlbflush.ts";
+import { contpte_ptep_set_access_flags, contpte_try_unfold, morePermissive } from "./contpte.ts";
 
 const file = "arch/arm64/mm/fault.c";
-
-/** Only ever more permissive: adds AF, DBM, DIRTY, takes RDONLY away. */
-const morePermissive = (old: Desc, entry: Desc): Desc =>
-  withFields(old, {
-    AF: or(AF(old), AF(entry)),
-    DBM: or(DBM(old), DBM(entry)),
-    DIRTY: or(DIRTY(old), DIRTY(entry)),
-    RDONLY: and(RDONLY(old), RDONLY(entry)),
-  });
 
 export const fault = [
   define(ptep_set_access_flags, {
@@ -35,9 +26,20 @@ export const fault = [
       sha: { "6.1": "a080fe5ba0dd", "6.12": "d7e1ed75f333" },
       commits: LOCAL_COMMIT,
     },
-    abstracts: ["contpte: the wrapper of 6.12 passes single pages through"],
     locals: { old: desc, ok: t.bool },
     body: ({ cpu, mm, va, entry, dirty, old, ok }) => [
+      since("6.9", [
+        when(
+          and(CONTPTE, is_contiguous(va)),
+          set(old, pte(mm, va)),
+          when(
+            eq(DBM(old), DBM(entry)),
+            callInto(ok, contpte_ptep_set_access_flags, { cpu, mm, va, entry, dirty }),
+            ret(ok),
+          ),
+          call(contpte_try_unfold, { cpu, mm, va }),
+        ),
+      ]),
       set(old, pte(mm, va)),
       when(eq(old, entry), ret(FALSE)),
       loop(
