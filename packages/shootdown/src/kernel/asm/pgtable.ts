@@ -90,7 +90,7 @@ export const readPte = (into: Place<"desc">, mm: Expr<"mm">, va: Expr<"va">): St
   );
 
 const distance = (from: Expr<"va">, to: Expr<"va">) => Range.length(Range.make(from, to));
-/** The frame at a later address of a row of frames, where `e` is at `from`; and at an earlier one. */
+/** The frame at a later address of a row, where `e` is at `from`; and at an earlier one. */
 export const pte_advance_pfn = (e: Desc, from: Expr<"va">, to: Expr<"va">): Expr<"pfn"> =>
   applied("pte_advance_pfn", [e, from, to], after(pfn, pfnOf(e), distance(from, to)));
 export const pte_retreat_pfn = (e: Desc, from: Expr<"va">, to: Expr<"va">): Expr<"pfn"> =>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups of contiguous entries: arch/arm64/mm/contpte.c, 6.12; since 6.9.
 //
-//   unfold   all entries cleared, AF and dirty gathered ──TLBI of the group──► set again, each alone
+//   unfold   all entries cleared, AF and dirty gathered ──TLBI of the group──► set, each alone
 //
 // The CONT bit is is_contiguous(va): it changes while all entries of the group are invalid.
 
