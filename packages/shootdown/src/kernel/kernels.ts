@@ -9,12 +9,14 @@ import { pgtable } from "./arch/arm64/asm/pgtable.ts";
 import { tlb } from "./arch/arm64/asm/tlb.ts";
 import { tlbbatch } from "./arch/arm64/asm/tlbbatch.ts";
 import { tlbflush } from "./arch/arm64/asm/tlbflush.ts";
+import { young } from "./arch/arm64/asm/young.ts";
 import { contpte } from "./arch/arm64/mm/contpte.ts";
 import { fault } from "./arch/arm64/mm/fault.ts";
 import { pgtable as x86_pgtable } from "./arch/x86/asm/pgtable.ts";
 import { tlb as x86_tlb_gather } from "./arch/x86/asm/tlb.ts";
 import { tlbbatch as x86_tlbbatch } from "./arch/x86/asm/tlbbatch.ts";
 import { tlbflush as x86_tlbflush } from "./arch/x86/asm/tlbflush.ts";
+import { young as x86_young } from "./arch/x86/asm/young.ts";
 import { fault as x86_fault } from "./arch/x86/mm/fault.ts";
 import { x86_tlb } from "./arch/x86/mm/tlb.ts";
 import { smp } from "./arch/x86/smp.ts";
@@ -33,6 +35,7 @@ import { ksm } from "./mm/ksm.ts";
 import { madvise } from "./mm/madvise.ts";
 import { memory } from "./mm/memory.ts";
 import { memory_failures } from "./mm/memory-failure.ts";
+import { mempolicy } from "./mm/mempolicy.ts";
 import { migrate } from "./mm/migrate.ts";
 import { migrate_device } from "./mm/migrate_device.ts";
 import { mmap } from "./mm/mmap.ts";
@@ -40,6 +43,7 @@ import { mmap_lock } from "./mm/mmap_lock.ts";
 import { mmu_gather } from "./mm/mmu_gather.ts";
 import { mmu_notifier } from "./mm/mmu_notifier.ts";
 import { mprotect } from "./mm/mprotect.ts";
+import { mprotect_none } from "./mm/mprotect-none.ts";
 import { mremap } from "./mm/mremap.ts";
 import { page_alloc } from "./mm/page_alloc.ts";
 import { page_vma_mapped } from "./mm/page_vma_mapped.ts";
@@ -49,6 +53,7 @@ import { rmap } from "./mm/rmap.ts";
 import { rmap_walks } from "./mm/rmap-walks.ts";
 import { swapin } from "./mm/swapin.ts";
 import { truncate } from "./mm/truncate.ts";
+import { userfaultfd } from "./mm/userfaultfd.ts";
 import { vmscan } from "./mm/vmscan.ts";
 import { OVERLAYS } from "./overlays.ts";
 import { ats } from "./pci/ats.ts";
@@ -62,6 +67,9 @@ const GENERIC: readonly Definition[] = [
   ...memory,
   ...mprotect,
   ...madvise,
+  ...mprotect_none,
+  ...mempolicy,
+  ...userfaultfd,
   ...mmap,
   ...mremap,
   ...gup,
@@ -87,6 +95,7 @@ const GENERIC: readonly Definition[] = [
 const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
   x86: [
     ...x86_pgtable,
+    ...x86_young,
     ...x86_tlbflush,
     ...x86_tlb_gather,
     ...x86_tlbbatch,
@@ -96,6 +105,7 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
   ],
   arm64: [
     ...pgtable,
+    ...young,
     ...tlbflush,
     ...tlb,
     ...tlbbatch,

@@ -12,6 +12,8 @@ export const ptl = field("ptl", [t.mm], t.bool);
 
 /** The vma that covers a page, and its flags. */
 export const vma = field("vma", [t.mm, t.va], t.bool);
+/** PROT_NONE: vma_is_accessible() is false. */
+export const VM_NONE = field("VM_NONE", [t.mm, t.va], t.bool);
 export const VM_WRITE = field("VM_WRITE", [t.mm, t.va], t.bool);
 
 /** References to a page: one for each mapping, and those that a routine holds. */
@@ -50,6 +52,10 @@ export const gather_table = field("gather_table", [t.cpu, t.table], t.bool);
 export const tlb_flush_pending = field("tlb_flush_pending", [t.mm], t.int);
 /** Some operation gathers with mmap_lock held for reading: it writes this; then all count. */
 export const gathers_nest = field("gathers_nest", [], t.bool);
+
+/** Something writes PROT_NONE entries; some vma is write-protected by userfaultfd: as above. */
+export const entries_protnone = field("entries_protnone", [], t.bool);
+export const vmas_uffd_wp = field("vmas_uffd_wp", [], t.bool);
 
 /** With atc-retry: a timeout was reported since this CPU issued its ATC invalidation. */
 export const atc_inv_again = field("atc_inv_again", [t.cpu], t.bool);

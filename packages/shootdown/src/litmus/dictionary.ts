@@ -77,7 +77,6 @@ const PROPERTIES: ReadonlyMap<string, Signature> = new Map<string, Signature>([
 /** The language's statements, with the arguments that this model gives a meaning. */
 const VERBS: ReadonlyMap<string, Signature> = new Map<string, Signature>([
   ...STANDARD_VERBS,
-  ["mprotect", { params: ["pages", ["read-only", "read-write"]], by: "user" }],
   ["fork", { params: [], by: "user" }],
 ]);
 

@@ -14,6 +14,7 @@ import { DEFINITIONS } from "../kernel/kernels.ts";
 import { behavior, do_madvise } from "../kernel/mm/madvise.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
+import { do_mprotect_none } from "../kernel/mm/mprotect-none.ts";
 import { mremap_to } from "../kernel/mm/mremap.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { device_goes_on } from "../vocabulary/iommu.ts";
@@ -229,6 +230,7 @@ function cpuStatement(s: VerbStatement, by: Runs): readonly Stmt[] {
       return returning(call(do_munmap, { cpu, mm, range: range() }));
     case "mprotect": {
       const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
+      if (word === "none") return returning(call(do_mprotect_none, { cpu, mm, range: range() }));
       const writable = constant(bool, word === "read-write" ? 1 : 0);
       return returning(call(do_mprotect_pkey, { cpu, mm, range: range(), writable }));
     }

@@ -156,6 +156,21 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/madvise.c: madvise_free_single_vma",
     statements: "madvise $r FREE;",
   },
+  {
+    name: "mprotect_none",
+    source: "mm/mprotect.c: do_mprotect_pkey",
+    statements: "mprotect $r none;",
+  },
+  {
+    name: "numa_hinting",
+    source: "mm/mempolicy.c: change_prot_numa",
+    statements: "change_prot_numa($A, $r);",
+  },
+  {
+    name: "userfaultfd_wp",
+    source: "mm/userfaultfd.c: mwriteprotect_range",
+    statements: "mwriteprotect_range($A, $r);",
+  },
   { name: "madvise_cold", source: "mm/madvise.c: madvise_cold", statements: "madvise $r COLD;" },
   { name: "mremap", source: "mm/mremap.c: move_page_tables", statements: "mremap $x $y;" },
   { name: "exit", source: "mm/mmap.c: exit_mmap", statements: "exit;" },

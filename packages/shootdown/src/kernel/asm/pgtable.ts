@@ -125,6 +125,15 @@ export const clear_young_dirty_ptes = declare("clear_young_dirty_ptes", {
   clean: t.bool,
 });
 
+/** Clears the access flag, and may flush; whether it was set. */
+export const ptep_clear_flush_young = declare("ptep_clear_flush_young", here, t.bool);
+/** Whether a TLB may hold the entry: PROT_NONE ones too, while a flush is pending. */
+export const pte_accessible = declare(
+  "pte_accessible",
+  { cpu: t.cpu, mm: t.mm, entry: desc },
+  t.bool,
+);
+
 /** Makes an entry more permissive; whether it changed. */
 export const ptep_set_access_flags = declare(
   "ptep_set_access_flags",

@@ -2,7 +2,7 @@
 // Faults, copy on write, fork's copy and unmapping: mm/memory.c, 6.1 and 6.12.
 
 import type { Expr } from "../../ir/expr.ts";
-import { add, and, eq, FALSE, ne, not, num, or, TRUE } from "../../ir/expr.ts";
+import { add, and, eq, FALSE, lt, ne, not, num, or, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import {
@@ -20,6 +20,7 @@ import {
 } from "../../ir/stmt.ts";
 import { desc, isTable, PTE_NONE, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
+import { observe_stores } from "../../vocabulary/primitives.ts";
 import {
   EMPTY,
   Range,
@@ -46,13 +47,15 @@ import {
   readPte,
   set_pte_at,
 } from "../asm/pgtable.ts";
-import { flush_tlb_fix_spurious_fault } from "../asm/tlbflush.ts";
+import { flush_tlb_fix_spurious_fault, flush_tlb_page } from "../asm/tlbflush.ts";
 import {
   gather_page,
   is_zero_page,
   PageAnonExclusive,
   page_refs,
+  tlb_flush_pending,
   VM_WRITE,
+  vmas_uffd_wp,
   zero_pfn,
 } from "../state.ts";
 import {
@@ -70,6 +73,7 @@ import {
   huge_pmd_set_accessed,
   zap_pmd_range,
 } from "./huge_memory.ts";
+import { do_numa_page, PROTNONE } from "./mempolicy.ts";
 import { pte_offset_map_lock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import { tlb_end_vma, tlb_finish_mmu, tlb_flush_mmu_free, tlb_gather_mmu } from "./mmu_gather.ts";
 import {
@@ -149,7 +153,7 @@ export const memory = [
   }),
   define(handle_pte_fault, {
     source: { file, sha: { "6.1": "2bdfd1d7ee2c", "6.12": "512f3c2abe70" } },
-    abstracts: ["NUMA hinting, file pages"],
+    abstracts: ["file pages"],
     locals: { orig: desc, now: desc, entry: desc, changed: t.bool },
     body: ({ cpu, mm, va, write, orig, now, entry, changed }) => [
       ...tableOr(mm, va, [ret()]),
@@ -161,6 +165,7 @@ export const memory = [
           ...[call(do_swap_page, { cpu, mm, va, orig, write }), ret()],
         ),
       ),
+      when(PROTNONE, when(pte_protnone(orig), call(do_numa_page, { cpu, mm, va, orig }), ret())),
       when(not(pte_present(orig)), call(do_anonymous_page, { cpu, mm, va, write }), ret()),
       call(spin_lock_ptl, { mm }),
       ...tableOr(mm, va, [call(spin_unlock_ptl, { mm }), ret()]),
@@ -212,13 +217,24 @@ export const memory = [
     locals: { zero: t.bool, reuse: t.bool, refs: t.int },
     body: ({ cpu, mm, va, orig, zero, reuse, refs }) => [
       set(zero, is_zero_page(pfnOf(orig))),
+      label(
+        "uffd-wp",
+        when(
+          varies(vmas_uffd_wp),
+          call(observe_stores, { cpu }),
+          when(lt(num(0), tlb_flush_pending(mm)), call(flush_tlb_page, { cpu, mm, va })),
+        ),
+      ),
       when(
         not(zero),
-        set(reuse, PageAnonExclusive(pfnOf(orig))),
-        when(
-          not(reuse),
-          set(refs, page_refs(pfnOf(orig))),
-          when(eq(refs, num(1)), set(PageAnonExclusive(pfnOf(orig)), TRUE), set(reuse, TRUE)),
+        label(
+          "exclusive",
+          set(reuse, PageAnonExclusive(pfnOf(orig))),
+          when(
+            not(reuse),
+            set(refs, page_refs(pfnOf(orig))),
+            when(eq(refs, num(1)), set(PageAnonExclusive(pfnOf(orig)), TRUE), set(reuse, TRUE)),
+          ),
         ),
         when(reuse, call(wp_page_reuse, { cpu, mm, va, orig }), ret()),
         set(page_refs(pfnOf(orig)), add(page_refs(pfnOf(orig)), num(1))),

@@ -3,7 +3,7 @@
 
 import { after, FALSE, not, num, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, each, emit, grow, ret, set, when } from "../../ir/stmt.ts";
+import { call, callInto, each, emit, grow, label, ret, set, when } from "../../ir/stmt.ts";
 import { desc, isTable, nextOf, PTE_NONE } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { leave_mm, xchg_pmd } from "../../vocabulary/primitives.ts";
@@ -85,7 +85,7 @@ export const mmap = [
       ),
       call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
       callInto(tables, free_pgtables, { cpu, mm, range }),
-      call(tlb_finish_mmu, { cpu, mm, range: owed, tables }),
+      label("finish", call(tlb_finish_mmu, { cpu, mm, range: owed, tables })),
       each(vaSort, owed, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
       call(tlb_flush_mmu_free, { cpu }),
     ],

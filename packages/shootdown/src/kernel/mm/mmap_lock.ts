@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Locks: include/linux/mmap_lock.h and the page-table lock of include/linux/mm.h.
 
-import { add, eq, FALSE, not, num, sub, TRUE, varies } from "../../ir/expr.ts";
+import { add, eq, FALSE, not, num, or, sub, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { atomic, await_, call, set, whenElse } from "../../ir/stmt.ts";
 import { observe_stores } from "../../vocabulary/primitives.ts";
 import { t } from "../../vocabulary/sorts.ts";
-import { gathers_nest, mmap_lock_readers, mmap_lock_writer, ptl } from "../state.ts";
+import {
+  entries_protnone,
+  gathers_nest,
+  mmap_lock_readers,
+  mmap_lock_writer,
+  ptl,
+} from "../state.ts";
 
 const file = "include/linux/mmap_lock.h";
 const of = { mm: t.mm };
@@ -75,7 +81,7 @@ export const mmap_lock = [
     },
     body: ({ cpu, mm }) => [
       whenElse(
-        varies(gathers_nest),
+        or(varies(gathers_nest), varies(entries_protnone)),
         [
           atomic(
             await_(not(ptl(mm))),

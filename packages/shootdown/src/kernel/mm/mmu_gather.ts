@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batched flushes and frees: mm/mmu_gather.c and include/asm-generic/tlb.h, 6.1 and 6.12.
 
-import { add, eq, FALSE, lt, num, sub, varies } from "../../ir/expr.ts";
+import { add, eq, FALSE, lt, num, or, sub, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { atomic, call, forall, label, leave, loop, ret, set, when } from "../../ir/stmt.ts";
 import { t } from "../../vocabulary/sorts.ts";
-import { gather_page, gather_table, gathers_nest, tlb_flush_pending } from "../state.ts";
+import {
+  entries_protnone,
+  gather_page,
+  gather_table,
+  gathers_nest,
+  tlb_flush_pending,
+} from "../state.ts";
 import { tlb_remove_table_sync_one } from "./gup.ts";
 import { free_table, put_page } from "./page_alloc.ts";
 
@@ -31,7 +37,7 @@ export const tlb_finish_mmu = declare("tlb_finish_mmu", { ...ranged, tables: t.r
 export const tlb_flush_mmu_free = declare("tlb_flush_mmu_free", { cpu: t.cpu });
 
 /** Whether anybody asks what is pending: where nobody does, nobody counts. */
-export const PENDING_ASKED = varies(gathers_nest);
+export const PENDING_ASKED = or(varies(gathers_nest), varies(entries_protnone));
 
 const pendingFile = "include/linux/mm_inline.h";
 

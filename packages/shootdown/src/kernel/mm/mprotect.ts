@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changing protection: mm/mprotect.c, 6.1 and 6.12.
 
-import { and, eq, FALSE, not } from "../../ir/expr.ts";
+import { and, eq, FALSE, not, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import {
   call,
@@ -16,7 +16,7 @@ import {
   when,
   whenElse,
 } from "../../ir/stmt.ts";
-import { desc, isTable, pfnOf } from "../../vocabulary/descriptor.ts";
+import { asKind, desc, isTable, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { EMPTY, Range, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
@@ -24,12 +24,13 @@ import {
   pte_dirty,
   pte_mkwrite,
   pte_present,
+  pte_protnone,
   pte_write,
   pte_wrprotect,
   ptep_get_and_clear,
   set_pte_at,
 } from "../asm/pgtable.ts";
-import { PageAnonExclusive, VM_WRITE } from "../state.ts";
+import { entries_protnone, PageAnonExclusive, VM_NONE, VM_WRITE } from "../state.ts";
 import { is_migration_entry, is_writable_entry, make_readable_entry } from "../swapops.ts";
 import { change_pmd_range, HUGE } from "./huge_memory.ts";
 import {
@@ -63,14 +64,20 @@ export const change_pte_range = declare(
 export const mprotect = [
   define(do_mprotect_pkey, {
     source: { file, sha: { "6.1": "24fbb023da1b", "6.12": "832f0c586798" } },
-    abstracts: ["PROT_NONE", "splitting and merging vmas: the range lies in one"],
+    abstracts: ["splitting and merging vmas: the range lies in one"],
     locals: { gathered: t.range, owed: t.range, entry: desc },
     body: ({ cpu, mm, range, writable, gathered, owed, entry }) => [
       call(mmap_write_lock, { mm }),
       // mprotect_fixup(): the flags are those that the vma has.
-      when(eq(VM_WRITE(mm, Range.lo(range)), writable), call(mmap_write_unlock, { mm }), ret()),
+      when(
+        and(eq(VM_WRITE(mm, Range.lo(range)), writable), not(VM_NONE(mm, Range.lo(range)))),
+        ...[call(mmap_write_unlock, { mm }), ret()],
+      ),
       call(tlb_gather_mmu, { mm }),
-      each(vaSort, range, (va) => [set(VM_WRITE(mm, va), writable)]),
+      each(vaSort, range, (va) => [
+        set(VM_WRITE(mm, va), writable),
+        when(varies(entries_protnone), set(VM_NONE(mm, va), FALSE)),
+      ]),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       callInto(gathered, change_pte_range, { cpu, mm, range, writable }),
       call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
@@ -111,6 +118,10 @@ export const mprotect = [
             pte_present(old),
             // ptep_modify_prot_start(), pte_modify(), ptep_modify_prot_commit()
             callInto(old, ptep_get_and_clear, { cpu, mm, va }),
+            when(
+              varies(entries_protnone),
+              when(pte_protnone(old), set(old, asKind(pte_wrprotect(old), "none"))),
+            ),
             set(reuse, PageAnonExclusive(pfnOf(old))),
             // can_change_pte_writable(): 6.1 asks for a dirty entry too.
             since("6.6", [], [set(reuse, and(reuse, pte_dirty(old)))]),

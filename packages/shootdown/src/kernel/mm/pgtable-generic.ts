@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clearing and flushing one entry: mm/pgtable-generic.c and include/linux/mmu_notifier.h.
 
+import { eq, num } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, label, ret, when } from "../../ir/stmt.ts";
+import { call, callInto, label, ret, set, when } from "../../ir/stmt.ts";
 import { pagesOf } from "../../vocabulary/blocks.ts";
-import { asKind, desc, PTE_NONE } from "../../vocabulary/descriptor.ts";
-import { xchg_pmd } from "../../vocabulary/primitives.ts";
+import { asKind, desc, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
+import { observe_stores, xchg_pmd } from "../../vocabulary/primitives.ts";
 import { Range, t } from "../../vocabulary/sorts.ts";
 import { pmd } from "../../vocabulary/state.ts";
 import {
   pmdp_collapse_flush,
   pmdp_invalidate,
+  pte_accessible,
   pte_present,
   ptep_get_and_clear,
 } from "../asm/pgtable.ts";
 import { flush_pmd_tlb_range, flush_tlb_page, flush_tlb_range } from "../asm/tlbflush.ts";
+import { tlb_flush_pending } from "../state.ts";
+import { PENDING_ASKED } from "./mmu_gather.ts";
 import { mmu_notifier_invalidate_range } from "./mmu_notifier.ts";
 
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };
@@ -60,12 +64,31 @@ export const pgtable_generic = [
       file: "mm/pgtable-generic.c",
       sha: { "6.1": "533593de1186", "6.12": "533593de1186" },
     },
-    locals: { old: desc },
-    body: ({ cpu, mm, va, old }) => [
+    locals: { old: desc, accessible: t.bool },
+    body: ({ cpu, mm, va, old, accessible }) => [
       callInto(old, ptep_get_and_clear, { cpu, mm, va }),
-      // pte_accessible()
-      when(pte_present(old), call(flush_tlb_page, { cpu, mm, va })),
+      callInto(accessible, pte_accessible, { cpu, mm, entry: old }),
+      when(accessible, call(flush_tlb_page, { cpu, mm, va })),
       ret(old),
+    ],
+  }),
+  define(pte_accessible, {
+    source: {
+      file: "arch/arm64/include/asm/pgtable.h",
+      sha: { "6.1": "e12e78844b2c", "6.12": "e12e78844b2c" },
+    },
+    abstracts: ["that of x86 says the same in other words"],
+    locals: { pending: t.int },
+    body: ({ cpu, mm, entry, pending }) => [
+      when(
+        PENDING_ASKED,
+        // The entry was read under the lock under which another CPU stored it.
+        call(observe_stores, { cpu }),
+        set(pending, num(0)),
+        label("pending", set(pending, tlb_flush_pending(mm))),
+        when(eq(pending, num(0)), ret(valid(entry))),
+      ),
+      ret(pte_present(entry)),
     ],
   }),
   define(ptep_clear_flush_notify, {

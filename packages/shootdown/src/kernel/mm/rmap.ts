@@ -8,7 +8,7 @@ import type { Stmt } from "../../ir/stmt.ts";
 import { call, callInto, forall, label, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
 import { Range, t } from "../../vocabulary/sorts.ts";
-import { pte_dirty, pte_present, ptep_get_and_clear, set_pte_at } from "../asm/pgtable.ts";
+import { pte_accessible, pte_dirty, ptep_get_and_clear, set_pte_at } from "../asm/pgtable.ts";
 import {
   arch_flush_tlb_batched_pending,
   arch_tlbbatch_add_pending,
@@ -82,9 +82,10 @@ const batching = [
   define(set_tlb_ubc_flush_pending, {
     source: { file, sha: { "6.1": "309045ec6205", "6.12": "0cc763e80c07" } },
     abstracts: ["counters that wrap"],
-    locals: { pending: t.int },
-    body: ({ cpu, mm, va, entry, pending }) => [
-      when(not(pte_present(entry)), ret()),
+    locals: { pending: t.int, accessible: t.bool },
+    body: ({ cpu, mm, va, entry, pending, accessible }) => [
+      callInto(accessible, pte_accessible, { cpu, mm, entry }),
+      when(not(accessible), ret()),
       label("add", call(arch_tlbbatch_add_pending, { cpu, mm, va })),
       set(tlb_ubc_flush_required(cpu), TRUE),
       set(pending, tlb_flush_batched(mm)),

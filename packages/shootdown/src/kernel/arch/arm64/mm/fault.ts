@@ -12,7 +12,7 @@ import { CONTPTE, pmdp_set_access_flags, ptep_set_access_flags } from "../../../
 import { flush_tlb_page } from "../../../asm/tlbflush.ts";
 import { handle_mm_fault } from "../../../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
-import { VM_WRITE, vma } from "../../../state.ts";
+import { VM_NONE, VM_WRITE, vma } from "../../../state.ts";
 import { LOCAL_COMMIT, local_flush_tlb_page } from "../asm/tlbflush.ts";
 import { contpte_ptep_set_access_flags, contpte_try_unfold, morePermissive } from "./contpte.ts";
 
@@ -111,7 +111,7 @@ export const fault = [
     body: ({ cpu, mm, va, write }) => [
       call(mmap_read_lock, { mm }),
       when(
-        or(not(vma(mm, va)), and(write, not(VM_WRITE(mm, va)))),
+        or(not(vma(mm, va)), VM_NONE(mm, va), and(write, not(VM_WRITE(mm, va)))),
         call(mmap_read_unlock, { mm }),
         ret(FALSE),
       ),

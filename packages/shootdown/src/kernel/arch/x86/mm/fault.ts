@@ -7,7 +7,7 @@ import { call, ret, when } from "../../../../ir/stmt.ts";
 import { do_page_fault } from "../../../../vocabulary/primitives.ts";
 import { handle_mm_fault } from "../../../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
-import { VM_WRITE, vma } from "../../../state.ts";
+import { VM_NONE, VM_WRITE, vma } from "../../../state.ts";
 
 export const fault = [
   define(do_page_fault, {
@@ -20,7 +20,7 @@ export const fault = [
     body: ({ cpu, mm, va, write }) => [
       call(mmap_read_lock, { mm }),
       when(
-        or(not(vma(mm, va)), and(write, not(VM_WRITE(mm, va)))),
+        or(not(vma(mm, va)), VM_NONE(mm, va), and(write, not(VM_WRITE(mm, va)))),
         call(mmap_read_unlock, { mm }),
         ret(FALSE),
       ),
