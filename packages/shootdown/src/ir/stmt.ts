@@ -87,9 +87,12 @@ export type Stmt =
     }
   | { readonly k: "label"; readonly name: string; readonly body: readonly Stmt[] };
 
-/** In the order of the declaration, whatever the order of the names in `args`. */
+/** In the order of the declaration, whatever that of `args`; what is missing lowering will say. */
 const nodes = (params: Sorts, args: Readonly<Record<string, unknown>>): Pairs =>
-  Object.keys(params).map((name) => [name, (args[name] as Expr<string>).node] as const);
+  Object.keys(params).flatMap((name) => {
+    const given = args[name] as Expr<string> | undefined;
+    return given ? [[name, given.node] as const] : [];
+  });
 
 function localName(p: Place<string>): string {
   if (p.node.k !== "local") throw new Error("the result must go into a local");
