@@ -209,6 +209,16 @@ test("cells that nobody looks up are left out, with the pending sets that clear 
   expect(all.pending.map((p) => p.key)).toEqual([[0]]);
 });
 
+test.each<[string, readonly Stmt[]]>([
+  ["waited for", [s.await_(outstanding(queue({ core: co(0) })))]],
+  ["waited for, denied twice", [s.await_(not(not(outstanding(queue({ core: ANY })))))]],
+  ["tested", [s.when(outstanding(queue({ core: co(0) })), s.set(flag(), TRUE))]],
+  ["kept", [s.set(ok, outstanding(queue({ core: co(0) }))), s.set(flag(), ok)]],
+])("a pending set whose entries are %s stays, whatever their effect is", (_, asks) => {
+  const body = [s.post(queue({ core: co(0) }), { page: pg(0) }), ...asks, s.await_(flag())];
+  expect(of(body).pending.map((p) => p.key)).toEqual([[0]]);
+});
+
 test("a cell that is looked up keeps what it is filled from", () => {
   const body = [
     s.set(memory(pg(0)), num(1)),

@@ -16,10 +16,10 @@ import { fold } from "./fold.ts";
 import type { InlineContext } from "./inline.ts";
 import { inline } from "./inline.ts";
 import { Names } from "./known.ts";
-import { Piece } from "./piece.ts";
+import { asksOf, Piece } from "./piece.ts";
 import type { CellGroup, Instr, Program, System } from "./program.ts";
 import { sizeOf } from "./program.ts";
-import { combinations, Instances, keysOf } from "./reach.ts";
+import { combinations, Instances, keysOf, mayMean } from "./reach.ts";
 import { Shared } from "./shared.ts";
 import { programHash } from "./text.ts";
 import { idle, shorten } from "./tidy.ts";
@@ -139,7 +139,7 @@ class Lowering {
       const fill = c.fill && known(c.fill).tidied([], this.names.scope, keepAll);
       if (fill !== c.fill) this.used.set(decl, { ...c, fill });
     }
-    const live = this.liveSets(effects);
+    const live = this.liveSets(effects, [...threads, ...rules.map((r) => r.piece)]);
     const cut = (p: Piece): Piece => this.withoutDead(p, live);
     const cutIn = <T extends { readonly piece: Piece }>(x: T): T => ({ ...x, piece: cut(x.piece) });
     threads = threads.map((p) => cut(known(p)));
@@ -275,16 +275,21 @@ class Lowering {
     return fold({ ...node, args }, NOTHING, this.context.scope);
   }
 
-  /** The pending sets whose entries change something that is kept. */
-  private liveSets(effects: readonly Effect[]): typeof this.posted {
+  /** The pending sets whose entries change something that is kept, or are asked for by `code`. */
+  private liveSets(effects: readonly Effect[], code: readonly Piece[]): typeof this.posted {
     const live: typeof this.posted = new Instances();
     const harmless = (i: Instr): boolean => {
       if (i.op === "clear" || i.op === "insert") return !this.used.some(i.cell, i.index);
       return ["emit", "halt", "jump", "branch", "let"].includes(i.op);
     };
+    const changes = (e: Effect) => this.keepAll || e.ready || !e.piece.instrs.every(harmless);
+    const active = effects.filter(changes);
+    const fills = [...this.used.all()].flatMap(([, { fill }]) => fill ?? []);
+    const asks = [...code, ...fills, ...active.map((e) => e.piece)].flatMap((p) => p.asks);
+    for (const { ready } of active) if (ready) asks.push(...asksOf(ready, true));
     for (const e of effects) {
-      if (!this.keepAll && !e.ready && e.piece.instrs.every(harmless)) continue;
-      live.set(e.decl, { key: e.key });
+      const asked = asks.some((n) => n.set === e.decl && mayMean(n.index, e.key));
+      if (asked || active.includes(e)) live.set(e.decl, { key: e.key });
     }
     return live;
   }

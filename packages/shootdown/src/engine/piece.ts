@@ -4,7 +4,7 @@
 //
 //   inlined ──with(edits)──► edited ──tidied(edits)──► as the program has it
 
-import type { FieldDecl, Node } from "../ir/expr.ts";
+import type { FieldDecl, KeyPattern, Node } from "../ir/expr.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { operands, Registers, visitNode } from "./flow.ts";
 import type { Scope } from "./fold.ts";
@@ -12,6 +12,9 @@ import type { Code, Instr } from "./program.ts";
 import { propagate } from "./propagate.ts";
 import { nodeText } from "./text.ts";
 import { dropDead, idle, shorten } from "./tidy.ts";
+
+/** A question whether entries are outstanding. */
+export type Outstanding = Node & { readonly k: "outstanding" };
 
 /** Instructions to put in place of others, by where they stand. */
 export type Edits = ReadonlyMap<number, Instr>;
@@ -25,6 +28,7 @@ export class Piece implements Code {
   private readonly made = new Map<string, Piece>();
   private readFields: readonly FieldDecl[] | undefined;
   private unsetRegisters: readonly number[] | undefined;
+  private entriesAsked: readonly Outstanding[] | undefined;
 
   constructor(instrs: readonly Instr[], registers: ReadonlyMap<number, AnySort>) {
     this.instrs = instrs;
@@ -65,6 +69,14 @@ export class Piece implements Code {
     return this.readFields;
   }
 
+  /** Its questions for outstanding entries, but for waits until there are none. */
+  get asks(): readonly Outstanding[] {
+    this.entriesAsked ??= this.instrs.flatMap((i) =>
+      i.op === "emit" ? [] : operands(i).flatMap((n) => asksOf(n, i.op === "await")),
+    );
+    return this.entriesAsked;
+  }
+
   /** Registers that it may read before it sets them. */
   get unset(): readonly number[] {
     if (!this.unsetRegisters) {
@@ -103,6 +115,22 @@ function isPoint(i: Instr): boolean {
 function speaksOfPending(n: Node): boolean {
   if (n.k === "outstanding") return true;
   return n.k === "op" && n.args.some(speaksOfPending);
+}
+
+/**
+ * The questions for entries in an expression. A condition that is waited for loses nothing where it
+ * asks that there are none: `waited`. Below `not` it is the other way round.
+ */
+export function asksOf(n: Node | KeyPattern, waited: boolean, negated = false): Outstanding[] {
+  if (waited && n.k === "outstanding") return negated ? [] : [n];
+  if (waited && n.k === "op" && (n.op === "and" || n.op === "or" || n.op === "not")) {
+    return n.args.flatMap((a) => asksOf(a, true, negated !== (n.op === "not")));
+  }
+  const found: Outstanding[] = [];
+  visitNode(n, (x) => {
+    if (x.k === "outstanding") found.push(x);
+  });
+  return found;
 }
 
 function readsOf(instrs: readonly Instr[]): FieldDecl[] {

@@ -37,6 +37,10 @@ export function keysOf(
   );
 }
 
+/** Whether a pattern may mean an instance with these keys. */
+export const mayMean = (pattern: readonly KeyPattern[], key: readonly number[]): boolean =>
+  pattern.every((p, i) => p.k !== "const" || p.value === key[i]);
+
 /** Instances of declarations: each a declaration, a choice of its keys, and what is known of it. */
 export class Instances<D extends Declaration, T extends { readonly key: readonly number[] }> {
   private readonly byDecl = new Map<D, Map<string, T>>();
@@ -58,7 +62,7 @@ export class Instances<D extends Declaration, T extends { readonly key: readonly
   /** Whether a pattern may mean one of the instances. */
   some(decl: D, pattern: readonly KeyPattern[]): boolean {
     for (const { key } of this.byDecl.get(decl)?.values() ?? []) {
-      if (pattern.every((p, i) => p.k !== "const" || p.value === key[i])) return true;
+      if (mayMean(pattern, key)) return true;
     }
     return false;
   }
