@@ -45,6 +45,7 @@ import { mmu_notifier } from "./mm/mmu_notifier.ts";
 import { mprotect } from "./mm/mprotect.ts";
 import { mprotect_none } from "./mm/mprotect-none.ts";
 import { mremap } from "./mm/mremap.ts";
+import { oom_kill } from "./mm/oom_kill.ts";
 import { page_alloc } from "./mm/page_alloc.ts";
 import { page_vma_mapped } from "./mm/page_vma_mapped.ts";
 import { page_writeback } from "./mm/page-writeback.ts";
@@ -54,6 +55,7 @@ import { rmap_walks } from "./mm/rmap-walks.ts";
 import { swapin } from "./mm/swapin.ts";
 import { truncate } from "./mm/truncate.ts";
 import { userfaultfd } from "./mm/userfaultfd.ts";
+import { userfaultfd_move } from "./mm/userfaultfd-move.ts";
 import { vmscan } from "./mm/vmscan.ts";
 import { OVERLAYS } from "./overlays.ts";
 import { ats } from "./pci/ats.ts";
@@ -73,6 +75,8 @@ const GENERIC: readonly Definition[] = [
   ...mmap,
   ...mremap,
   ...gup,
+  ...oom_kill,
+  ...userfaultfd_move,
   ...page_alloc,
   ...pgtable_generic,
   ...filemap,

@@ -173,6 +173,25 @@ export const OPERATIONS: readonly Operation[] = [
   },
   { name: "madvise_cold", source: "mm/madvise.c: madvise_cold", statements: "madvise $r COLD;" },
   { name: "mremap", source: "mm/mremap.c: move_page_tables", statements: "mremap $x $y;" },
+  {
+    name: "userfaultfd_move",
+    source: "mm/userfaultfd.c: move_pages_pte",
+    kernels: "6.8..",
+    statements: "move_pages_pte($A, $x, $y);",
+  },
+  {
+    name: "hugetlb_write_fault",
+    source: "mm/hugetlb.c: hugetlb_wp",
+    statements: "hugetlb_wp($A, $x);",
+    map: "read-only exclusive",
+    vma: "writable",
+  },
+  {
+    name: "oom_reaper",
+    source: "mm/oom_kill.c: __oom_reap_task_mm",
+    by: "kernel",
+    statements: "oom_reap_task_mm($A);",
+  },
   { name: "exit", source: "mm/mmap.c: exit_mmap", statements: "exit;" },
   {
     name: "thp_read_fault",

@@ -4,7 +4,7 @@
 //   levels here are one lower: the upper entry is the PUD's, a leaf below it a page of 2 MiB
 
 import type { Expr } from "../../ir/expr.ts";
-import { add, and, eq, FALSE, not, num, sub, TRUE } from "../../ir/expr.ts";
+import { add, and, eq, FALSE, not, num, or, sub, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import {
   atomic,
@@ -22,21 +22,33 @@ import {
   whenElse,
 } from "../../ir/stmt.ts";
 import { pagesOf } from "../../vocabulary/blocks.ts";
-import { desc, isTable, nextOf, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
+import { desc, isTable, nextOf, PTE_NONE, pfnOf, valid } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { store_pmd } from "../../vocabulary/primitives.ts";
 import { EMPTY, Range, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
 import { __flush_tlb_range } from "../arch/arm64/asm/tlbflush.ts";
-import { pte_present, pte_wrprotect, ptep_get_and_clear, set_pte_at } from "../asm/pgtable.ts";
-import { i_mmap_rwsem, pt_share_count } from "../state.ts";
+import {
+  mk_pte,
+  pte_mkdirty,
+  pte_mkwrite,
+  pte_present,
+  pte_write,
+  pte_wrprotect,
+  ptep_get_and_clear,
+  ptep_set_access_flags,
+  set_pte_at,
+} from "../asm/pgtable.ts";
+import { i_mmap_rwsem, PageAnonExclusive, page_refs, pt_share_count, VM_WRITE } from "../state.ts";
 import { tlb_remove_table_sync_one } from "./gup.ts";
-import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
+import { mmap_read_lock, mmap_read_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
+import { alloc_page, put_page } from "./page_alloc.ts";
+import { ptep_clear_flush } from "./pgtable-generic.ts";
 
 const file = "mm/hugetlb.c";
 const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
@@ -60,6 +72,9 @@ export const huge_pmd_unshare_flush = declare("huge_pmd_unshare_flush", {
   /** Of one of the tables somebody is the only user now. */
   fully: t.bool,
 });
+
+/** A write fault on a private page of hugetlb. */
+export const hugetlb_wp = declare("hugetlb_wp", { cpu: t.cpu, mm: t.mm, va: t.va });
 
 /** All that the table of a range maps. */
 const whole = (range: Expr<"range">): Expr<"range"> => pagesOf(regionOf(Range.lo(range)));
@@ -172,6 +187,65 @@ export const hugetlb = [
         [each(vaSort, whole(range), (va) => [emit(events.revoked, { mm, va, reads: TRUE })])],
         [each(vaSort, owed, (va) => [emit(events.revoked, { mm, va, reads: FALSE })])],
       ),
+    ],
+  }),
+  define(hugetlb_wp, {
+    source: {
+      file,
+      function: "hugetlb_wp, set_huge_ptep_writable",
+      sha: { "6.1": "1d41c70c5902", "6.12": "c6f7719846c8" },
+    },
+    abstracts: ["contiguous pages", "reservations", "the locks of the fault path"],
+    locals: { orig: desc, now: desc, old: desc, frame: t.pfn, refs: t.int, reuse: t.bool },
+    body: ({ cpu, mm, va, orig, now, old, frame, refs, reuse }) => [
+      call(mmap_read_lock, { mm }),
+      call(spin_lock_ptl, { mm }),
+      set(orig, PTE_NONE),
+      when(isTable(pmd(mm, regionOf(va))), set(orig, pte(mm, va))),
+      when(
+        or(not(pte_present(orig)), pte_write(orig), not(VM_WRITE(mm, va))),
+        ...[call(spin_unlock_ptl, { mm }), call(mmap_read_unlock, { mm }), ret()],
+      ),
+      set(reuse, PageAnonExclusive(pfnOf(orig))),
+      set(refs, page_refs(pfnOf(orig))),
+      when(eq(refs, num(1)), set(PageAnonExclusive(pfnOf(orig)), TRUE), set(reuse, TRUE)),
+      when(
+        reuse,
+        // huge_ptep_set_access_flags()
+        callInto(reuse, ptep_set_access_flags, {
+          ...{ cpu, mm, va, entry: pte_mkwrite(pte_mkdirty(orig)), dirty: TRUE },
+        }),
+        ...[call(spin_unlock_ptl, { mm }), call(mmap_read_unlock, { mm }), ret()],
+      ),
+      set(page_refs(pfnOf(orig)), add(refs, num(1))),
+      call(spin_unlock_ptl, { mm }),
+      callInto(frame, alloc_page, {}),
+      emit(events.page_copied, { frame: pfnOf(orig) }),
+      call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),
+      call(spin_lock_ptl, { mm }),
+      set(now, PTE_NONE),
+      when(isTable(pmd(mm, regionOf(va))), set(now, pte(mm, va))),
+      whenElse(
+        eq(now, orig),
+        [
+          // huge_ptep_clear_flush()
+          label("flush", callInto(old, ptep_clear_flush, { cpu, mm, va })),
+          since(
+            "6.6",
+            [],
+            [call(mmu_notifier_invalidate_range, { cpu, mm, range: Range.one(va) })],
+          ),
+          emit(events.revoked, { mm, va, reads: TRUE }),
+          set(PageAnonExclusive(frame), TRUE),
+          call(set_pte_at, { cpu, mm, va, entry: pte_mkwrite(pte_mkdirty(mk_pte(frame))) }),
+          call(put_page, { frame: pfnOf(orig) }),
+        ],
+        [call(put_page, { frame })],
+      ),
+      call(spin_unlock_ptl, { mm }),
+      call(mmu_notifier_invalidate_range_end, { cpu, mm, range: Range.one(va) }),
+      call(put_page, { frame: pfnOf(orig) }),
+      call(mmap_read_unlock, { mm }),
     ],
   }),
 ];

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The OOM reaper: mm/oom_kill.c, 6.1 and 6.12.
+
+import { not, TRUE } from "../../ir/expr.ts";
+import { declare, define } from "../../ir/machine.ts";
+import { call, each, grow, set, when } from "../../ir/stmt.ts";
+import { EMPTY, Range, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
+import { gathers_nest, vma } from "../state.ts";
+import { zap_page_range_single } from "./memory.ts";
+import { mmap_read_lock, mmap_read_unlock } from "./mmap_lock.ts";
+
+export const oom_reap_task_mm = declare("oom_reap_task_mm", { cpu: t.cpu, mm: t.mm });
+
+export const oom_kill = [
+  define(oom_reap_task_mm, {
+    source: {
+      file: "mm/oom_kill.c",
+      function: "oom_reap_task_mm, __oom_reap_task_mm",
+      sha: { "6.1": "052adf077738", "6.12": "d41c1baf3a19" },
+    },
+    abstracts: [
+      "all vmas of the process are one",
+      "a subscriber that would block: SVA's have no range_start",
+      "mmap_read_trylock() succeeds in the end",
+    ],
+    locals: { vmas: t.range },
+    body: ({ cpu, mm, vmas }) => [
+      // Threads of the process may gather at the same time.
+      set(gathers_nest(), TRUE),
+      call(mmap_read_lock, { mm }),
+      set(vmas, EMPTY),
+      each(vaSort, WHOLE_MM, (va) => [when(vma(mm, va), grow(vmas, va))]),
+      when(
+        not(Range.empty(vmas)),
+        // unmap_page_range() between a gather's begin and its end
+        call(zap_page_range_single, { cpu, mm, range: vmas }),
+      ),
+      call(mmap_read_unlock, { mm }),
+    ],
+  }),
+];
