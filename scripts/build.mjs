@@ -6,6 +6,7 @@
 //   src/api/index.ts   ->  api.js, browser.js   (one file each; neither may import anything)
 //   litmus/, fixtures/ ->  litmus/, fixtures/   (what the package ships as data)
 //   docs/FINDINGS.md   ->  FINDINGS.md          (violations that an audit knows)
+//   docs/MUTANTS.md    ->  MUTANTS.md           (survivors that are explained)
 //
 // All files lie flat in dist/, so `new URL("./litmus/", import.meta.url)` and
 // `new URL("./worker.js", import.meta.url)` are right in every chunk. The build goes into a folder
@@ -33,6 +34,7 @@ const DATA = [
   [join(root, "litmus"), "litmus"],
   [join(home, "fixtures"), "fixtures"],
   [join(root, "docs/FINDINGS.md"), "FINDINGS.md"],
+  [join(root, "docs/MUTANTS.md"), "MUTANTS.md"],
 ];
 
 /** Refuses every import that would need Node or a package at run time. */

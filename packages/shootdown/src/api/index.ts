@@ -32,6 +32,14 @@ export { problemLine } from "../report/check-ndjson.ts";
 export { coloured, cutTo, type Paint, plain, type Tone, wrapText } from "../report/columns.ts";
 export { NO_MEMORY } from "../report/covered.ts";
 export {
+  type MutantLine,
+  type MutateSummary,
+  mutantText,
+  mutateStatus,
+  mutateSummary,
+  mutateText,
+} from "../report/mutate.ts";
+export {
   type CheckedFile,
   type CheckResult,
   type CheckRun,
@@ -95,6 +103,14 @@ export {
   parseScenario,
 } from "./check.ts";
 export { checkLitmus, LITMUS_MODES, type LitmusOpened, type LitmusOptions } from "./litmus.ts";
+export {
+  explainedMutants,
+  type MutateJob,
+  type MutatePlan,
+  mutateRoutine,
+  planMutation,
+  type ScenarioText,
+} from "./mutate.ts";
 export {
   listNames,
   NAME_KINDS,

@@ -18,6 +18,7 @@ import type {
   CheckRun,
   HelperStart,
   LitmusResult,
+  MutateJob,
   Problem,
 } from "../api/index.ts";
 
@@ -39,9 +40,7 @@ export interface Job {
 export type Task = { readonly job: Job } | { readonly help: HelperStart };
 
 /** What a worker is asked to find out for a study: one small thing. */
-export interface StudyTask {
-  readonly audit: AuditJob;
-}
+export type StudyTask = { readonly audit: AuditJob } | { readonly mutate: MutateJob };
 
 export interface StudyMessage {
   readonly study: StudyTask;

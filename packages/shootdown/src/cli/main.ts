@@ -42,6 +42,11 @@ const SUBCOMMANDS: readonly Entry[] = [
     load: () => import("./audit.ts"),
   },
   {
+    name: "mutate",
+    summary: "statements of routines that no scenario would miss",
+    load: () => import("./mutate.ts"),
+  },
+  {
     name: "replay",
     summary: "run a witness of check again, step by step",
     load: () => import("./replay.ts"),

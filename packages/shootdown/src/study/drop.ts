@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dropping: the kernel without one step of one routine, as `--drop ROUTINE:STEP` names it.
 
+import type { Node } from "../ir/expr.ts";
+import { expr, TRUE } from "../ir/expr.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
 import { rewrite } from "../ir/kernel.ts";
 import type { Definition } from "../ir/machine.ts";
 import { printStmt } from "../ir/print.ts";
+import type { AnySort } from "../ir/sort.ts";
+import { bool } from "../ir/sort.ts";
 import { numberSteps } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
+import { desc } from "../vocabulary/descriptor.ts";
+import { pmd, pte } from "../vocabulary/state.ts";
 
 /** Why a statement cannot be dropped; the nearest of `known` is what may have been meant. */
 export interface DropProblem {
@@ -43,7 +49,8 @@ export function dropNamed(kernel: Kernel, name: string): DropResult {
     const range = count === 0 ? "no steps" : count === 1 ? "step 1 only" : `steps 1 to ${count}`;
     return fail(`${routine} of ${kernel.name} has ${range}`, name, []);
   }
-  const needed = onlyValueOf(found[0], [...steps.keys()]);
+  const instead = withoutStore(found[0]);
+  const needed = instead.length > 0 ? undefined : onlyValueOf(found[0], [...steps.keys()]);
   if (needed !== undefined) {
     return fail(`nothing else gives ${needed} its value, which later steps use`, name, []);
   }
@@ -51,8 +58,29 @@ export function dropNamed(kernel: Kernel, name: string): DropResult {
   return { ok: true, drop: { overlay, statement: printStmt(found[0]) } };
 }
 
+/**
+ * What is left of a statement without its store: a compare-and-exchange says that it happened, an
+ * exchange reads. Of others nothing is left.
+ */
+export function withoutStore(s: Stmt): readonly Stmt[] {
+  const done = (ok: string): Stmt => ({ k: "set", to: localOf(ok, bool), value: TRUE.node });
+  if (s.k === "cas") return [done(s.ok)];
+  if (s.k === "xchg") return [{ k: "set", to: localOf(s.into, sortOf(s.at)), value: s.at }];
+  if (s.k !== "call" || s.into === undefined) return [];
+  if (s.callee.startsWith("cmpxchg_")) return [done(s.into)];
+  const arg = <S extends string>(name: string) =>
+    expr<S>(s.args.find(([n]) => n === name)![1]);
+  const read = (value: Node): Stmt => ({ k: "set", to: localOf(s.into!, desc), value });
+  if (s.callee === "xchg_desc") return [read(pte(arg("mm"), arg("va")).node)];
+  if (s.callee === "xchg_pmd") return [read(pmd(arg("mm"), arg("region")).node)];
+  return [];
+}
+
+const localOf = (name: string, sort: AnySort): Node => ({ k: "local", name, sort });
+const sortOf = (at: Node): AnySort => (at as { readonly sort: AnySort }).sort;
+
 /** The local that a statement gives a value. */
-function given(s: Stmt): string | undefined {
+export function given(s: Stmt): string | undefined {
   switch (s.k) {
     case "set":
       return s.to.k === "local" ? s.to.name : undefined;
@@ -69,7 +97,7 @@ function given(s: Stmt): string | undefined {
 }
 
 /** The local that would be used without a value if `s` were removed. */
-function onlyValueOf(s: Stmt, all: readonly Stmt[]): string | undefined {
+export function onlyValueOf(s: Stmt, all: readonly Stmt[]): string | undefined {
   const local = given(s);
   if (local === undefined) return undefined;
   const others = all.filter((o) => o !== s);
@@ -78,7 +106,7 @@ function onlyValueOf(s: Stmt, all: readonly Stmt[]): string | undefined {
 }
 
 /** Whether a statement's own expressions, or those of statements inside it, read a local. */
-function reads(s: Stmt, local: string): boolean {
+export function reads(s: Stmt, local: string): boolean {
   const visit = (part: unknown): boolean => {
     if (typeof part !== "object" || part === null) return false;
     if ("k" in part && part.k === "local" && "name" in part) return part.name === local;
@@ -96,7 +124,7 @@ function withoutStep(base: Kernel, routine: string, step: number): Kernel {
     if (stmts) return stmts;
     const all = old.body();
     const steps = numberSteps(all, base.version);
-    stmts = rewrite(all, (s) => (steps.get(s) === step ? [] : undefined));
+    stmts = rewrite(all, (s) => (steps.get(s) === step ? withoutStore(s) : undefined));
     return stmts;
   };
   return { ...base, routines: new Map([...base.routines, [routine, { ...old, body }]]) };
