@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mutation: which routines scenarios use, and which of a routine's mutants they kill, as plain data.
+// Mutation: which routines scenarios use, and which of their mutants are killed, as plain data.
 
 import { quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";

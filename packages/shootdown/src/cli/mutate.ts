@@ -19,14 +19,7 @@ import {
 import { startCrew } from "./crew.ts";
 import { InputError, readInput, scenarioInputs } from "./files.ts";
 import type { StudyTask } from "./jobs.ts";
-import {
-  addCommon,
-  type CommonOptions,
-  collect,
-  count,
-  reportAll,
-  USAGE,
-} from "./options.ts";
+import { addCommon, type CommonOptions, collect, count, reportAll, USAGE } from "./options.ts";
 import { columnsOf, onUnread, out, paintFor } from "./output.ts";
 
 const EXAMPLES = `

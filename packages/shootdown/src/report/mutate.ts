@@ -76,13 +76,15 @@ export function mutantText(line: MutantLine, style: MutateStyle): string {
   const lines = wrapText(`${word.padEnd(10)} ${name}`, width).map((l) => paint(tone, l));
   if (killed) lines.push(`  by ${by}`);
   else if (explained !== null) lines.push(...wrapText(`  ${explained}`, width));
-  else if (survived) lines.push(`  in ${runs} runs, of which ${line.differing} have another program`);
+  else if (survived)
+    lines.push(`  in ${runs} runs, of which ${line.differing} have another program`);
   return lines.map((l) => `${l}\n`).join("");
 }
 
 export function mutateText(s: MutateSummary): string {
   const decided = s.mutants - s.equivalent;
-  const share = decided === 0 ? "" : ` (${((100 * s.killed) / decided).toFixed(1)} % of the others)`;
+  const share =
+    decided === 0 ? "" : ` (${((100 * s.killed) / decided).toFixed(1)} % of the others)`;
   const rest = `${s.survived} survived, ${s.explained} of them explained`;
   const all = `${s.mutants} mutants: ${s.equivalent} equivalent, ${s.killed} killed${share}`;
   return `${all}; ${rest}; ${s.seconds.toFixed(1)} s${s.interrupted ? "; interrupted" : ""}\n`;

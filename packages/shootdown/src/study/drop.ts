@@ -68,8 +68,7 @@ export function withoutStore(s: Stmt): readonly Stmt[] {
   if (s.k === "xchg") return [{ k: "set", to: localOf(s.into, sortOf(s.at)), value: s.at }];
   if (s.k !== "call" || s.into === undefined) return [];
   if (s.callee.startsWith("cmpxchg_")) return [done(s.into)];
-  const arg = <S extends string>(name: string) =>
-    expr<S>(s.args.find(([n]) => n === name)![1]);
+  const arg = <S extends string>(name: string) => expr<S>(s.args.find(([n]) => n === name)![1]);
   const read = (value: Node): Stmt => ({ k: "set", to: localOf(s.into!, desc), value });
   if (s.callee === "xchg_desc") return [read(pte(arg("mm"), arg("va")).node)];
   if (s.callee === "xchg_pmd") return [read(pmd(arg("mm"), arg("region")).node)];

@@ -12,7 +12,7 @@ import type { Expr, Node } from "../ir/expr.ts";
 import { constant, expr } from "../ir/expr.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
 import type { Definition } from "../ir/machine.ts";
-import { printStmt } from "../ir/print.ts";
+import { printDefinition, printStmt } from "../ir/print.ts";
 import { nested, numberSteps } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { dsb_op, tlbi_op } from "../vocabulary/events.ts";
@@ -61,7 +61,10 @@ export function mutantsOf(kernel: Kernel, routine: string): readonly Mutant[] {
     moves(s, place, add);
     for (const [kind, weaker] of weakened(s)) add(kind, at([weaker]));
   }
-  return mutants;
+  // At this version the edit may be one of what is not there.
+  const text = (d: Definition) => printDefinition(d, kernel.version);
+  const before = text(definition);
+  return mutants.filter((m) => text(m.overlay(kernel).routines.get(routine)!) !== before);
 }
 
 /** Every statement with the block that it stands in. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mutation: which mutants of a kernel some scenario kills, by a result that comes out otherwise.
 //
-// A run kills a mutant if the search of the mutated program ends with another result. A mutant whose
-// program is equal in every run that uses its routine is `equivalent`: nothing can tell it apart.
+// A run kills a mutant if the search of the mutated program ends with another result. A mutant
+// whose program is equal in every run that calls its routine is `equivalent`: nothing tells it.
 
 import { REDUCTIONS } from "../explore/tiers.ts";
 import { machineOf } from "../hardware/machines.ts";
