@@ -104,6 +104,9 @@ describe("mistakes", () => {
     text.slice(span.offset, span.end);
   test.each([
     ["in flush_tlb_pag: drop 1;", "L012", "flush_tlb_pag", "flush_tlb_page"],
+    ["in tlbi: drop 1;", "L012", "tlbi", "hardware"],
+    ["void f(mm) { while (ptl(mm)) { } }", "L015", "while (ptl(mm)) { }", "wait_until"],
+    ["void f(mm) { while (ptl(mm)); }", "L015", "while (ptl(mm));", "wait_until"],
     ["in flush_tlb_page: drop flush;", "L032", "flush", "no labels"],
     ["in ptep_set_access_flags: drop fluhs;", "L032", "fluhs", "'flush', 'notify'"],
     ["in flush_tlb_page: drop 3;", "L032", "3", "steps 1 to 2"],

@@ -258,7 +258,14 @@ class BlockReader {
     const { span } = edits.routine;
     const old = base.routines.get(name);
     if (old === undefined) {
-      const message = `linux-${base.version} on ${this.architecture} has no routine ${quote(name)}`;
+      const { architecture } = this;
+      if (MACHINES[architecture].definitions.some((d) => d.name === name)) {
+        const note =
+          "edit who calls it, or choose a machine with a fault: shootdown list machines -v";
+        out.report("L012", span, `${quote(name)} is what the hardware does`, note);
+        return undefined;
+      }
+      const message = `linux-${base.version} on ${architecture} has no routine ${quote(name)}`;
       out.report("L012", span, message, suggestion(name, base.routines.keys()));
       return undefined;
     }

@@ -166,6 +166,14 @@ export class Resolver {
       case "loop":
         return [{ k: "loop", body: this.#looped(s.body) }];
       case "while": {
+        // Properties of waiting know waits; a CPU that spins only runs.
+        if (s.body.length === 0) {
+          return this.#fail(
+            s.span,
+            "a loop with nothing in it is no wait",
+            "'wait_until(...);' is",
+          );
+        }
         const cond = this.#expr(s.cond, bool);
         const body = this.#looped(s.body);
         if (cond === undefined) return undefined;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A page is taken out of a file, and out of all that map it: mm/truncate.c, mm/memory.c.
 
-import { and, eq } from "../../ir/expr.ts";
+import { and, eq, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, label, when } from "../../ir/stmt.ts";
+import { call, label, set, when } from "../../ir/stmt.ts";
 import { desc, pfnOf, valid } from "../../vocabulary/descriptor.ts";
 import { Range, t } from "../../vocabulary/sorts.ts";
+import { gathers_nest } from "../state.ts";
 import { folio_lock, folio_unlock } from "./filemap.ts";
 import { zap_page_range_single } from "./memory.ts";
 import { readEntry } from "./page_vma_mapped.ts";
@@ -26,6 +27,7 @@ export const truncate = [
     },
     abstracts: ["the page cache and its reference"],
     body: ({ cpu, frame }) => [
+      set(gathers_nest(), TRUE),
       call(folio_lock, { frame }),
       label("unmap", call(unmap_mapping_folio, { cpu, frame })),
       call(folio_unlock, { frame }),
