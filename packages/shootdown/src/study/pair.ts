@@ -70,6 +70,7 @@ export function excluded(a: Operation, b: Operation, machine: PairMachine): stri
 const ends = ({ statements }: Operation): boolean => /\bexit;/.test(statements);
 /** What changes the attachment of the device. */
 const attaches = ({ statements }: Operation): boolean => statements.includes("$D");
+const isBlock = ({ map = "" }: Operation): boolean => /\bhuge\b/.test(map);
 const repeats = ({ statements }: Operation): boolean => /\bloop\b/.test(statements);
 
 /** The scenarios of a pair, those that say the same once. */
@@ -94,8 +95,8 @@ export function pairScenarios(
   for (const question of questions) {
     add("shared", question, a);
     add("shared", question, b);
-    if (question !== "safety") continue;
-    add("neighbours", question, a);
+    // A block is of both pages.
+    if (question === "safety" && !isBlock(a) && !isBlock(b)) add("neighbours", question, a);
   }
   return [...new Map(all.map((s) => [s.text, s])).values()];
 }
