@@ -71,24 +71,15 @@ export const mremap = [
     },
     abstracts: [
       "splitting and merging vmas: the range lies in one",
-      "a target of which nothing is mapped keeps its table",
       "no memory for a new table: entries that move one by one go where one is",
       "MREMAP_DONTUNMAP",
     ],
-    locals: { there: t.bool, upper: desc, entry: desc, old: t.range },
-    body: ({ cpu, mm, range, to, by_table, there, upper, entry, old }) => [
+    locals: { old: t.range },
+    body: ({ cpu, mm, range, to, by_table, old }) => [
       call(mmap_write_lock, { mm }),
-      // do_munmap() of the target
-      set(there, by_table),
-      each(vaSort, targets(range, to), (va) => [
-        set(upper, pmd(mm, regionOf(va))),
-        when(isTable(upper), set(entry, pte(mm, va)), when(ne(entry, PTE_NONE), set(there, TRUE))),
-      ]),
-      when(
-        there,
-        each(vaSort, targets(range, to), (va) => [set(vma(mm, va), FALSE)]),
-        call(unmap_region, { cpu, mm, range: targets(range, to) }),
-      ),
+      // do_munmap() of the target: who clears entries there at the same time is waited for, too.
+      each(vaSort, targets(range, to), (va) => [set(vma(mm, va), FALSE)]),
+      call(unmap_region, { cpu, mm, range: targets(range, to) }),
       // copy_vma()
       each(vaSort, range, (va) => [
         set(vma(mm, target(range, to, va)), TRUE),
