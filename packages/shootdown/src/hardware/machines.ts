@@ -72,6 +72,7 @@ import {
 } from "./pcie/page-requests.ts";
 import { PCIE_PARTS } from "./pcie/parts.ts";
 import { posted_write, read_request } from "./pcie/requests.ts";
+import { shadow_definitions, shadow_tlb } from "./shadow.ts";
 import {
   cerror_atc_inv_sync,
   cmdq,
@@ -211,6 +212,7 @@ export const MACHINE: Machine = {
     atc.decl,
     atc_global.decl,
     atc_wide.decl,
+    shadow_tlb.decl,
   ],
   pending: [
     ...[dvm_pe.decl, dvm_smmu.decl, snoop.decl, cmdq.decl],
@@ -258,6 +260,7 @@ export const MACHINE: Machine = {
     device_any_definition,
     device_any_try_definition,
     device_any_retry_definition,
+    ...shadow_definitions,
   ],
 };
 
@@ -276,6 +279,8 @@ export function machineWith(knobs: Readonly<Record<string, string>>): Machine {
   const functions = [translation_completion, atc, atc_global, atc_wide].map((c) => c.decl);
   const ofSmmu = [smmu_walk_cache, smmu_tlb, smmu_block_tlb].map((c) => c.decl);
   const lacking = new Set([
+    // What tables of their own are for is not asked where nobody has any.
+    shadow_tlb.decl,
     ...(knobs["smmuv3"] === "yes" ? [] : [...ofSmmu, ...functions]),
     ...(knobs["ats"] === "yes" ? [] : functions),
   ]);

@@ -10,6 +10,7 @@ import { tlb } from "./arch/arm64/asm/tlb.ts";
 import { tlbbatch } from "./arch/arm64/asm/tlbbatch.ts";
 import { tlbflush } from "./arch/arm64/asm/tlbflush.ts";
 import { young } from "./arch/arm64/asm/young.ts";
+import { kvm_mmu } from "./arch/arm64/kvm/mmu.ts";
 import { contpte } from "./arch/arm64/mm/contpte.ts";
 import { fault } from "./arch/arm64/mm/fault.ts";
 import { pgtable as x86_pgtable } from "./arch/x86/asm/pgtable.ts";
@@ -41,6 +42,7 @@ import { migrate_device } from "./mm/migrate_device.ts";
 import { mmap } from "./mm/mmap.ts";
 import { mmap_lock } from "./mm/mmap_lock.ts";
 import { mmu_gather } from "./mm/mmu_gather.ts";
+import { mmu_interval } from "./mm/mmu_interval.ts";
 import { mmu_notifier } from "./mm/mmu_notifier.ts";
 import { mprotect } from "./mm/mprotect.ts";
 import { mprotect_none } from "./mm/mprotect-none.ts";
@@ -59,12 +61,16 @@ import { userfaultfd_move } from "./mm/userfaultfd-move.ts";
 import { vmscan } from "./mm/vmscan.ts";
 import { OVERLAYS } from "./overlays.ts";
 import { ats } from "./pci/ats.ts";
+import { shadow_fault } from "./shadow.ts";
 import { uprobes } from "./uprobes.ts";
+import { kvm_main } from "./virt/kvm_main.ts";
 
 /** What every architecture has. */
 const GENERIC: readonly Definition[] = [
   ...mmap_lock,
   ...mmu_notifier,
+  ...mmu_interval,
+  ...kvm_main,
   ...mmu_gather,
   ...memory,
   ...mprotect,
@@ -125,6 +131,8 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...hugetlb,
     ...arm_smmu_v3_domain,
     ...contpte,
+    ...kvm_mmu,
+    ...shadow_fault,
   ],
 };
 

@@ -25,6 +25,7 @@ import { ANON_OVERLAYS } from "./overlays/anon.ts";
 import { MOVES_OVERLAYS } from "./overlays/moves.ts";
 import { PLACEMENT_OVERLAYS } from "./overlays/placement.ts";
 import { RMAP_OVERLAYS } from "./overlays/rmap.ts";
+import { SHADOW_OVERLAYS } from "./overlays/shadow.ts";
 import { SMMU_OVERLAYS } from "./overlays/smmu.ts";
 import { THP_OVERLAYS } from "./overlays/thp.ts";
 import { atc_inv_again, dev_mm, master_ats_enabled, mm_pasid, nr_ats_masters } from "./state.ts";
@@ -243,6 +244,7 @@ export const OVERLAYS: readonly NamedOverlay[] = [
   ...PLACEMENT_OVERLAYS,
   ...RMAP_OVERLAYS,
   ...THP_OVERLAYS,
+  ...SHADOW_OVERLAYS,
   ...SMMU_OVERLAYS,
   ...MOVES_OVERLAYS,
   ...X86_OVERLAYS,

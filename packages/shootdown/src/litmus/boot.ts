@@ -123,17 +123,19 @@ function bindings(world: World, knobs: Readonly<Record<string, string>>): Stmt[]
   const flag = (b: boolean) => constant(bool, b ? 1 : 0);
   return [
     call(arm_smmu_device_reset, {}),
-    ...world.devices.flatMap((d) => {
-      const dev = constant(t.dev, d.dev);
-      const mm = constant(t.mm, d.mm);
-      return [
-        call(arm_smmu_sva_bind, { dev, mm, subscribe: flag(d.registered) }),
-        set(dev_ats(dev), flag(d.ats ?? knobs["ats"] === "yes")),
-        set(ste_eats(dev), dev_ats(dev)),
-        set(master_ats_enabled(dev), dev_ats(dev)),
-        when(dev_ats(dev), set(nr_ats_masters(mm), add(nr_ats_masters(mm), num(1)))),
-      ];
-    }),
+    ...world.devices
+      .filter((d) => d.tables === undefined)
+      .flatMap((d) => {
+        const dev = constant(t.dev, d.dev);
+        const mm = constant(t.mm, d.mm);
+        return [
+          call(arm_smmu_sva_bind, { dev, mm, subscribe: flag(d.registered) }),
+          set(dev_ats(dev), flag(d.ats ?? knobs["ats"] === "yes")),
+          set(ste_eats(dev), dev_ats(dev)),
+          set(master_ats_enabled(dev), dev_ats(dev)),
+          when(dev_ats(dev), set(nr_ats_masters(mm), add(nr_ats_masters(mm), num(1)))),
+        ];
+      }),
   ];
 }
 

@@ -9,7 +9,7 @@
 
 import { type Diagnostic, quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
-import type { Arg, Body, Expectation, Expr, Name, Scenario, Statement } from "./ast.ts";
+import type { Arg, Body, DeviceItem, Expectation, Expr, Name, Scenario, Statement } from "./ast.ts";
 import { checkEqual, checkPlace } from "./check-equal.ts";
 import { checkInstruction } from "./check-instructions.ts";
 import { checkSwitches } from "./check-switches.ts";
@@ -137,6 +137,7 @@ function checkItems(scenario: Scenario, { symbols, out }: Context): void {
         break;
       case "device":
         check(item.mm, "mm");
+        checkTables(item, out);
         for (const range of item.cached) {
           check(range.from, "va");
           check(range.to, "va");
@@ -153,6 +154,16 @@ function checkItems(scenario: Scenario, { symbols, out }: Context): void {
         break;
     }
   }
+}
+
+/** A device with page tables of its own has nothing in an IOMMU. */
+function checkTables({ attributes, cached }: DeviceItem, out: Diagnostics): void {
+  const { tables, ats, notifier } = attributes;
+  if (!tables) return;
+  for (const other of [ats, notifier]) {
+    if (other) out.report("L016", other.span, `'${other.text}' excludes '${tables.text}'`);
+  }
+  if (cached[0]) out.report("L016", cached[0].span, `'cached' excludes '${tables.text}'`);
 }
 
 function checkBody(body: Body, context: Context): void {

@@ -14,7 +14,15 @@ import { desc } from "../vocabulary/descriptor.ts";
 import { cd_asid } from "../vocabulary/iommu.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 import { pmd, pte_table, reg } from "../vocabulary/state.ts";
-import type { AtomExpr, EqualExpr, Expr, Place, Scenario } from "./ast.ts";
+import type {
+  AtomExpr,
+  EqualExpr,
+  Expr,
+  Place,
+  Scenario,
+  Statement,
+  VerbStatement,
+} from "./ast.ts";
 import { boot } from "./boot.ts";
 import { countVerbs } from "./symbols.ts";
 import { interruptsOf, threadsOf } from "./threads.ts";
@@ -183,7 +191,7 @@ function beyondTheModel(scenario: Scenario): Unsupported | undefined {
   if (loop && countVerbs(loop.body, (s) => s.verb.text === "ttbr0") > 0) {
     return { span: loop.span, why: "ttbr0 in a loop is not modelled" };
   }
-  const shared = sharedContext(scenario);
+  const shared = sharedContext(scenario) ?? ownTables(scenario);
   if (shared) return shared;
   const { expr } = scenario.condition;
   if (loop && expr.kind === "atom" && expr.property.text === "stuck") {
@@ -191,6 +199,32 @@ function beyondTheModel(scenario: Scenario): Unsupported | undefined {
   }
   return undefined;
 }
+
+/** What a guest or a mirroring device does: it reads and writes, and its faults are handled. */
+function ownTables(scenario: Scenario): Unsupported | undefined {
+  const own = scenario.items.flatMap((i) =>
+    i.kind === "device" && i.attributes.tables ? [i.name.text] : [],
+  );
+  const plain = ["load", "store", "signal", "await"];
+  for (const { agent, statements } of scenario.bodies) {
+    const isOwn = own.includes(agent.text);
+    const wrong = verbsOf(statements).find(
+      (s) =>
+        (isOwn && (s.into !== undefined || !plain.includes(s.verb.text))) ||
+        s.args.some((a) => a.kind === "name" && own.includes(a.name.text)),
+    );
+    if (!wrong) continue;
+    const why = `${wrong.verb.text} is not modelled for a device with page tables of its own`;
+    return { span: wrong.span, why };
+  }
+  return undefined;
+}
+
+const verbsOf = (statements: readonly Statement[]): readonly VerbStatement[] =>
+  statements.flatMap((s) => {
+    if (s.kind === "loop") return verbsOf(s.body);
+    return s.kind === "verb" ? [s] : [];
+  });
 
 /** A context descriptor belongs to an mm here: of two devices in one, each would have its own. */
 function sharedContext(scenario: Scenario): Unsupported | undefined {

@@ -28,6 +28,7 @@ import {
   device_any_try,
   eret,
 } from "../vocabulary/primitives.ts";
+import { shadow_access } from "../vocabulary/shadow.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { signal } from "../vocabulary/state.ts";
 import { invlpg, take_interrupt } from "../vocabulary/x86.ts";
@@ -198,10 +199,14 @@ const pageOf = (s: VerbStatement, world: World) => Range.lo(pagesOf(s.args[0]!, 
 
 function deviceStatement(s: VerbStatement, by: Runs, device: BoundDevice): Stmt {
   const { agent, world } = by;
-  if (s.into) return tryOf(s, by, device.dev);
   const dev = constant(t.dev, device.dev);
   const worker = constant(t.cpu, device.worker);
   const mm = constant(t.mm, by.mm);
+  if (device.tables) {
+    const what = { va: pageOf(s, world), write: isWrite(s) };
+    return call(shadow_access, { dev, agent, mm, worker, ...what });
+  }
+  if (s.into) return tryOf(s, by, device.dev);
   if (s.verb.text === "access") {
     const any = { dev, agent, mm, range: pagesOf(s.args[0]!, world) };
     if (isHandled(s)) return call(device_any, { ...any, worker });

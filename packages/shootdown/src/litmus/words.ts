@@ -45,6 +45,7 @@ export const PAGE_ATTRIBUTES = { content: ["zero"], access: ["xs"] } as const;
 export const DEVICE_ATTRIBUTES = {
   ats: ["ats", "no-ats"],
   notifier: ["registered", "unregistered"],
+  tables: ["kvm", "hmm"],
 } as const;
 
 /** Not allowed as names: they begin a condition or a block. */

@@ -8,8 +8,10 @@
 import type { Domain, Initial } from "../engine/program.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import type { FieldDecl } from "../ir/expr.ts";
+import { kvm_guest, mirrors_mm } from "../kernel/shadow-state.ts";
 import {
   contpte_aligned,
+  dev_mm,
   huge_pages,
   is_zero_page,
   mm_pasid,
@@ -75,6 +77,8 @@ export interface BoundDevice {
   /** Said in the file; absent = as the machine has it. */
   readonly ats: boolean | undefined;
   readonly cached: readonly number[];
+  /** It has page tables of its own, kept by KVM or by its driver. */
+  readonly tables: "kvm" | "hmm" | undefined;
 }
 
 export interface World {
@@ -124,6 +128,7 @@ function makeWorld(scenario: Scenario): World {
       worker: cpuBodies.length + dev,
       registered: d.attributes.notifier?.text !== "unregistered",
       ats: d.attributes.ats && d.attributes.ats.text === "ats",
+      tables: d.attributes.tables?.text,
       cached: d.cached
         .flatMap((r) => namesBetween(addresses.order, r.from.text, r.to?.text))
         .map((name) => addresses.of.get(name)!),
@@ -308,7 +313,12 @@ function initialState(
     put(mm_pasid, [m], m);
   }
   for (const [c, { mm }] of world.cpus.entries()) if (mm !== undefined) put(ttbr0, [c], mm);
-  for (const d of world.devices) put(dev_pasid, [d.dev], d.mm);
+  for (const d of world.devices) {
+    put(dev_pasid, [d.dev], d.mm);
+    if (d.tables === undefined) continue;
+    put(d.tables === "kvm" ? kvm_guest : mirrors_mm, [d.dev], 1);
+    put(dev_mm, [d.dev], d.mm);
+  }
   for (const p of places) {
     const m = mms.indexOf(p.mm);
     const va = addresses.of.get(p.va)!;

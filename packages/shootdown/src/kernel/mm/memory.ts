@@ -77,6 +77,7 @@ import { do_numa_page, PROTNONE } from "./mempolicy.ts";
 import { pte_offset_map_lock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import { tlb_end_vma, tlb_finish_mmu, tlb_flush_mmu_free, tlb_gather_mmu } from "./mmu_gather.ts";
 import {
+  mmu_notifier_change_pte,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_only_end,
   mmu_notifier_invalidate_range_start,
@@ -285,6 +286,17 @@ export const memory = [
       // From here on an access through this mm must reach the new page.
       emit(events.revoked, { mm, va, reads: TRUE }),
       set(PageAnonExclusive(frame), TRUE),
+      // set_pte_at_notify()
+      since(
+        "6.10",
+        [],
+        [
+          call(mmu_notifier_change_pte, {
+            ...{ cpu, mm, va },
+            entry: pte_mkwrite(pte_mkdirty(mk_pte(frame))),
+          }),
+        ],
+      ),
       call(set_pte_at, { cpu, mm, va, entry: pte_mkwrite(pte_mkdirty(mk_pte(frame))) }),
       call(spin_unlock_ptl, { mm }),
       ...onlyEnd(cpu, mm, va),

@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notifier calls: mm/mmu_notifier.c, 6.1 and 6.12, for users that share page tables.
+// Notifier calls: mm/mmu_notifier.c, 6.1 and 6.12, for users that share page tables or keep their own.
 
-import { FALSE } from "../../ir/expr.ts";
+import type { Expr } from "../../ir/expr.ts";
+import { FALSE, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, emit, label, set, when } from "../../ir/stmt.ts";
+import type { Stmt } from "../../ir/stmt.ts";
+import { call, either, emit, label, ret, set, when } from "../../ir/stmt.ts";
+import { desc } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { t } from "../../vocabulary/sorts.ts";
+import { t, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import {
   arm_smmu_mm_arch_invalidate_secondary_tlbs,
   arm_smmu_mm_release,
 } from "../iommu/arm-smmu-v3-sva.ts";
+import { kvm_guest, mirrors_mm } from "../shadow-state.ts";
 import { mm_subscribed } from "../state.ts";
+import {
+  kvm_mmu_notifier_change_pte,
+  kvm_mmu_notifier_clear_flush_young,
+  kvm_mmu_notifier_invalidate_range_end,
+  kvm_mmu_notifier_invalidate_range_start,
+  kvm_mmu_notifier_release,
+} from "../virt/kvm_main.ts";
+import { mn_itree_inv_end, mn_itree_invalidate } from "./mmu_interval.ts";
 
 const file = "mm/mmu_notifier.c";
 const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
@@ -36,6 +48,30 @@ export const mmu_notifier_invalidate_range_only_end = declare(
   ranged,
 );
 export const mmu_notifier_release = declare("mmu_notifier_release", { cpu: t.cpu, mm: t.mm });
+
+/** A page becomes old in every secondary MMU that has entries of its own. */
+export const mmu_notifier_clear_flush_young = declare("mmu_notifier_clear_flush_young", ranged);
+/** Until 6.9: an entry is about to be stored where one was taken out. */
+export const mmu_notifier_change_pte = declare("mmu_notifier_change_pte", {
+  ...{ cpu: t.cpu, mm: t.mm, va: t.va },
+  entry: desc,
+});
+/**
+ * A start that must not block, as the OOM reaper's: false if a subscriber would. Those that have
+ * started get an end.
+ */
+export const mmu_notifier_invalidate_range_start_nonblock = declare(
+  "mmu_notifier_invalidate_range_start_nonblock",
+  ranged,
+  t.bool,
+);
+
+/** What every end does. */
+const ends = (cpu: Expr<"cpu">, mm: Expr<"mm">, range: Expr<"range">): Stmt[] => [
+  when(varies(mirrors_mm), call(mn_itree_inv_end, { mm })),
+  when(varies(kvm_guest), call(kvm_mmu_notifier_invalidate_range_end, { cpu, mm, range })),
+  emit(events.notifier_end, { cpu, mm, range }),
+];
 
 export const mmu_notifier = [
   define(mmu_notifier_arch_invalidate_secondary_tlbs, {
@@ -71,7 +107,11 @@ export const mmu_notifier = [
       sha: { "6.1": "6c45048603a5", "6.12": "6c45048603a5" },
     },
     abstracts: ["an SVA subscriber has no such op"],
-    body: ({ cpu, mm, range }) => [emit(events.notifier_start, { cpu, mm, range })],
+    body: ({ cpu, mm, range }) => [
+      emit(events.notifier_start, { cpu, mm, range }),
+      when(varies(mirrors_mm), call(mn_itree_invalidate, { cpu, mm, range })),
+      when(varies(kvm_guest), call(kvm_mmu_notifier_invalidate_range_start, { cpu, mm, range })),
+    ],
   }),
   define(mmu_notifier_invalidate_range_end, {
     source: {
@@ -82,7 +122,7 @@ export const mmu_notifier = [
     kernels: "..6.6",
     body: ({ cpu, mm, range }) => [
       call(mmu_notifier_invalidate_range, { cpu, mm, range }),
-      emit(events.notifier_end, { cpu, mm, range }),
+      ...ends(cpu, mm, range),
     ],
   }),
   define(mmu_notifier_invalidate_range_end, {
@@ -92,7 +132,7 @@ export const mmu_notifier = [
       sha: { "6.12": "6245d438448c" },
     },
     kernels: "6.6..",
-    body: ({ cpu, mm, range }) => [emit(events.notifier_end, { cpu, mm, range })],
+    body: ({ cpu, mm, range }) => ends(cpu, mm, range),
   }),
   define(mmu_notifier_invalidate_range_only_end, {
     source: {
@@ -101,7 +141,7 @@ export const mmu_notifier = [
       sha: { "6.1": "c44a5b03629d" },
     },
     kernels: "..6.6",
-    body: ({ cpu, mm, range }) => [emit(events.notifier_end, { cpu, mm, range })],
+    body: ({ cpu, mm, range }) => ends(cpu, mm, range),
   }),
   define(mmu_notifier_release, {
     source: {
@@ -111,11 +151,50 @@ export const mmu_notifier = [
     },
     body: ({ cpu, mm }) => [
       when(
+        varies(mirrors_mm),
+        // mn_itree_release()
+        call(mn_itree_invalidate, { cpu, mm, range: WHOLE_MM }),
+        call(mn_itree_inv_end, { mm }),
+      ),
+      when(varies(kvm_guest), call(kvm_mmu_notifier_release, { cpu, mm })),
+      when(
         mm_subscribed(mm),
         emit(events.notifier_release, { cpu, mm }),
         call(arm_smmu_mm_release, { cpu, mm }),
         set(mm_subscribed(mm), FALSE),
       ),
+    ],
+  }),
+  define(mmu_notifier_clear_flush_young, {
+    source: {
+      file,
+      function: "__mmu_notifier_clear_flush_young",
+      sha: { "6.1": "fccf5db379ac", "6.12": "fccf5db379ac" },
+    },
+    body: ({ cpu, mm, range }) => [
+      when(varies(kvm_guest), call(kvm_mmu_notifier_clear_flush_young, { cpu, mm, range })),
+    ],
+  }),
+  define(mmu_notifier_change_pte, {
+    source: { file, function: "__mmu_notifier_change_pte", sha: { "6.1": "340ec1285550" } },
+    kernels: "..6.10",
+    body: ({ cpu, mm, va, entry }) => [
+      when(varies(kvm_guest), call(kvm_mmu_notifier_change_pte, { cpu, mm, va, entry })),
+    ],
+  }),
+  define(mmu_notifier_invalidate_range_start_nonblock, {
+    source: {
+      file,
+      function: "mn_hlist_invalidate_range_start, __mmu_notifier_invalidate_range_start",
+      sha: { "6.1": "eb106bb43648", "6.12": "eb106bb43648" },
+    },
+    abstracts: ["a second subscriber that would block, or not, and keeps no entries"],
+    locals: { blocks: t.bool },
+    body: ({ cpu, mm, range, blocks }) => [
+      call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
+      either([set(blocks, FALSE)], [set(blocks, TRUE)]),
+      when(blocks, label("pair", ...ends(cpu, mm, range)), ret(FALSE)),
+      ret(TRUE),
     ],
   }),
 ];

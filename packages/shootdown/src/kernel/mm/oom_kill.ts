@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OOM reaper: mm/oom_kill.c, 6.1 and 6.12.
 
-import { not, TRUE } from "../../ir/expr.ts";
+import { not, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, each, grow, set, when } from "../../ir/stmt.ts";
+import { call, callInto, each, grow, set, when, whenElse } from "../../ir/stmt.ts";
 import { EMPTY, Range, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
+import { kvm_guest } from "../shadow-state.ts";
 import { gathers_nest, vma } from "../state.ts";
 import { zap_page_range_single } from "./memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "./mmap_lock.ts";
+import {
+  mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start_nonblock,
+} from "./mmu_notifier.ts";
 
 export const oom_reap_task_mm = declare("oom_reap_task_mm", { cpu: t.cpu, mm: t.mm });
 
@@ -23,8 +28,8 @@ export const oom_kill = [
       "a subscriber that would block: SVA's have no range_start",
       "mmap_read_trylock() succeeds in the end",
     ],
-    locals: { vmas: t.range },
-    body: ({ cpu, mm, vmas }) => [
+    locals: { vmas: t.range, started: t.bool },
+    body: ({ cpu, mm, vmas, started }) => [
       // Threads of the process may gather at the same time.
       set(gathers_nest(), TRUE),
       call(mmap_read_lock, { mm }),
@@ -33,7 +38,21 @@ export const oom_kill = [
       when(
         not(Range.empty(vmas)),
         // unmap_page_range() between a gather's begin and its end
-        call(zap_page_range_single, { cpu, mm, range: vmas }),
+        whenElse(
+          varies(kvm_guest),
+          [
+            // The start of the zap lies inside that one.
+            callInto(started, mmu_notifier_invalidate_range_start_nonblock, {
+              ...{ cpu, mm, range: vmas },
+            }),
+            when(
+              started,
+              call(zap_page_range_single, { cpu, mm, range: vmas }),
+              call(mmu_notifier_invalidate_range_end, { cpu, mm, range: vmas }),
+            ),
+          ],
+          [call(zap_page_range_single, { cpu, mm, range: vmas })],
+        ),
       ),
       call(mmap_read_unlock, { mm }),
     ],

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// KVM's mmu notifier: virt/kvm/kvm_main.c, 6.1 and 6.12.
+//
+//   start   mmu_lock, in_progress++, unmap and flush, unlock      a fault: seq, page, mmu_lock,
+//   end     mmu_lock, seq++, in_progress--, unlock                retry if either has moved, map
+
+import type { Expr, Place } from "../../ir/expr.ts";
+import { add, and, eq, FALSE, ne, not, num, or, sub, TRUE } from "../../ir/expr.ts";
+import { declare, define } from "../../ir/machine.ts";
+import type { Stmt } from "../../ir/stmt.ts";
+import {
+  atomic,
+  await_,
+  call,
+  each,
+  forall,
+  label,
+  leave,
+  loop,
+  ret,
+  set,
+  when,
+  whenElse,
+} from "../../ir/stmt.ts";
+import { BLOCKS, isBlock, pieceOf } from "../../vocabulary/blocks.ts";
+import { AF, desc, isTable, PTE_NONE, pfnOf, valid } from "../../vocabulary/descriptor.ts";
+import { shadow_pte, shadow_tlbi } from "../../vocabulary/shadow.ts";
+import { regionOf, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
+import { pmd, pte } from "../../vocabulary/state.ts";
+import { pte_mkold, pte_write } from "../asm/pgtable.ts";
+import { handle_mm_fault } from "../mm/memory.ts";
+import {
+  mmap_read_lock,
+  mmap_read_unlock,
+  spin_lock_ptl,
+  spin_unlock_ptl,
+} from "../mm/mmap_lock.ts";
+import {
+  invalidate_seq_moved,
+  kvm_guest,
+  mmu_invalidate_in_progress,
+  mmu_lock,
+} from "../shadow-state.ts";
+import { dev_mm, is_zero_page, mm_alive, page_refs, VM_WRITE, vma } from "../state.ts";
+
+const file = "virt/kvm/kvm_main.c";
+const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
+
+export const kvm_mmu_notifier_invalidate_range_start = declare(
+  "kvm_mmu_notifier_invalidate_range_start",
+  ranged,
+);
+export const kvm_mmu_notifier_invalidate_range_end = declare(
+  "kvm_mmu_notifier_invalidate_range_end",
+  ranged,
+);
+/** Until 6.9. */
+export const kvm_mmu_notifier_change_pte = declare("kvm_mmu_notifier_change_pte", {
+  ...{ cpu: t.cpu, mm: t.mm, va: t.va },
+  entry: desc,
+});
+export const kvm_mmu_notifier_clear_flush_young = declare(
+  "kvm_mmu_notifier_clear_flush_young",
+  ranged,
+);
+export const kvm_mmu_notifier_release = declare("kvm_mmu_notifier_release", {
+  cpu: t.cpu,
+  mm: t.mm,
+});
+/** Architectures': takes entries out of a guest's table. */
+export const kvm_unmap_gfn_range = declare("kvm_unmap_gfn_range", { dev: t.dev, range: t.range });
+/** Architectures': maps a page where one was unmapped, for reading. */
+export const kvm_set_spte_gfn = declare("kvm_set_spte_gfn", {
+  dev: t.dev,
+  va: t.va,
+  frame: t.pfn,
+});
+export const kvm_flush_remote_tlbs = declare("kvm_flush_remote_tlbs", { dev: t.dev });
+/** The mm's entry of a page, faulted in if need be, a reference held; none: there is no page. */
+export const hva_to_pfn = declare(
+  "hva_to_pfn",
+  { cpu: t.cpu, mm: t.mm, va: t.va, write: t.bool },
+  desc,
+);
+
+export const lock = (dev: Expr<"dev">): Stmt =>
+  atomic(await_(not(mmu_lock(dev))), set(mmu_lock(dev), TRUE));
+export const unlock = (dev: Expr<"dev">): Stmt => set(mmu_lock(dev), FALSE);
+
+/** For each guest of an mm. */
+const guests = (mm: Expr<"mm">, body: (dev: Expr<"dev">) => Stmt[]): Stmt =>
+  forall(t.dev, (dev) => [when(kvm_guest(dev), when(eq(dev_mm(dev), mm), ...body(dev)))]);
+
+/** mmu_invalidate_retry(). */
+export const mmuInvalidateRetry = (dev: Expr<"dev">): Expr<"bool"> =>
+  or(ne(mmu_invalidate_in_progress(dev), num(0)), invalidate_seq_moved(dev));
+
+/** Whether the mm is there and lets a fault be handled. */
+export const faultable = (mm: Expr<"mm">, va: Expr<"va">, write: Expr<"bool">): Expr<"bool"> =>
+  and(mm_alive(mm), vma(mm, va), or(not(write), VM_WRITE(mm, va)));
+
+/** The mm's leaf for a page. */
+export const lookedUp = (
+  mm: Expr<"mm">,
+  va: Expr<"va">,
+  { entry, upper }: { readonly entry: Place<"desc">; readonly upper: Place<"desc"> },
+): Stmt[] => [
+  set(upper, pmd(mm, regionOf(va))),
+  set(entry, PTE_NONE),
+  whenElse(
+    isTable(upper),
+    [set(entry, pte(mm, va))],
+    [when(and(BLOCKS, isBlock(upper)), set(entry, pieceOf(upper, va)))],
+  ),
+];
+
+/** Whether whoever has been given this leaf may do what it asks for. */
+export const grants = (entry: Expr<"desc">, write: Expr<"bool">): Expr<"bool"> =>
+  and(valid(entry), or(not(write), pte_write(entry)));
+
+export const kvm_main = [
+  define(kvm_mmu_notifier_invalidate_range_start, {
+    source: {
+      file,
+      function:
+        "kvm_mmu_notifier_invalidate_range_start, kvm_mmu_invalidate_begin, __kvm_handle_hva_range",
+      sha: { "6.1": "44594efab56c", "6.12": "3a332aabc520" },
+    },
+    abstracts: ["memory slots: a guest's address is that of its mm", "pfn caches"],
+    body: ({ mm, range }) => [
+      guests(mm, (dev) => [
+        lock(dev),
+        label(
+          "begin",
+          set(mmu_invalidate_in_progress(dev), add(mmu_invalidate_in_progress(dev), num(1))),
+        ),
+        label("unmap", call(kvm_unmap_gfn_range, { dev, range })),
+        unlock(dev),
+      ]),
+    ],
+  }),
+  define(kvm_mmu_notifier_invalidate_range_end, {
+    source: {
+      file,
+      function: "kvm_mmu_notifier_invalidate_range_end, kvm_mmu_invalidate_end",
+      sha: { "6.1": "150f6896c098", "6.12": "84d5a8205b5f" },
+    },
+    body: ({ mm }) => [
+      guests(mm, (dev) => [
+        lock(dev),
+        label("seq", set(invalidate_seq_moved(dev), TRUE)),
+        label(
+          "end",
+          set(mmu_invalidate_in_progress(dev), sub(mmu_invalidate_in_progress(dev), num(1))),
+        ),
+        unlock(dev),
+      ]),
+    ],
+  }),
+  define(kvm_mmu_notifier_change_pte, {
+    source: { file, sha: { "6.1": "cf334a5eba38" } },
+    kernels: "..6.10",
+    body: ({ mm, va, entry }) => [
+      guests(mm, (dev) => [
+        when(
+          ne(mmu_invalidate_in_progress(dev), num(0)),
+          lock(dev),
+          label("map", call(kvm_set_spte_gfn, { dev, va, frame: pfnOf(entry) })),
+          unlock(dev),
+        ),
+      ]),
+    ],
+  }),
+  define(kvm_mmu_notifier_clear_flush_young, {
+    source: { file, sha: { "6.1": "25091eca5b78", "6.12": "3770e1dbb669" } },
+    body: ({ mm, range }) => [
+      guests(mm, (dev) => [
+        lock(dev),
+        each(vaSort, range, (va) => [
+          // kvm_age_gfn()
+          when(AF(shadow_pte(dev, va)), set(shadow_pte(dev, va), pte_mkold(shadow_pte(dev, va)))),
+        ]),
+        label("flush", call(kvm_flush_remote_tlbs, { dev })),
+        unlock(dev),
+      ]),
+    ],
+  }),
+  define(kvm_mmu_notifier_release, {
+    source: { file, sha: { "6.1": "35e2f78e935a", "6.12": "35e2f78e935a" } },
+    abstracts: ["kvm_arch_flush_shadow_all() takes entries out one by one"],
+    body: ({ mm }) => [
+      guests(mm, (dev) => [
+        lock(dev),
+        call(kvm_unmap_gfn_range, { dev, range: WHOLE_MM }),
+        unlock(dev),
+      ]),
+    ],
+  }),
+  define(kvm_flush_remote_tlbs, {
+    source: { file, sha: { "6.1": "e93e49d2c2f2", "6.12": "bf301bd5433f" } },
+    body: ({ dev }) => [call(shadow_tlbi, { dev, range: WHOLE_MM })],
+  }),
+  define(hva_to_pfn, {
+    source: { file, sha: { "6.1": "1ac38322d46c", "6.12": "cf98a927cce0" } },
+    abstracts: ["get_user_pages_fast() looks under the page-table lock"],
+    locals: { entry: desc, upper: desc },
+    body: ({ cpu, mm, va, write, entry, upper }) => [
+      loop(
+        call(spin_lock_ptl, { mm }),
+        ...lookedUp(mm, va, { entry, upper }),
+        when(
+          grants(entry, write),
+          when(
+            not(is_zero_page(pfnOf(entry))),
+            set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1))),
+          ),
+          call(spin_unlock_ptl, { mm }),
+          leave(),
+        ),
+        call(spin_unlock_ptl, { mm }),
+        call(mmap_read_lock, { mm }),
+        when(not(faultable(mm, va, write)), call(mmap_read_unlock, { mm }), ret(PTE_NONE)),
+        call(handle_mm_fault, { cpu, mm, va, write }),
+        call(mmap_read_unlock, { mm }),
+      ),
+      ret(entry),
+    ],
+  }),
+];
