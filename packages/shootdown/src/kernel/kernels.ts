@@ -29,6 +29,7 @@ import { io_pgfault } from "./iommu/io-pgfault.ts";
 import { page_requests } from "./iommu/page-requests.ts";
 import { filemap } from "./mm/filemap.ts";
 import { gup } from "./mm/gup.ts";
+import { hmm } from "./mm/hmm.ts";
 import { huge_memory } from "./mm/huge_memory.ts";
 import { hugetlb } from "./mm/hugetlb.ts";
 import { khugepaged } from "./mm/khugepaged.ts";
@@ -63,6 +64,7 @@ import { OVERLAYS } from "./overlays.ts";
 import { ats } from "./pci/ats.ts";
 import { shadow_fault } from "./shadow.ts";
 import { uprobes } from "./uprobes.ts";
+import { kvm_pages } from "./virt/hva_to_pfn.ts";
 import { kvm_main } from "./virt/kvm_main.ts";
 
 /** What every architecture has. */
@@ -70,6 +72,8 @@ const GENERIC: readonly Definition[] = [
   ...mmap_lock,
   ...mmu_notifier,
   ...mmu_interval,
+  ...hmm,
+  ...kvm_pages,
   ...kvm_main,
   ...mmu_gather,
   ...memory,

@@ -7,7 +7,7 @@ import { callInto, ret, set, when } from "../ir/stmt.ts";
 import { handle_shadow_fault } from "../vocabulary/shadow.ts";
 import { t } from "../vocabulary/sorts.ts";
 import { user_mem_abort } from "./arch/arm64/kvm/mmu.ts";
-import { driver_fault } from "./mm/mmu_interval.ts";
+import { driver_fault } from "./mm/hmm.ts";
 import { kvm_guest, mirrors_mm } from "./shadow-state.ts";
 
 export const shadow_fault = [

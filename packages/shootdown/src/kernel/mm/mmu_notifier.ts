@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notifier calls: mm/mmu_notifier.c, 6.1 and 6.12, for users that share page tables or keep their own.
+// Notifier calls: mm/mmu_notifier.c, 6.1 and 6.12; users share page tables or keep their own.
 
 import type { Expr } from "../../ir/expr.ts";
 import { FALSE, TRUE, varies } from "../../ir/expr.ts";

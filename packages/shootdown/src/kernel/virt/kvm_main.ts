@@ -4,44 +4,22 @@
 //   start   mmu_lock, in_progress++, unmap and flush, unlock      a fault: seq, page, mmu_lock,
 //   end     mmu_lock, seq++, in_progress--, unlock                retry if either has moved, map
 
-import type { Expr, Place } from "../../ir/expr.ts";
-import { add, and, eq, FALSE, ne, not, num, or, sub, TRUE } from "../../ir/expr.ts";
+import type { Expr } from "../../ir/expr.ts";
+import { add, eq, FALSE, ne, not, num, or, sub, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import {
-  atomic,
-  await_,
-  call,
-  each,
-  forall,
-  label,
-  leave,
-  loop,
-  ret,
-  set,
-  when,
-  whenElse,
-} from "../../ir/stmt.ts";
-import { BLOCKS, isBlock, pieceOf } from "../../vocabulary/blocks.ts";
-import { AF, desc, isTable, PTE_NONE, pfnOf, valid } from "../../vocabulary/descriptor.ts";
+import { atomic, await_, call, each, forall, label, set, when } from "../../ir/stmt.ts";
+import { AF, desc, pfnOf } from "../../vocabulary/descriptor.ts";
 import { shadow_pte, shadow_tlbi } from "../../vocabulary/shadow.ts";
-import { regionOf, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
-import { pmd, pte } from "../../vocabulary/state.ts";
-import { pte_mkold, pte_write } from "../asm/pgtable.ts";
-import { handle_mm_fault } from "../mm/memory.ts";
-import {
-  mmap_read_lock,
-  mmap_read_unlock,
-  spin_lock_ptl,
-  spin_unlock_ptl,
-} from "../mm/mmap_lock.ts";
+import { t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
+import { pte_mkold } from "../asm/pgtable.ts";
 import {
   invalidate_seq_moved,
   kvm_guest,
   mmu_invalidate_in_progress,
   mmu_lock,
 } from "../shadow-state.ts";
-import { dev_mm, is_zero_page, mm_alive, page_refs, VM_WRITE, vma } from "../state.ts";
+import { dev_mm } from "../state.ts";
 
 const file = "virt/kvm/kvm_main.c";
 const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
@@ -76,12 +54,6 @@ export const kvm_set_spte_gfn = declare("kvm_set_spte_gfn", {
   frame: t.pfn,
 });
 export const kvm_flush_remote_tlbs = declare("kvm_flush_remote_tlbs", { dev: t.dev });
-/** The mm's entry of a page, faulted in if need be, a reference held; none: there is no page. */
-export const hva_to_pfn = declare(
-  "hva_to_pfn",
-  { cpu: t.cpu, mm: t.mm, va: t.va, write: t.bool },
-  desc,
-);
 
 export const lock = (dev: Expr<"dev">): Stmt =>
   atomic(await_(not(mmu_lock(dev))), set(mmu_lock(dev), TRUE));
@@ -94,29 +66,6 @@ const guests = (mm: Expr<"mm">, body: (dev: Expr<"dev">) => Stmt[]): Stmt =>
 /** mmu_invalidate_retry(). */
 export const mmuInvalidateRetry = (dev: Expr<"dev">): Expr<"bool"> =>
   or(ne(mmu_invalidate_in_progress(dev), num(0)), invalidate_seq_moved(dev));
-
-/** Whether the mm is there and lets a fault be handled. */
-export const faultable = (mm: Expr<"mm">, va: Expr<"va">, write: Expr<"bool">): Expr<"bool"> =>
-  and(mm_alive(mm), vma(mm, va), or(not(write), VM_WRITE(mm, va)));
-
-/** The mm's leaf for a page. */
-export const lookedUp = (
-  mm: Expr<"mm">,
-  va: Expr<"va">,
-  { entry, upper }: { readonly entry: Place<"desc">; readonly upper: Place<"desc"> },
-): Stmt[] => [
-  set(upper, pmd(mm, regionOf(va))),
-  set(entry, PTE_NONE),
-  whenElse(
-    isTable(upper),
-    [set(entry, pte(mm, va))],
-    [when(and(BLOCKS, isBlock(upper)), set(entry, pieceOf(upper, va)))],
-  ),
-];
-
-/** Whether whoever has been given this leaf may do what it asks for. */
-export const grants = (entry: Expr<"desc">, write: Expr<"bool">): Expr<"bool"> =>
-  and(valid(entry), or(not(write), pte_write(entry)));
 
 export const kvm_main = [
   define(kvm_mmu_notifier_invalidate_range_start, {
@@ -199,31 +148,5 @@ export const kvm_main = [
   define(kvm_flush_remote_tlbs, {
     source: { file, sha: { "6.1": "e93e49d2c2f2", "6.12": "bf301bd5433f" } },
     body: ({ dev }) => [call(shadow_tlbi, { dev, range: WHOLE_MM })],
-  }),
-  define(hva_to_pfn, {
-    source: { file, sha: { "6.1": "1ac38322d46c", "6.12": "cf98a927cce0" } },
-    abstracts: ["get_user_pages_fast() looks under the page-table lock"],
-    locals: { entry: desc, upper: desc },
-    body: ({ cpu, mm, va, write, entry, upper }) => [
-      loop(
-        call(spin_lock_ptl, { mm }),
-        ...lookedUp(mm, va, { entry, upper }),
-        when(
-          grants(entry, write),
-          when(
-            not(is_zero_page(pfnOf(entry))),
-            set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1))),
-          ),
-          call(spin_unlock_ptl, { mm }),
-          leave(),
-        ),
-        call(spin_unlock_ptl, { mm }),
-        call(mmap_read_lock, { mm }),
-        when(not(faultable(mm, va, write)), call(mmap_read_unlock, { mm }), ret(PTE_NONE)),
-        call(handle_mm_fault, { cpu, mm, va, write }),
-        call(mmap_read_unlock, { mm }),
-      ),
-      ret(entry),
-    ],
   }),
 ];

@@ -13,8 +13,8 @@ import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
 import { put_page } from "../../../mm/page_alloc.ts";
 import { invalidate_seq_moved } from "../../../shadow-state.ts";
 import { is_zero_page, vma } from "../../../state.ts";
+import { hva_to_pfn } from "../../../virt/hva_to_pfn.ts";
 import {
-  hva_to_pfn,
   kvm_set_spte_gfn,
   kvm_unmap_gfn_range,
   lock,
