@@ -39,7 +39,8 @@ import {
   valid,
 } from "../../vocabulary/descriptor.ts";
 import { pfn, Range, t } from "../../vocabulary/sorts.ts";
-import { is_contiguous, pte } from "../../vocabulary/state.ts";
+import { pte } from "../../vocabulary/state.ts";
+import { contpte_aligned } from "../state.ts";
 
 export const pte_none = (e: Desc) => applied("pte_none", [e], eq(e, PTE_NONE));
 /** PROT_NONE, of mprotect() or NUMA balancing: the page is kept, hardware has no translation. */
@@ -77,8 +78,11 @@ export const pte_wrprotect = (e: Desc): Desc =>
 export const mk_pte = (frame: Parameters<typeof leaf>[0]): Desc =>
   applied("mk_pte", [frame], leaf(frame, { RDONLY: TRUE, DBM: FALSE, DIRTY: FALSE, AF: TRUE }));
 
-/** Whether entries may be joined to groups: what that needs costs nothing elsewhere. */
-export const CONTPTE = varies(is_contiguous);
+/**
+ * Whether entries may be joined to groups: what that needs costs nothing elsewhere. Asked of what
+ * nobody writes, because the writes of is_contiguous are behind this and would keep each other.
+ */
+export const CONTPTE = varies(contpte_aligned);
 /** What an entry says; AF and dirty state of one in a group are those of any of them. */
 export const ptep_get = declare("ptep_get", { mm: t.mm, va: t.va }, desc);
 /** Reads an entry into a local. */
