@@ -124,7 +124,12 @@ export class CodeCompiler {
     const loads = elements.map((b) => loader(state, b));
     const stores = elements.map((b) => storer(state, b, i.field.name));
     const element = this.exprs.element(i.field.name, i.index);
-    const at: Eval = typeof element === "number" ? () => element : element;
+    const computed: Eval = typeof element === "number" ? () => element : element;
+    const at: Eval = () => {
+      const n = computed();
+      if (n >= stores.length) throw new DomainOverflow(`an index of ${i.field.name}`);
+      return n;
+    };
     const value = this.exprs.compile(i.value);
     if (i.op === "store") {
       return () => {

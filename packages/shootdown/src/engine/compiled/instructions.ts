@@ -17,6 +17,7 @@ import { and, choose, type Expressions, or } from "./expr.ts";
 import type { Frame } from "./frame.ts";
 import { Uncompilable } from "./frame.ts";
 import type { Effects, Next, Step } from "./region.ts";
+import { maxOf } from "./values.ts";
 
 /** What instructions of one function may use besides the frame. */
 export interface Place {
@@ -129,6 +130,9 @@ export class Instructions {
     const { writer } = f;
     const elements = exprs.elements(i.field.name);
     const at = writer.bind(exprs.element(i.field.name, i.index, f));
+    if (at.k !== "const" && maxOf(at) >= elements.length) {
+      writer.failIf(bin("ge_u", at, num(elements.length)), `an index of ${i.field.name}`);
+    }
     const old = i.op === "store" ? undefined : writer.bind(exprs.readElement(elements, at, f));
     const expected = i.op === "cas" ? bin("eq", old!, exprs.value(i.expect, f)) : num(1);
     const ok = writer.bind(expected);

@@ -11,7 +11,7 @@ import { pagesOf, pieceOf } from "../../vocabulary/blocks.ts";
 import { desc, isTable, nextOf, PTE_NONE, pfnOf, valid } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { store_pmd, store_pte } from "../../vocabulary/primitives.ts";
-import { pfn, regionOf, t, table as tableSort, va as vaSort } from "../../vocabulary/sorts.ts";
+import { regionOf, t, table as tableSort, va as vaSort } from "../../vocabulary/sorts.ts";
 import { blocks_linked, life, page_life, pmd, pte_table } from "../../vocabulary/state.ts";
 import {
   mk_pte,
@@ -21,22 +21,14 @@ import {
   pte_mkwrite,
   pte_none,
 } from "../asm/pgtable.ts";
-import {
-  huge_pages,
-  next_free_page,
-  PageAnonExclusive,
-  page_refs,
-  pmd_huge_pte,
-  VM_WRITE,
-  vma,
-} from "../state.ts";
+import { huge_pages, PageAnonExclusive, page_refs, pmd_huge_pte, VM_WRITE, vma } from "../state.ts";
 import { tlb_remove_table_sync_one } from "./gup.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
-import { free_table, put_page } from "./page_alloc.ts";
+import { free_table, put_page, takeFrames } from "./page_alloc.ts";
 
 const file = "mm/khugepaged.c";
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };
@@ -69,8 +61,7 @@ export const khugepaged = [
     locals: { head: t.pfn },
     body: ({ region, head }) => [
       atomic(
-        set(head, next_free_page()),
-        set(next_free_page(), after(pfn, head, limit("PTRS_PER_PTE"))),
+        ...takeFrames(head, limit("PTRS_PER_PTE")),
         each(vaSort, pagesOf(region), (va) => [
           set(page_life(within(head, va)), member(life, "used")),
           set(page_refs(within(head, va)), num(1)),

@@ -1,17 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Frames and page-table pages come and go: mm/page_alloc.c, mm/swap.c, mm/memory.c.
 
+import type { Expr, Place } from "../../ir/expr.ts";
 import { after, eq, member, num, sub } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
+import type { Stmt } from "../../ir/stmt.ts";
 import { atomic, emit, ret, set, when } from "../../ir/stmt.ts";
 import { events } from "../../vocabulary/events.ts";
 import { pfn, t } from "../../vocabulary/sorts.ts";
 import { life, page_life, table_life } from "../../vocabulary/state.ts";
-import { next_free_page, page_refs } from "../state.ts";
+import { next_free_page, page_refs, zero_pfn } from "../state.ts";
 
 export const alloc_page = declare("alloc_page", {}, t.pfn);
 export const put_page = declare("put_page", { frame: t.pfn });
 export const free_table = declare("free_table", { table: t.table });
+
+/**
+ * Takes frames in a row, from the next free one on. Behind the last there is one number that is no
+ * frame: to hand that out exceeds the domain.
+ */
+export const takeFrames = (first: Place<"pfn">, count: Expr<"int">): readonly Stmt[] => [
+  set(first, next_free_page()),
+  set(next_free_page(), after(pfn, first, count)),
+  when(eq(next_free_page(), zero_pfn()), set(first, after(pfn, zero_pfn(), num(1)))),
+];
 
 export const page_alloc = [
   define(alloc_page, {
@@ -26,8 +38,7 @@ export const page_alloc = [
     locals: { frame: t.pfn },
     body: ({ frame }) => [
       atomic(
-        set(frame, next_free_page()),
-        set(next_free_page(), after(pfn, frame, num(1))),
+        ...takeFrames(frame, num(1)),
         set(page_life(frame), member(life, "used")),
         set(page_refs(frame), num(1)),
         emit(events.page_allocated, { frame }),
