@@ -338,6 +338,11 @@ class Lowering {
     const reg = this.context.newRegister();
     const env = new Map<string, Node>([["entry", { k: "reg", reg, sort: decl.value }]]);
     const cond = fold(decl.admits.node, env, this.context.scope);
+    // It is asked once for each value.
+    visitNode(cond, (n) => {
+      const by = n.k === "read" && !n.fixed ? n.field : n.k === "outstanding" ? n.set : undefined;
+      if (by) throw new Error(`${decl.name} admits entries by ${by.name}, which may change`);
+    });
     return isTrue(cond) ? undefined : { reg, cond };
   }
 

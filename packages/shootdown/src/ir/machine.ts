@@ -117,7 +117,7 @@ export interface CellDecl {
   readonly locals: Sorts;
   /** Absent: the cell takes only what is inserted. */
   readonly fill: (() => readonly Stmt[]) | undefined;
-  /** Over the local `entry`. */
+  /** Over the local `entry` and what never changes. */
   readonly admits: Expr<"bool"> | undefined;
   readonly evicts: boolean;
   readonly ways: number | undefined;
