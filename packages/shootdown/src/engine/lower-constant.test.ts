@@ -49,6 +49,25 @@ test("a look-up of a cell that always holds the same is that value", () => {
   expect(p.threads[0]!.instrs.map((i) => i.op)).toEqual(["emit", "halt"]);
 });
 
+test("a cell into which somebody puts another value does not always hold the same", () => {
+  const put = s.insert(same({ core: first }), num(2));
+  const p = program([put, s.lookup(x, same({ core: first })), s.emit(done, { n: x })]);
+  expect(cells(p)).toEqual(["same[0]"]);
+  expect(p.threads[0]!.instrs.map((i) => i.op)).toEqual(["insert", "lookup", "emit", "halt"]);
+});
+
+test("a cell that does not admit what it could take holds nothing", () => {
+  const shut = cell("shut", {
+    keys: {},
+    value: int,
+    fill: () => [s.yields(num(3))],
+    admits: (e) => eq(e, num(2)),
+    source,
+  });
+  const p = program([s.pick(x, shut({})), s.emit(done, { n: x })], { cells: [shut.decl] });
+  expect(cells(p)).toEqual(["shut[]"]);
+});
+
 test("an effect knows what a cell holds that is always the same", () => {
   const reader = pending("reader", {
     keys: {},

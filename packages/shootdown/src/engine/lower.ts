@@ -17,7 +17,7 @@ import type { InlineContext } from "./inline.ts";
 import { inline } from "./inline.ts";
 import { Names } from "./known.ts";
 import { asksOf, Piece } from "./piece.ts";
-import type { CellGroup, Instr, Program, System } from "./program.ts";
+import type { CellGroup, Code, Instr, Program, System } from "./program.ts";
 import { sizeOf } from "./program.ts";
 import { combinations, Instances, keysOf, mayMean } from "./reach.ts";
 import { Shared } from "./shared.ts";
@@ -181,6 +181,9 @@ class Lowering {
       const i = code.instrs[at]!;
       if (i.op === "lookup" || i.op === "yieldHeld") this.use(i.cell, i.index, i.op === "lookup");
       if (i.op === "post") this.post(i.set, i.index);
+      // A pick has only what was admitted; a walk takes what the fill yields in any case.
+      const held = i.op === "lookup" && !i.walks && i.cell.admits;
+      if (held || i.op === "insert") this.neverConstant.add(i.cell);
     }
   }
 
@@ -377,7 +380,12 @@ class Lowering {
       const unnoticed = code.points.filter((at) => !this.noticed(code.instrs[at]!, read));
       return code.tidied(unnoticed, this.context.scope, this.keepAll);
     };
-    for (const g of cells) for (const c of g.instances) assertSet(g.decl.name, c.fill as Piece);
+    for (const g of cells) {
+      for (const { fill } of g.instances) {
+        assertSet(g.decl.name, fill as Piece);
+        assertQuiet(g.decl.name, fill);
+      }
+    }
     const program = {
       domain: system.domain,
       fields: [...read.values()],
@@ -415,6 +423,15 @@ function assertSet(name: string, code: Piece | undefined, given: readonly number
     throw new Error(`${name} reads a local before it sets it`);
   }
 }
+
+/** Fills are tried at any time, whether or not anything is taken: they must leave no trace. */
+function assertQuiet(name: string, code: Code | undefined): void {
+  if (code?.instrs.some((i) => LEAVES_TRACE.has(i.op))) {
+    throw new Error(`the fill of ${name} changes something, or an observer watches it`);
+  }
+}
+
+const LEAVES_TRACE = new Set(["store", "xchg", "cas", "post", "insert", "clear", "violate"]);
 
 const isTrue = (node: Node): boolean => node.k === "const" && node.value !== 0;
 const isFalse = (node: Node): boolean => node.k === "const" && node.value === 0;
