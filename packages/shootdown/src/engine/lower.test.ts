@@ -219,41 +219,6 @@ test.each<[string, readonly Stmt[]]>([
   expect(of(body).pending.map((p) => p.key)).toEqual([[0]]);
 });
 
-test("a fill leaves no trace", () => {
-  const filled = event("filled", { n: int });
-  const fill = ({ e }: { e: typeof x }) => [
-    s.set(e, memory(pg(0))),
-    s.emit(filled, { n: e }),
-    s.yields(e),
-  ];
-  const told = cell("told", { keys: {}, value: int, locals: { e: int }, fill, source });
-  const body = [s.lookup(x, told({})), s.emit(done, { n: x })];
-  const program = (watched: typeof filled) => {
-    const observers = [
-      observer(
-        "o",
-        "o",
-        on(watched, () => [s.violate("o")]),
-      ),
-    ];
-    return lower(system(body, { observers }, { cells: [told.decl] }));
-  };
-  expect(program(done).cells).toHaveLength(1);
-  expect(() => program(filled)).toThrow("the fill of told changes something");
-});
-
-test("what a cell admits hangs on the entry alone", () => {
-  const base = { keys: {}, value: int, locals: { e: int }, source };
-  const fill = ({ e }: { e: typeof x }) => [s.set(e, memory(pg(0))), s.yields(e)];
-  const late = cell("late", { ...base, fill, admits: () => flag() });
-  const body = [s.set(flag(), TRUE), s.pick(x, late({})), s.emit(done, { n: x })];
-  for (const keepAll of [true, false]) {
-    expect(() => lower(system(body, {}, { cells: [late.decl] }), { keepAll })).toThrow(
-      "late admits entries by flag, which may change",
-    );
-  }
-});
-
 test("a cell that is looked up keeps what it is filled from", () => {
   const body = [
     s.set(memory(pg(0)), num(1)),
