@@ -23,7 +23,7 @@ import { combinations, Instances, keysOf, mayMean } from "./reach.ts";
 import { Shared } from "./shared.ts";
 import { programHash } from "./text.ts";
 import { idle, shorten } from "./tidy.ts";
-import { writtenFields } from "./written.ts";
+import { rootsOf, writtenFields } from "./written.ts";
 
 export interface LowerOptions {
   /** Keep cells, entries and stores that nothing in the program can notice. Default false. */
@@ -72,16 +72,8 @@ function bound(sorts: Readonly<Record<string, AnySort>>, key: readonly number[])
 }
 
 function namesOf(system: System, keepAll: boolean, shared: Shared): Names {
-  const { machine } = system;
-  const roots = () => [
-    ...system.threads.map((t) => t.body),
-    ...machine.rules.map((r) => r.body()),
-    ...machine.pending.map((p) => p.effect()),
-    ...machine.cells.flatMap((c) => (c.fill ? [c.fill()] : [])),
-    ...system.observers.flatMap((o) => o.on.map((r) => r.body())),
-  ];
   return new Names(system, keepAll, shared.facts, (find) =>
-    shared.written(system, () => writtenFields(roots(), find)),
+    shared.written(system, () => writtenFields(rootsOf(system), find)),
   );
 }
 

@@ -157,7 +157,10 @@ export class BulkExprs {
   /** Stores a value for each repetition, at its element. */
   write(f: BulkFrame, store: Store, index: readonly Sweep[], value: BulkValue, max: number): void {
     const { span } = f;
-    touch(f, store, index, true);
+    // What an element has already is not written: repetitions may meet there.
+    const changes = !holds(store, index, value);
+    touch(f, store, index, changes);
+    if (!changes) return;
     const last = index.at(-1);
     if ("lo" in value || !(store instanceof RunStore) || !last) {
       span.cut(ONE_KEY);
@@ -308,6 +311,13 @@ function touch(f: BulkFrame, store: Store, index: readonly Sweep[], write: boole
   t.written ||= write;
   if (t.written && (t.mixed || slope === 0 || every !== 1)) f.span.cut(ONE_KEY);
 }
+
+/** Whether the one element that all repetitions store to has that value. */
+const holds = (store: Store, index: readonly Sweep[], value: BulkValue): boolean =>
+  !("lo" in value) &&
+  value.slope === 0 &&
+  index.every((i) => i.slope === 0) &&
+  store.read(index.map((i) => i.base)) === value.base;
 
 /** The row that all repetitions access; the span is cut to where it is one. */
 function rowOf(f: BulkFrame, store: RunStore, index: readonly Sweep[]): RowKey {

@@ -24,10 +24,12 @@ import type {
 import type { Domain, System, Thread, ThreadSpec } from "./program.ts";
 import { sizeOf } from "./program.ts";
 import { tidy } from "./tidy.ts";
+import { rootsOf, writtenFields } from "./written.ts";
 
 /** Arguments of a rule are listed, to be tried one by one, up to this many. */
 export const RULE_ARGS_MAX = 4096;
 
+type Bodies = readonly (readonly Stmt[])[];
 type Sorts = Readonly<Record<string, AnySort>>;
 
 /** A thread whose parameters are registers: `parameters` has their numbers, by name. */
@@ -40,10 +42,13 @@ export interface RoutineSpec extends ThreadSpec {
   readonly parameters: Sorts;
 }
 
-/** Lowers a system. Throws on a mistake in a routine or rule. */
-export function lowerOpen(system: System): OpenProgram {
+/**
+ * Lowers a system. `later`: bodies that threads may be spawned with; what they write varies.
+ * Throws on a mistake in a routine or rule.
+ */
+export function lowerOpen(system: System, later: Bodies = []): OpenProgram {
   const { machine, domain, initial, entries, observers } = system;
-  const context = contextOf(system);
+  const context = contextOf(system, later);
   const threads = system.threads.map((t) => lowerWith(context, { ...t, parameters: {} }).thread);
   const never = (e: Expr<"bool"> | undefined, parameters: Sorts = {}): boolean => {
     const env = Object.entries(parameters).map(([name, sort]): [string, Node] => {
@@ -66,9 +71,12 @@ export function lowerOpen(system: System): OpenProgram {
   };
 }
 
-/** Lowers one more thread of a system, such as a call of a routine, to be spawned at run time. */
-export function lowerRoutine(system: System, spec: RoutineSpec): Routine {
-  return lowerWith(contextOf(system), spec);
+/**
+ * Lowers one more thread of a system, such as a call of a routine, to be spawned at run time.
+ * `later`: what the system was lowered with, the body of this thread among it.
+ */
+export function lowerRoutine(system: System, spec: RoutineSpec, later: Bodies = []): Routine {
+  return lowerWith(contextOf(system, [...later, spec.body]), spec);
 }
 
 /** What inlining needs, and the fields that the code so far has named. */
@@ -76,14 +84,19 @@ interface OpenContext extends InlineContext {
   readonly fields: Map<string, FieldDecl>;
 }
 
-function contextOf(system: System): OpenContext {
+function contextOf(system: System, later: Bodies): OpenContext {
   const { machine, kernel, domain, knobs, observers } = system;
   const definitions = new Map(machine.definitions.map((d) => [d.name, d]));
+  const find = (name: string) => kernel.routines.get(name) ?? definitions.get(name);
+  const written = writtenFields([...rootsOf(system), ...later], find);
+  const begins = new Set(
+    system.initial.flatMap((i) => (i.value === i.field.initial ? [] : [i.field.name])),
+  );
   let registers = 0;
   return {
     fields: new Map(system.initial.map((i) => [i.field.name, i.field])),
     version: () => kernel.version,
-    find: (name) => kernel.routines.get(name) ?? definitions.get(name),
+    find,
     observers,
     scope: {
       domain,
@@ -93,6 +106,7 @@ function contextOf(system: System): OpenContext {
         return value;
       },
       constantField: () => undefined,
+      varies: ({ name }, writes) => written.has(name) || (!writes && begins.has(name)),
     },
     newRegister: () => registers++,
   };

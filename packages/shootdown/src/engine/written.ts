@@ -5,12 +5,22 @@ import { unwrap } from "../ir/expr.ts";
 import type { Definition } from "../ir/machine.ts";
 import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
+import type { System } from "./program.ts";
 
 /** What a body writes by itself, and whom it calls. */
 interface Writes {
   readonly fields: ReadonlySet<string>;
   readonly callees: ReadonlySet<string>;
 }
+
+/** Where the code of a system begins: threads, rules, effects, fills and what observes. */
+export const rootsOf = ({ threads, machine, observers }: System): (readonly Stmt[])[] => [
+  ...threads.map((t) => t.body),
+  ...machine.rules.map((r) => r.body()),
+  ...machine.pending.map((p) => p.effect()),
+  ...machine.cells.flatMap((c) => (c.fill ? [c.fill()] : [])),
+  ...observers.flatMap((o) => o.on.map((r) => r.body())),
+];
 
 /** Bodies are made once and do not change. */
 const known = new WeakMap<readonly Stmt[], Writes>();

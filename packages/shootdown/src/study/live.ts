@@ -21,6 +21,7 @@ import { KNOBS, MACHINE } from "../hardware/machines.ts";
 import type { FieldDecl, Sorts } from "../ir/expr.ts";
 import { expr } from "../ir/expr.ts";
 import type { Declaration } from "../ir/machine.ts";
+import type { Stmt } from "../ir/stmt.ts";
 import { call } from "../ir/stmt.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
@@ -91,6 +92,20 @@ export interface MapOptions {
   readonly vmaWritable?: boolean;
 }
 
+/** What a live machine may start. */
+const STARTED: readonly Declaration<Sorts, undefined>[] = [
+  ...[arm_smmu_device_reset, arm_smmu_sva_bind, do_munmap, do_mprotect_pkey],
+  ...[dup_mmap, exit_mmap, cpu_access, device_access],
+];
+
+/** A call with the routine's parameters as they are. */
+function bodyOf(routine: Declaration<Sorts, undefined>): readonly Stmt[] {
+  const args = Object.entries(routine.params).map(([name, sort]) => {
+    return [name, expr({ k: "local", name, sort })];
+  });
+  return [call(routine, Object.fromEntries(args))];
+}
+
 /** Steps that a run makes at most before it says that it does not end. */
 const STEPS_MAX = 10_000_000;
 
@@ -136,7 +151,8 @@ export class LiveMachine {
     // Frames follow each other along a mapping, and tables along an address space: one run each.
     const affine = { desc: "pfn" };
     const stairs = { [pte_table.decl.name]: { index: 0, every: PTRS_PER_PTE } };
-    this.open = new OpenMachine(lowerOpen(this.system), { log, affine, stairs });
+    const program = lowerOpen(this.system, STARTED.map(bodyOf));
+    this.open = new OpenMachine(program, { log, affine, stairs });
     this.finish(this.start("reset", arm_smmu_device_reset, {}));
   }
 
@@ -354,15 +370,9 @@ export class LiveMachine {
   private lowered<P extends Sorts>(routine: Declaration<P, undefined>): Routine {
     let known = this.routines.get(routine.name);
     if (!known) {
-      const entries = Object.entries(routine.params);
-      const args = Object.fromEntries(
-        entries.map(([name, sort]) => [name, expr({ k: "local", name, sort })]),
-      );
-      const body = [call(routine, args as never)];
-      known = lowerRoutine(this.system, {
-        ...{ name: routine.name, locals: {}, body },
-        parameters: routine.params,
-      });
+      const { name, params: parameters } = routine;
+      const spec = { name, parameters, locals: {}, body: bodyOf(routine) };
+      known = lowerRoutine(this.system, spec, STARTED.map(bodyOf));
       this.routines.set(routine.name, known);
     }
     return known;
