@@ -17,7 +17,7 @@ const HEAD = `MM a (* one two three *)
 `;
 const BLOCKS = `kernel {
   int users(mm) = 1; bool flag; range kept(cpu);
-  bool move_ptes(cpu, mm, va from, va to) {
+  bool shift_ptes(cpu, mm, va from, va to) {
     desc entry = *ptep(mm, from), other = 0; pfn frame; range all; bool ok;
     spin_lock_ptl(mm); entry = ptep_get_and_clear(cpu, mm, from); users(mm)++; flag = true;
     l: if (pte_present(entry) && (users(mm) < 3 || !flag))
@@ -32,12 +32,12 @@ const BLOCKS = `kernel {
     spin_unlock_ptl(mm); return ok || empty(kept(cpu)) || knob(hafdbs) == yes;
   }
   in do_munmap {
-    before 2 { bool done; done = move_ptes(cpu, mm, range.start, range.end); }
-    move 4 after 6; drop 9;
+    before 2 { bool done; done = shift_ptes(cpu, mm, range.start, range.end); }
+    move 4 after 5; drop 6;
   }
 }
 `;
-const REST = `CPU0(A) { move_ptes(A, x, y); munmap x; }
+const REST = `CPU0(A) { shift_ptes(A, x, y); munmap x; }
 D { load x; }
 exists (use_after_free)
 `;
@@ -61,7 +61,7 @@ function attempt(block: string): string {
     return "unfit";
   }
   // A plan refuses this: the block may have got a name.
-  if (!found.kernel.routines.has("move_ptes")) return "unfit";
+  if (!found.kernel.routines.has("shift_ptes")) return "unfit";
   lower(elaborate(read.scenario, worldOf(read.scenario), found.kernel, knobs("arm64+smmuv3")));
   return "lowered";
 }
