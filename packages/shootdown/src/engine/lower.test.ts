@@ -152,6 +152,15 @@ test("a model knows which of its fields vary", () => {
   expect(code(of(body))).toEqual(["0 await not(flag[])", "1 flag[] := 0", "2 halt"]);
 });
 
+test("what another version would write does not vary", () => {
+  const body = (wait: readonly Stmt[]) => [
+    s.when(varies(flag), ...wait),
+    s.since("2.1", [s.set(flag(), TRUE)]),
+  ];
+  const wait = [s.await_(eq(memory(pg(0)), num(1)))];
+  expect(code(of(body(wait)))).toEqual(code(of([])));
+});
+
 test("what begins otherwise than declared varies, and does not change", () => {
   const body = [
     s.when(varies(flag), s.await_(eq(memory(pg(0)), num(1)))),

@@ -73,7 +73,7 @@ function bound(sorts: Readonly<Record<string, AnySort>>, key: readonly number[])
 
 function namesOf(system: System, keepAll: boolean, shared: Shared): Names {
   return new Names(system, keepAll, shared.facts, (find) =>
-    shared.written(system, () => writtenFields(rootsOf(system), find)),
+    shared.written(system, () => writtenFields(rootsOf(system), find, system.kernel.version)),
   );
 }
 

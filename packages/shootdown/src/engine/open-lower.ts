@@ -88,7 +88,7 @@ function contextOf(system: System, later: Bodies): OpenContext {
   const { machine, kernel, domain, knobs, observers } = system;
   const definitions = new Map(machine.definitions.map((d) => [d.name, d]));
   const find = (name: string) => kernel.routines.get(name) ?? definitions.get(name);
-  const written = writtenFields([...rootsOf(system), ...later], find);
+  const written = writtenFields([...rootsOf(system), ...later], find, kernel.version);
   const begins = new Set(
     system.initial.flatMap((i) => (i.value === i.field.initial ? [] : [i.field.name])),
   );

@@ -2,6 +2,7 @@
 // Which fields a system may write: those that no statement names as a target are constants.
 
 import { unwrap } from "../ir/expr.ts";
+import { inVersions } from "../ir/kernel.ts";
 import type { Definition } from "../ir/machine.ts";
 import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
@@ -22,19 +23,20 @@ export const rootsOf = ({ threads, machine, observers }: System): (readonly Stmt
   ...observers.flatMap((o) => o.on.map((r) => r.body())),
 ];
 
-/** Bodies are made once and do not change. */
-const known = new WeakMap<readonly Stmt[], Writes>();
+/** By version. Bodies are made once and do not change. */
+const known = new WeakMap<readonly Stmt[], Map<string, Writes>>();
 
-/** Names of the fields that statements reachable from `roots` write. */
+/** Names of the fields that statements reachable from `roots` write, in a version of the kernel. */
 export function writtenFields(
   roots: readonly (readonly Stmt[])[],
   find: (name: string) => Definition | undefined,
+  version: string,
 ): Set<string> {
   const written = new Set<string>();
   const called = new Set<string>();
   const work = [...roots];
   for (let body = work.pop(); body !== undefined; body = work.pop()) {
-    const { fields, callees } = writesOf(body);
+    const { fields, callees } = writesOf(body, version);
     for (const name of fields) written.add(name);
     for (const name of callees) {
       if (called.has(name)) continue;
@@ -46,13 +48,15 @@ export function writtenFields(
   return written;
 }
 
-function writesOf(body: readonly Stmt[]): Writes {
-  let writes = known.get(body);
-  if (!writes) known.set(body, (writes = lookThrough(body)));
+function writesOf(body: readonly Stmt[], version: string): Writes {
+  let versions = known.get(body);
+  if (!versions) known.set(body, (versions = new Map()));
+  let writes = versions.get(version);
+  if (!writes) versions.set(version, (writes = lookThrough(body, version)));
   return writes;
 }
 
-function lookThrough(body: readonly Stmt[]): Writes {
+function lookThrough(body: readonly Stmt[], version: string): Writes {
   const fields = new Set<string>();
   const callees = new Set<string>();
   const visit = (stmts: readonly Stmt[]): void => {
@@ -62,7 +66,8 @@ function lookThrough(body: readonly Stmt[]): Writes {
         if (to.k === "read") fields.add(to.field.name);
       }
       if (s.k === "call") callees.add(s.callee);
-      nested(s).forEach(visit);
+      if (s.k === "since") visit(inVersions(`${s.version}..`, version) ? s.then : s.otherwise);
+      else nested(s).forEach(visit);
     }
   };
   visit(body);
