@@ -10,8 +10,6 @@
 import { seededRandom } from "../base/random.ts";
 import type { OpenTransition } from "../engine/open.ts";
 import { OpenMachine } from "../engine/open.ts";
-import type { Routine } from "../engine/open-lower.ts";
-import { lowerOpen, lowerRoutine } from "../engine/open-lower.ts";
 import type { Scheduler } from "../engine/open-schedule.ts";
 import { prompt, seeded } from "../engine/open-schedule.ts";
 import type { OpenLogEntry, Value } from "../engine/open-value.ts";
@@ -19,10 +17,7 @@ import type { System } from "../engine/program.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import { KNOBS, MACHINE } from "../hardware/machines.ts";
 import type { FieldDecl, Sorts } from "../ir/expr.ts";
-import { expr } from "../ir/expr.ts";
 import type { Declaration } from "../ir/machine.ts";
-import type { Stmt } from "../ir/stmt.ts";
-import { call } from "../ir/stmt.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
@@ -44,6 +39,7 @@ import { LIVE_OBSERVERS } from "../vocabulary/properties.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
 import { configure } from "./configuration.ts";
 import { LIVE_LIMITS, liveDomain } from "./live-domain.ts";
+import { Routines } from "./live-routines.ts";
 import type { Completion, Task } from "./live-task.ts";
 import { taskOf } from "./live-task.ts";
 import type { CacheEntry } from "./live-view.ts";
@@ -92,20 +88,6 @@ export interface MapOptions {
   readonly vmaWritable?: boolean;
 }
 
-/** What a live machine may start. */
-const STARTED: readonly Declaration<Sorts, undefined>[] = [
-  ...[arm_smmu_device_reset, arm_smmu_sva_bind, do_munmap, do_mprotect_pkey],
-  ...[dup_mmap, exit_mmap, cpu_access, device_access],
-];
-
-/** A call with the routine's parameters as they are. */
-function bodyOf(routine: Declaration<Sorts, undefined>): readonly Stmt[] {
-  const args = Object.entries(routine.params).map(([name, sort]) => {
-    return [name, expr({ k: "local", name, sort })];
-  });
-  return [call(routine, Object.fromEntries(args))];
-}
-
 /** Steps that a run makes at most before it says that it does not end. */
 const STEPS_MAX = 10_000_000;
 
@@ -119,7 +101,7 @@ export class LiveMachine {
   private log: OpenLogEntry[] = [];
   private readonly open: OpenMachine;
   private readonly system: System;
-  private readonly routines = new Map<string, Routine>();
+  private readonly routines: Routines;
   private readonly processes: Process[] = [];
   private readonly devices: Device[] = [];
   private readonly ats: boolean;
@@ -151,8 +133,8 @@ export class LiveMachine {
     // Frames follow each other along a mapping, and tables along an address space: one run each.
     const affine = { desc: "pfn" };
     const stairs = { [pte_table.decl.name]: { index: 0, every: PTRS_PER_PTE } };
-    const program = lowerOpen(this.system, STARTED.map(bodyOf));
-    this.open = new OpenMachine(program, { log, affine, stairs });
+    this.routines = new Routines(this.system);
+    this.open = new OpenMachine(this.routines.program(), { log, affine, stairs });
     this.finish(this.start("reset", arm_smmu_device_reset, {}));
   }
 
@@ -360,22 +342,11 @@ export class LiveMachine {
     args: { readonly [K in keyof P]: Value },
     beforeStep: () => void = () => {},
   ): Task {
-    const lowered = this.lowered(routine);
+    const lowered = this.routines.of(routine);
     const given = new Map<number, Value>();
     for (const [param, reg] of lowered.parameters) given.set(reg, args[param]!);
     const thread = this.open.spawn(lowered.thread, given);
     return taskOf(this.open, thread, name, beforeStep);
-  }
-
-  private lowered<P extends Sorts>(routine: Declaration<P, undefined>): Routine {
-    let known = this.routines.get(routine.name);
-    if (!known) {
-      const { name, params: parameters } = routine;
-      const spec = { name, parameters, locals: {}, body: bodyOf(routine) };
-      known = lowerRoutine(this.system, spec, STARTED.map(bodyOf));
-      this.routines.set(routine.name, known);
-    }
-    return known;
   }
 
   private drive(scheduler: Scheduler): void {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The routines that a live machine may start, lowered when they are first wanted.
+
+import type { Routine } from "../engine/open-lower.ts";
+import { lowerOpen, lowerRoutine } from "../engine/open-lower.ts";
+import type { OpenProgram } from "../engine/open-program.ts";
+import type { System } from "../engine/program.ts";
+import type { Sorts } from "../ir/expr.ts";
+import { expr } from "../ir/expr.ts";
+import type { Declaration } from "../ir/machine.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import { call } from "../ir/stmt.ts";
+import { dup_mmap } from "../kernel/fork.ts";
+import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
+import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
+import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
+import { cpu_access, device_access } from "../vocabulary/primitives.ts";
+
+/** What they write varies, whether they were started or not. */
+const STARTED: readonly Declaration<Sorts, undefined>[] = [
+  ...[arm_smmu_device_reset, arm_smmu_sva_bind, do_munmap, do_mprotect_pkey],
+  ...[dup_mmap, exit_mmap, cpu_access, device_access],
+];
+
+/** A call with the routine's parameters as they are. */
+function bodyOf(routine: Declaration<Sorts, undefined>): readonly Stmt[] {
+  const args = Object.entries(routine.params).map(([name, sort]) => {
+    return [name, expr({ k: "local", name, sort })];
+  });
+  return [call(routine, Object.fromEntries(args))];
+}
+
+export class Routines {
+  private readonly system: System;
+  private readonly later = STARTED.map(bodyOf);
+  private readonly known = new Map<string, Routine>();
+
+  constructor(system: System) {
+    this.system = system;
+  }
+
+  /** The machine that they run on. */
+  program(): OpenProgram {
+    return lowerOpen(this.system, this.later);
+  }
+
+  /** Throws on a routine that is not to be started. */
+  of(routine: Declaration<Sorts, undefined>): Routine {
+    const { name, params: parameters } = routine;
+    let lowered = this.known.get(name);
+    if (!lowered) {
+      if (!STARTED.some((s) => s.name === name)) throw new Error(`${name} is not to be started`);
+      const spec = { name, parameters, locals: {}, body: bodyOf(routine) };
+      this.known.set(name, (lowered = lowerRoutine(this.system, spec, this.later)));
+    }
+    return lowered;
+  }
+}
