@@ -10,6 +10,7 @@ import type { Semantics } from "../engine/packed.ts";
 import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Initial, Program } from "../engine/program.ts";
 import { Shared } from "../engine/shared.ts";
+import { waitsForEntries } from "../engine/waits.ts";
 import { TooManyAtOnce } from "../explore/fair-graph.ts";
 import type { Helpers } from "../explore/fast/team.ts";
 import { waitsWithoutEnd } from "../explore/liveness.ts";
@@ -282,7 +283,9 @@ export interface Found {
 /** A search; limits of the model become an inconclusive outcome. */
 function guarded(program: Program, condition: Condition, options: CheckOptions): Found {
   const none = { exhaustive: false, states: 0, transitions: 0, depth: 0 } as const;
-  const windows = condition.stuck === undefined || windowsRepeat(program);
+  const windows =
+    (condition.stuck === undefined || windowsRepeat(program)) &&
+    !(condition.final && waitsForEntries(program));
   const semantics = windows ? options.semantics : "concrete";
   const { waits } = condition;
   try {
