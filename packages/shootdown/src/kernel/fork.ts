@@ -10,6 +10,7 @@ import { EMPTY, Range, regionOf, t, va as vaSort, WHOLE_MM } from "../vocabulary
 import { pmd, pte } from "../vocabulary/state.ts";
 import { pte_present, pte_write } from "./asm/pgtable.ts";
 import { flush_tlb_mm } from "./asm/tlbflush.ts";
+import { isSharedPlace } from "./mm/file-pages.ts";
 import { sealedPieces } from "./mm/huge_memory.ts";
 import { copy_page_range } from "./mm/memory.ts";
 import { mmap_write_lock, mmap_write_unlock } from "./mm/mmap_lock.ts";
@@ -38,7 +39,7 @@ export const fork = [
           isTable(upper),
           set(entry, pte(mm, va)),
           when(
-            and(pte_present(entry), not(pte_write(entry))),
+            and(pte_present(entry), not(pte_write(entry)), not(isSharedPlace(mm, va))),
             emit(events.revoked, { mm, va, reads: FALSE }),
           ),
         ),

@@ -28,6 +28,7 @@ import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
 import { io_pgfault } from "./iommu/io-pgfault.ts";
 import { page_requests } from "./iommu/page-requests.ts";
 import { filemap } from "./mm/filemap.ts";
+import { filemap_faults } from "./mm/filemap-fault.ts";
 import { gup } from "./mm/gup.ts";
 import { hmm } from "./mm/hmm.ts";
 import { huge_memory } from "./mm/huge_memory.ts";
@@ -37,6 +38,7 @@ import { ksm } from "./mm/ksm.ts";
 import { madvise } from "./mm/madvise.ts";
 import { memory } from "./mm/memory.ts";
 import { memory_failures } from "./mm/memory-failure.ts";
+import { memory_file } from "./mm/memory-file.ts";
 import { mempolicy } from "./mm/mempolicy.ts";
 import { migrate } from "./mm/migrate.ts";
 import { migrate_device } from "./mm/migrate_device.ts";
@@ -77,6 +79,7 @@ const GENERIC: readonly Definition[] = [
   ...kvm_main,
   ...mmu_gather,
   ...memory,
+  ...memory_file,
   ...mprotect,
   ...madvise,
   ...mprotect_none,
@@ -90,6 +93,7 @@ const GENERIC: readonly Definition[] = [
   ...page_alloc,
   ...pgtable_generic,
   ...filemap,
+  ...filemap_faults,
   ...page_vma_mapped,
   ...rmap,
   ...swapin,

@@ -93,3 +93,31 @@ export const sync_waits = field("sync_waits", [t.cpu, t.cpu], t.bool);
 export const pt_share_count = field("pt_share_count", [t.table], t.int);
 /** The lock of a file's mappings. */
 export const i_mmap_rwsem = field("i_mmap_rwsem", [], t.bool);
+
+/** Some vma is one of a file: the initial state says so; elsewhere files cost nothing. */
+export const file_pages = field("file_pages", [], t.bool);
+/** The vma is one of a file: `vm_file`, not anonymous; and of MAP_SHARED. */
+export const vm_file = field("vm_file", [t.mm, t.va], t.bool);
+export const VM_SHARED = field("VM_SHARED", [t.mm, t.va], t.bool);
+/** linear_page_index(): which page of the file is mapped there. */
+export const vm_pgoff = field("vm_pgoff", [t.mm, t.va], t.pgoff);
+/** The vma is among the mappings of its file: from vma_link_file() to unlink_file_vma(). */
+export const i_mmap = field("i_mmap", [t.mm, t.va], t.bool);
+/** Readers of the lock of these mappings. */
+export const i_mmap_readers = field("i_mmap_readers", [], t.int);
+/** The page cache: the page, if it is still the file's; and where a page has its place. */
+export const i_pages = field("i_pages", [t.pgoff], t.pfn);
+export const folio_mapping = field("folio_mapping", [t.pfn], t.bool);
+export const folio_index = field("folio_index", [t.pfn], t.pgoff);
+/** The file ends before this page. */
+export const beyond_i_size = field("beyond_i_size", [t.pgoff], t.bool);
+/** Not PageAnon(): a page that is, or was, in the cache of a file. */
+export const is_file_page = field("is_file_page", [t.pfn], t.bool);
+/** How often rmap knows a page of a file to be mapped. */
+export const folio_mapcount = field("folio_mapcount", [t.pfn], t.int);
+/** struct mmu_gather: mappings that were cleared and that rmap is told of after the flush. */
+export const gather_delayed_rmap = field("gather_delayed_rmap", [t.cpu, t.pfn], t.int);
+/** struct zap_details, even_cows: of private mappings, pages that were copied stay. */
+export const keep_cows = field("keep_cows", [t.cpu], t.bool);
+/** VM_FAULT_SIGBUS: the fault that this CPU handles lies behind the end of the file. */
+export const fault_sigbus = field("fault_sigbus", [t.cpu], t.bool);

@@ -3,11 +3,12 @@
 
 import { add, FALSE, num, TRUE } from "../ir/expr.ts";
 import { declare, define } from "../ir/machine.ts";
-import { call, callInto, emit, label, set, since, when } from "../ir/stmt.ts";
+import { call, callInto, emit, label, ret, set, since, when } from "../ir/stmt.ts";
 import { desc, pfnOf, valid } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { mk_pte, pte_present, set_pte_at } from "./asm/pgtable.ts";
+import { copiedAway, folio_remove_rmap, isSharedPlace } from "./mm/file-pages.ts";
 import { folio_lock, folio_unlock } from "./mm/filemap.ts";
 import {
   mmap_write_lock,
@@ -46,10 +47,16 @@ export const uprobes = [
       readEntry(entry, upper, mm, va),
       when(valid(entry), set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1)))),
       call(spin_unlock_ptl, { mm }),
+      // valid_vma(): of private mappings alone.
+      when(
+        isSharedPlace(mm, va),
+        when(valid(entry), call(put_page, { frame: pfnOf(entry) })),
+        ...[call(mmap_write_unlock, { mm }), ret()],
+      ),
       when(
         valid(entry),
         callInto(frame, alloc_page, {}),
-        label("copy", emit(events.page_copied, { frame: pfnOf(entry) })),
+        label("copy", copiedAway(pfnOf(entry))),
         call(__replace_page, { ...{ cpu, mm, va }, old_page: pfnOf(entry), new_page: frame }),
         call(put_page, { frame }),
         call(put_page, { frame: pfnOf(entry) }),
@@ -84,6 +91,7 @@ export const uprobes = [
           ),
           emit(events.revoked, { mm, va, reads: TRUE }),
           call(set_pte_at, { cpu, mm, va, entry: mk_pte(new_page) }),
+          folio_remove_rmap(old_page),
           call(put_page, { frame: old_page }),
         ),
         call(spin_unlock_ptl, { mm }),

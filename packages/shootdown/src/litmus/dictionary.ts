@@ -19,6 +19,8 @@ export function paramOf(sort: AnySort): Param | undefined {
     [t.va, "va"],
     [t.range, "pages"],
     [t.pfn, "page"],
+    // What the file has there at the start.
+    [t.pgoff, "page"],
     [t.dev, "device"],
     [t.int, "number"],
     [t.bool, ["yes", "no"]],

@@ -24,6 +24,7 @@ import type {
   VerbStatement,
 } from "./ast.ts";
 import { boot } from "./boot.ts";
+import { placesOf } from "./places.ts";
 import { countVerbs } from "./symbols.ts";
 import { interruptsOf, threadsOf } from "./threads.ts";
 import type { World } from "./world.ts";
@@ -172,12 +173,14 @@ function beyondTheModel(scenario: Scenario): Unsupported | undefined {
   for (const item of scenario.items) {
     if (item.kind !== "map" && item.kind !== "vma") continue;
     const { backing, sharing } = item.attributes;
-    if (backing?.text === "file") {
-      return { span: backing.span, why: "file pages are not modelled" };
+    if (backing?.text === "anonymous" && sharing?.text === "shared-mapping") {
+      return { span: sharing.span, why: "shared memory without a file is not modelled" };
     }
-    if (sharing?.text === "shared-mapping") {
-      return { span: sharing.span, why: "shared mappings are not modelled" };
-    }
+  }
+  const ofFile = placesOf(scenario).find((p) => p.pte?.huge && p.vma.backing === "file");
+  if (ofFile) {
+    const map = scenario.items.find((i) => i.kind === "map" && i.attributes.size);
+    return { span: map!.span, why: "huge pages of files are not modelled" };
   }
   const exits = scenario.bodies.find((b) =>
     b.statements.some((s) => s.kind === "verb" && s.verb.text === "exit"),

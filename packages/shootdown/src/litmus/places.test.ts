@@ -49,6 +49,12 @@ test.each([
     "map A:x -> P file shared-mapping;",
     "A:x writable file shared-mapping | P writable dirty young shared",
   ],
+  [
+    "map A:x -> P shared-mapping read-only; vma A:x writable;",
+    "A:x writable file shared-mapping | P read-only clean young shared",
+  ],
+  ["map A:x -> P file exclusive;", "A:x writable file private | P writable dirty young exclusive"],
+  ["map A:x -> P file absent;", "A:x writable file private | none"],
   ["map A:x -> Z;", "A:x writable anonymous private | Z read-only clean young shared"],
   ["none A:x;", "A:x writable anonymous private | none"],
   ["vma A:x read-only file;", "A:x read-only file private | none"],
@@ -101,5 +107,20 @@ test.each([
     "a table has more addresses than the 2 of a block",
   ],
 ])("no block: %s", (items, message) => {
+  expect(() => places(items)).toThrow(message);
+});
+
+test("a page of a file is cached there, a copy is not", () => {
+  const items =
+    "map A:x -> P file absent; map A:y -> P file shared-mapping; map B:x -> Q file exclusive;";
+  expect(places(items).map((p) => p.cached)).toEqual(["P", "P", undefined]);
+});
+
+test.each([
+  ["map A:x -> P absent;", "'absent' where no file has the page"],
+  ["map A:x -> P file absent old;", "'old' of an absent entry"],
+  ["map A:x -> Z file;", "'Z' is the zero page, and of no file"],
+  ["map A:x -> P file; map B:x -> P;", "'P' is a page of a file, and anonymous"],
+])("no page of a file: %s", (items, message) => {
   expect(() => places(items)).toThrow(message);
 });

@@ -14,6 +14,7 @@
 import { quote } from "../base/diagnostic.ts";
 import type { Span } from "../base/span.ts";
 import type { MapItem, Name, Scenario, VaRange, VmaAttributes } from "./ast.ts";
+import { checkFiles } from "./check-files.ts";
 import { Diagnostics } from "./codes.ts";
 import { type Symbols, symbolsOf } from "./symbols.ts";
 import { STANDARD_DICTIONARY } from "./words.ts";
@@ -44,6 +45,8 @@ export interface InitialPlace {
   readonly vma: InitialVma;
   /** Absent if nothing is mapped. */
   readonly pte?: InitialPte;
+  /** The page that the file has there, if the cache holds one. */
+  readonly cached?: string;
   /** Places of one number have a page table to themselves. */
   readonly ownTable?: number;
 }
@@ -85,12 +88,17 @@ export function resolvePlaces(
     else list.push(map);
   }
   const places: InitialPlace[] = [];
+  const mapped: { place: InitialPlace; map: MapItem }[] = [];
   for (const mm of symbols.names.keys()) {
     for (const va of symbols.addresses) {
       const draft = drafts.get(`${mm}:${va}`);
-      if (draft !== undefined) places.push(finish(draft, zero, uses, out));
+      if (draft === undefined) continue;
+      const place = finish(draft, zero, uses, out);
+      places.push(place);
+      if (draft.map) mapped.push({ place, map: draft.map });
     }
   }
+  checkFiles(mapped, zero, out);
   checkCached(scenario, symbols, drafts, out);
   return places;
 }
@@ -253,12 +261,15 @@ function finish(
 ): InitialPlace {
   const { mm, va, map } = draft;
   const vma = finishVma(draft, out);
-  const pte = map && finishPte(map, vma, zero.has(map.page.text), uses, out);
+  const found = map && finishPte(map, vma, zero.has(map.page.text), uses, out);
+  const pte = map?.attributes.presence === undefined ? found : undefined;
+  const isCached = map !== undefined && vma.backing === "file" && !found?.exclusive;
   return {
     mm,
     va,
     vma,
     ...(pte === undefined ? {} : { pte }),
+    ...(isCached ? { cached: map.page.text } : {}),
     ...(draft.ownTable === undefined ? {} : { ownTable: draft.ownTable.number }),
   };
 }
@@ -273,10 +284,12 @@ function finishVma({ vma, map }: Draft, out: Diagnostics): InitialVma {
     out.report("L019", b.span, `'${b.text}' in a vma that is ${quote(a.text)}`, note);
   }
   const permission = said.permission ?? (vma === undefined ? mapped.permission : undefined);
+  const sharing = (said.sharing ?? mapped.sharing)?.text ?? "private";
+  const isShared = sharing === "shared-mapping";
   return {
     writable: permission?.text !== "read-only",
-    backing: (said.backing ?? mapped.backing)?.text ?? "anonymous",
-    sharing: (said.sharing ?? mapped.sharing)?.text ?? "private",
+    backing: (said.backing ?? mapped.backing)?.text ?? (isShared ? "file" : "anonymous"),
+    sharing,
   };
 }
 
@@ -345,7 +358,8 @@ function checkCached(
     for (const range of item.cached) {
       if (out.full) return;
       for (const va of expandRange(range, symbols, out)) {
-        if (drafts.get(`${item.mm.text}:${va}`)?.map !== undefined) continue;
+        const map = drafts.get(`${item.mm.text}:${va}`)?.map;
+        if (map !== undefined && map.attributes.presence === undefined) continue;
         const place = `${item.mm.text}:${va}`;
         out.report("L019", range.span, `nothing is mapped at ${place}, so nothing is cached`);
       }

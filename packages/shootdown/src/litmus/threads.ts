@@ -146,6 +146,7 @@ function routineCall(s: CallStatement, body: Body, world: World, params: Sorts):
       mm: world.mms.indexOf(text),
       va: world.vaOf.get(text) ?? 0,
       pfn: world.frames.get(text) ?? 0,
+      pgoff: world.pgoffs.get(text) ?? world.pgoffs.size,
       dev: world.devices.findIndex((d) => d.name === text),
       bool: text === "yes" ? 1 : 0,
       int: arg.kind === "number" ? arg.value : 0,

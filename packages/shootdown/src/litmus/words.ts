@@ -32,6 +32,7 @@ export const MAP_ATTRIBUTES = {
   scope: ["global"],
   group: ["contiguous"],
   size: ["huge"],
+  presence: ["absent"],
 } as const;
 
 export const VMA_ATTRIBUTES = {
@@ -135,7 +136,7 @@ export const ATC_SCOPES = ["no-pasid", "global"] as const;
 const PAGE_REQUEST = ["write", "more"] as const;
 
 /** What madvise() may be told: MADV_DONTNEED and so on. */
-export const ADVICE = ["DONTNEED", "FREE", "COLD"] as const;
+export const ADVICE = ["DONTNEED", "FREE", "COLD", "REMOVE"] as const;
 
 /** Single instructions and commands, as the kernel and the specifications name them. */
 const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [

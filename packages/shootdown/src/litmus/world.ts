@@ -43,6 +43,7 @@ import type { InitialPlace } from "./places.ts";
 import { placesOf } from "./places.ts";
 import { countCalls, countVerbs } from "./symbols.ts";
 import { isHandled, signalsOf } from "./threads.ts";
+import { initialFiles, pgoffsOf, unnamed } from "./world-files.ts";
 
 /** TLBIs of one PE that one target may owe; a PE waits for room beyond it. */
 const TLBI_OUTSTANDING = 2;
@@ -90,6 +91,8 @@ export interface World {
   readonly vaOf: ReadonlyMap<string, number>;
   readonly mms: readonly string[];
   readonly frames: ReadonlyMap<string, number>;
+  /** Pages that a file has at the start, by name: their places in it. */
+  readonly pgoffs: ReadonlyMap<string, number>;
   /** Names of registers; each agent has its own of every name. */
   readonly registers: readonly string[];
 }
@@ -137,6 +140,7 @@ function makeWorld(scenario: Scenario): World {
   const fresh = freshFrames(scenario, addresses.perTable);
   const frames = new Map(pages.map((p, i) => [p, i]));
   const registers = registersOf(scenario);
+  const pgoffs = pgoffsOf(places);
   const frameNames = [
     ...pages,
     ...Array.from({ length: fresh }, (_, n) => `new#${n}`),
@@ -155,6 +159,8 @@ function makeWorld(scenario: Scenario): World {
       pfn: pages.length + fresh + 2,
       asid: 2 * mms.length,
       pasid: mms.length,
+      // Those of places whose page no name says, and one that is nowhere.
+      pgoff: pgoffs.size + unnamed(places).length + 1,
       dev: Math.max(1, devices.length),
       agent: cpuBodies.length + devices.length,
       signal: Math.max(1, signalsOf(scenario).length),
@@ -176,6 +182,7 @@ function makeWorld(scenario: Scenario): World {
       dev: devices.map((d) => d.name),
       agent: [...cpuBodies.map((b) => b.agent.text), ...devices.map((d) => d.name)],
       pasid: mms.map((m) => `pasid(${m})`),
+      pgoff: [...pgoffs.keys()].map((page) => `index(${page})`),
       asid: [...mms.map((m) => `asid(${m})`), ...mms.map((m) => `smmu-asid(${m})`)],
       table: ["", ",new"].flatMap((which) =>
         mms.flatMap((m) =>
@@ -185,7 +192,7 @@ function makeWorld(scenario: Scenario): World {
     },
     limits: limitsOf(scenario, addresses, mms.length),
   };
-  const base = { domain, devices, cpus, vaOf: addresses.of, mms, frames, registers };
+  const base = { domain, devices, cpus, vaOf: addresses.of, mms, frames, pgoffs, registers };
   return { ...base, initial: initialState(scenario, places, base, addresses) };
 }
 
@@ -224,7 +231,7 @@ const callsOf = (scenario: Scenario, names: RegExp): number =>
 const changesTables = (scenario: Scenario, places: readonly InitialPlace[]): boolean =>
   places.some((p) => p.pte?.huge) || callsOf(scenario, HUGE_ROUTINES) > 0;
 
-interface Addresses {
+export interface Addresses {
   readonly of: ReadonlyMap<string, number>;
   readonly names: ReadonlyMap<number, string>;
   readonly order: readonly string[];
@@ -355,7 +362,9 @@ function initialState(
     put(PageAnonExclusive, [frame], exclusive ? 1 : 0);
     // A page that is not exclusive is mapped by somebody outside the scenario too.
     const outside = mapped.length === 1 && !exclusive ? 1 : 0;
-    put(page_refs, [frame], mapped.length + outside);
+    // The page cache has a reference.
+    const cached = world.pgoffs.has(name);
+    put(page_refs, [frame], mapped.length + (cached ? 1 : outside));
     if (zero) put(is_zero_page, [frame], 1);
     const xs = scenario.items.some(
       (i) => i.kind === "page" && i.attributes.access && i.names.some((n) => n.text === name),
@@ -366,6 +375,7 @@ function initialState(
       put(s2, [frame], leafValue(domain, leaf));
     }
   }
+  initialFiles(places, world, addresses, put);
   put(next_free_page, [], frames.size);
   const zero = domain.sizes["pfn"]! - 1;
   put(zero_pfn, [], zero);

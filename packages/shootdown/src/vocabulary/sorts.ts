@@ -30,6 +30,8 @@ export const table = ordered("table");
 export const asid = ordered("asid");
 export const pasid = symbol("pasid");
 export const dev = symbol("dev");
+/** A page of a file, by its place in it. */
+export const pgoff = symbol("pgoff");
 /** A flag that programs of a scenario raise and wait for. */
 export const signalSort = symbol("signal");
 /** A register of an agent in a scenario, and what one access left there. */
@@ -45,7 +47,7 @@ export const agent = symbol("agent");
 export const t = {
   ...{ bool, int, cpu, mm, va, region, pfn, table, asid, pasid, dev, range, regions, agent },
   signal: signalSort,
-  ...{ register: registerSort, reached },
+  ...{ register: registerSort, reached, pgoff },
 } as const;
 
 export const Range = rangeOps(va, range);

@@ -10,6 +10,7 @@ import { command, events } from "../../vocabulary/events.ts";
 import { dev_ats } from "../../vocabulary/iommu.ts";
 import { handle_device_fault } from "../../vocabulary/primitives.ts";
 import { asid, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
+import { sigbus } from "../mm/file-pages.ts";
 import { handle_mm_fault } from "../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../mm/mmap_lock.ts";
 import { mm_alive, VM_WRITE, vma } from "../state.ts";
@@ -44,6 +45,7 @@ export const io_pgfault = [
       ),
       call(handle_mm_fault, { cpu, mm, va, write }),
       call(mmap_read_unlock, { mm }),
+      ...sigbus(cpu),
       ret(TRUE),
     ],
   }),

@@ -26,6 +26,7 @@ import {
   page_refs,
   tlb_flush_pending,
 } from "../state.ts";
+import { isFilePage } from "./file-pages.ts";
 import { folio_trylock, folio_unlock } from "./filemap.ts";
 import { mmap_read_lock, mmap_read_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
@@ -81,6 +82,7 @@ export const ksm = [
     locals: { ok: t.bool, orig: desc },
     body: ({ cpu, mm, va, frame, kpage, ok, orig }) => [
       when(eq(frame, kpage), ret()),
+      when(isFilePage(frame), ret()),
       callInto(ok, folio_trylock, { frame }),
       when(not(ok), ret()),
       callInto(orig, write_protect_page, { cpu, mm, va, frame }),

@@ -34,6 +34,7 @@ import {
   set_pte_at,
 } from "../asm/pgtable.ts";
 import { gathers_nest, is_zero_page, vma } from "../state.ts";
+import { FILE, isFilePlace } from "./file-pages.ts";
 import { HUGE } from "./huge_memory.ts";
 import { zap_page_range_single } from "./memory.ts";
 import {
@@ -48,12 +49,13 @@ import {
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
 import { flush_tlb_batched_pending } from "./rmap.ts";
+import { madvise_remove } from "./truncate.ts";
 
 const file = "mm/madvise.c";
 const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
 
-/** MADV_DONTNEED, MADV_FREE, MADV_COLD. */
-export const behavior = enumeration("behavior", ["DONTNEED", "FREE", "COLD"]);
+/** MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_REMOVE. */
+export const behavior = enumeration("behavior", ["DONTNEED", "FREE", "COLD", "REMOVE"]);
 
 export const do_madvise = declare("do_madvise", { ...ranged, behavior });
 export const madvise_dontneed_single_vma = declare("madvise_dontneed_single_vma", ranged);
@@ -89,6 +91,13 @@ export const madvise = [
       ),
       when(eq(b, member(behavior, "FREE")), call(madvise_free_single_vma, { cpu, mm, range })),
       when(eq(b, member(behavior, "COLD")), call(madvise_cold, { cpu, mm, range })),
+      when(
+        FILE,
+        when(
+          eq(b, member(behavior, "REMOVE")),
+          each(vaSort, range, (va) => [call(madvise_remove, { cpu, mm, va })]),
+        ),
+      ),
       call(mmap_read_unlock, { mm }),
     ],
   }),
@@ -108,6 +117,8 @@ export const madvise = [
     source: { file, sha: { "6.1": "537d495801fe", "6.12": "38561978e6b8" } },
     locals: { gathered: t.range, owed: t.range, entry: desc },
     body: ({ cpu, mm, range, gathered, owed, entry }) => [
+      // vma_is_anonymous()
+      when(isFilePlace(mm, Range.lo(range)), ret()),
       call(tlb_gather_mmu, { mm }),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       callInto(gathered, madvise_pte_range, { cpu, mm, range, clean: TRUE }),

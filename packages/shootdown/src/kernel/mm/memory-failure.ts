@@ -26,7 +26,7 @@ export const memory_failures = [
       function: "memory_failure, hwpoison_user_mappings, unmap_poisoned_folio (6.12)",
       sha: { "6.1": "e3b0c44298fc", "6.12": "382344990b3f" },
     },
-    abstracts: ["signals", "pages of files, free pages, huge pages"],
+    abstracts: ["signals", "pages of files go as others do", "free pages, huge pages"],
     locals: { ok: t.bool, hwpoison: t.bool, entry: desc, upper: desc },
     body: ({ cpu, frame, ok, hwpoison, entry, upper }) => [
       // get_hwpoison_page(): its reference stays.

@@ -50,11 +50,14 @@ import {
 import { flush_tlb_fix_spurious_fault, flush_tlb_page } from "../asm/tlbflush.ts";
 import {
   gather_page,
+  is_file_page,
   is_zero_page,
   PageAnonExclusive,
   page_refs,
   tlb_flush_pending,
+  VM_SHARED,
   VM_WRITE,
+  vm_file,
   vmas_uffd_wp,
   zero_pfn,
 } from "../state.ts";
@@ -64,6 +67,19 @@ import {
   is_device_exclusive_entry,
   is_device_private_entry,
 } from "../swapops.ts";
+import {
+  copiedAway,
+  do_fault,
+  FILE,
+  flushUnderLock,
+  folio_remove_rmap,
+  isFilePage,
+  shouldZap,
+  tableOr,
+  wp_page_reuse,
+  wp_page_shared,
+  zapOfFile,
+} from "./file-pages.ts";
 import {
   __pte_alloc,
   copy_huge_pmd,
@@ -94,7 +110,6 @@ export const handle_mm_fault = declare("handle_mm_fault", { ...at, write: t.bool
 export const handle_pte_fault = declare("handle_pte_fault", { ...at, write: t.bool });
 export const do_anonymous_page = declare("do_anonymous_page", { ...at, write: t.bool });
 export const do_wp_page = declare("do_wp_page", { ...at, orig: desc });
-export const wp_page_reuse = declare("wp_page_reuse", { ...at, orig: desc });
 export const wp_page_copy = declare("wp_page_copy", { ...at, orig: desc });
 export const copy_page_range = declare("copy_page_range", {
   cpu: t.cpu,
@@ -120,11 +135,6 @@ const onlyEnd = (cpu: Expr<"cpu">, mm: Expr<"mm">, va: Expr<"va">): Stmt[] => [
     [call(mmu_notifier_invalidate_range_end, { cpu, mm, range: Range.one(va) })],
     [call(mmu_notifier_invalidate_range_only_end, { cpu, mm, range: Range.one(va) })],
   ),
-];
-
-/** pte_offset_map(): the table may have given way to a huge page, or to nothing. */
-const tableOr = (mm: Expr<"mm">, va: Expr<"va">, otherwise: readonly Stmt[]): Stmt[] => [
-  when(HUGE, when(not(isTable(pmd(mm, regionOf(va)))), ...otherwise)),
 ];
 
 export const memory = [
@@ -154,7 +164,6 @@ export const memory = [
   }),
   define(handle_pte_fault, {
     source: { file, sha: { "6.1": "2bdfd1d7ee2c", "6.12": "512f3c2abe70" } },
-    abstracts: ["file pages"],
     locals: { orig: desc, now: desc, entry: desc, changed: t.bool },
     body: ({ cpu, mm, va, write, orig, now, entry, changed }) => [
       ...tableOr(mm, va, [ret()]),
@@ -167,7 +176,11 @@ export const memory = [
         ),
       ),
       when(PROTNONE, when(pte_protnone(orig), call(do_numa_page, { cpu, mm, va, orig }), ret())),
-      when(not(pte_present(orig)), call(do_anonymous_page, { cpu, mm, va, write }), ret()),
+      when(
+        not(pte_present(orig)),
+        when(FILE, when(vm_file(mm, va), call(do_fault, { cpu, mm, va, write }), ret())),
+        ...[call(do_anonymous_page, { cpu, mm, va, write }), ret()],
+      ),
       call(spin_lock_ptl, { mm }),
       ...tableOr(mm, va, [call(spin_unlock_ptl, { mm }), ret()]),
       readPte(now, mm, va),
@@ -214,7 +227,7 @@ export const memory = [
   }),
   define(do_wp_page, {
     source: { file, sha: { "6.1": "f58be69b7ed8", "6.12": "f9ac6d87a007" } },
-    abstracts: ["the swap cache and KSM", "shared mappings"],
+    abstracts: ["the swap cache and KSM", "pages without a struct page in shared mappings"],
     locals: { zero: t.bool, reuse: t.bool, refs: t.int },
     body: ({ cpu, mm, va, orig, zero, reuse, refs }) => [
       set(zero, is_zero_page(pfnOf(orig))),
@@ -226,13 +239,14 @@ export const memory = [
           when(lt(num(0), tlb_flush_pending(mm)), call(flush_tlb_page, { cpu, mm, va })),
         ),
       ),
+      when(FILE, when(VM_SHARED(mm, va), call(wp_page_shared, { cpu, mm, va, orig }), ret())),
       when(
         not(zero),
         label(
           "exclusive",
           set(reuse, PageAnonExclusive(pfnOf(orig))),
           when(
-            not(reuse),
+            and(not(reuse), not(isFilePage(pfnOf(orig)))),
             set(refs, page_refs(pfnOf(orig))),
             when(eq(refs, num(1)), set(PageAnonExclusive(pfnOf(orig)), TRUE), set(reuse, TRUE)),
           ),
@@ -262,7 +276,7 @@ export const memory = [
     body: ({ cpu, mm, va, orig, frame, now, old }) => [
       callInto(frame, alloc_page, {}),
       // __wp_page_copy_user()
-      label("copy", emit(events.page_copied, { frame: pfnOf(orig) })),
+      label("copy", copiedAway(pfnOf(orig))),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),
       call(spin_lock_ptl, { mm }),
       whenElse(
@@ -302,6 +316,7 @@ export const memory = [
       ...onlyEnd(cpu, mm, va),
       when(
         not(is_zero_page(pfnOf(orig))),
+        folio_remove_rmap(pfnOf(orig)),
         // The mapping's reference and the fault's own.
         call(put_page, { frame: pfnOf(orig) }),
         call(put_page, { frame: pfnOf(orig) }),
@@ -336,6 +351,8 @@ export const memory = [
       when(not(isTable(upper)), ret()),
       set(entry, pte(mm, va)),
       when(not(pte_present(entry)), ret()),
+      // vma_needs_copy(): what the child finds in the file by itself.
+      when(FILE, when(or(VM_SHARED(mm, va), is_file_page(pfnOf(entry))), ret())),
       when(
         not(is_zero_page(pfnOf(entry))),
         set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1))),
@@ -345,15 +362,16 @@ export const memory = [
     ],
   }),
   define(zap_pte_range, {
-    source: { file, sha: { "6.1": "ce1b0c7af344", "6.12": "3572fae997b3" } },
-    abstracts: [
-      "dirty file pages, which flush under the lock",
-      "a full batch of pages, which flushes early",
-      "one lock for all tables",
-    ],
-    locals: { gathered: t.range, upper: desc, old: desc },
-    body: ({ cpu, mm, range, gathered, upper, old }) => [
+    source: {
+      file: "mm/memory.c, mm/mmu_gather.c",
+      function: "zap_present_folio_ptes, tlb_flush_rmaps (6.12), zap_pte_range",
+      sha: { "6.1": "ce1b0c7af344", "6.12": "76a99e2f48de" },
+    },
+    abstracts: ["a full batch of pages, which flushes early", "one lock for all tables"],
+    locals: { gathered: t.range, upper: desc, old: desc, force_flush: t.bool },
+    body: ({ cpu, mm, range, gathered, upper, old, force_flush }) => [
       set(gathered, EMPTY),
+      set(force_flush, FALSE),
       when(HUGE, callInto(gathered, zap_pmd_range, { cpu, mm, range })),
       call(pte_offset_map_lock, { cpu, mm }),
       label("batched", call(flush_tlb_batched_pending, { cpu, mm })),
@@ -363,9 +381,10 @@ export const memory = [
           isTable(upper),
           set(old, pte(mm, va)),
           when(
-            pte_present(old),
+            and(pte_present(old), shouldZap(cpu, old)),
             callInto(old, ptep_get_and_clear, { cpu, mm, va }),
             grow(gathered, va),
+            when(FILE, ...zapOfFile(cpu, old, force_flush)),
             // vm_normal_page() has none for the zero page.
             when(
               not(is_zero_page(pfnOf(old))),
@@ -375,7 +394,7 @@ export const memory = [
           when(
             SWAPPED,
             when(
-              and(not(pte_present(old)), not(pte_none(old))),
+              and(not(pte_present(old)), not(pte_none(old)), shouldZap(cpu, old)),
               // free_swap_and_cache(): a slot that nobody needs goes with the page in the cache.
               call(set_pte_at, { cpu, mm, va, entry: PTE_NONE }),
               // These have a reference, as a mapping has.
@@ -390,7 +409,9 @@ export const memory = [
           ),
         ),
       ]),
+      label("force-flush", when(FILE, when(force_flush, ...flushUnderLock(cpu, mm, gathered)))),
       call(spin_unlock_ptl, { mm }),
+      when(FILE, when(force_flush, call(tlb_flush_mmu_free, { cpu }))),
       ret(gathered),
     ],
   }),

@@ -8,6 +8,7 @@ import { asKind, desc, pfnOf } from "../../vocabulary/descriptor.ts";
 import { EMPTY, Range, t } from "../../vocabulary/sorts.ts";
 import { pte } from "../../vocabulary/state.ts";
 import {
+  pte_dirty,
   pte_mkwrite,
   pte_mkyoung,
   pte_write,
@@ -15,7 +16,15 @@ import {
   ptep_get_and_clear,
   set_pte_at,
 } from "../asm/pgtable.ts";
-import { entries_protnone, gathers_nest, PageAnonExclusive, VM_WRITE, vma } from "../state.ts";
+import {
+  entries_protnone,
+  gathers_nest,
+  PageAnonExclusive,
+  VM_SHARED,
+  VM_WRITE,
+  vma,
+} from "../state.ts";
+import { FILE } from "./file-pages.ts";
 import { mmap_read_lock, mmap_read_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import { tlb_end_vma, tlb_finish_mmu, tlb_gather_mmu } from "./mmu_gather.ts";
 import {
@@ -68,7 +77,13 @@ export const mempolicy = [
       when(ne(now, orig), call(spin_unlock_ptl, { mm }), ret()),
       since(
         "6.6",
-        [set(writable, and(VM_WRITE(mm, va), PageAnonExclusive(pfnOf(orig))))],
+        [
+          set(writable, and(VM_WRITE(mm, va), PageAnonExclusive(pfnOf(orig)))),
+          when(
+            FILE,
+            when(VM_SHARED(mm, va), set(writable, and(VM_WRITE(mm, va), pte_dirty(orig)))),
+          ),
+        ],
         // pte_savedwrite()
         [set(writable, pte_write(orig))],
       ),

@@ -3,16 +3,22 @@
 //
 //   lock ──► migration entries everywhere ──► flush owed ──► nobody else? ──► copy ──► new entries
 
+import type { Expr } from "../../ir/expr.ts";
 import { add, and, eq, FALSE, not, num, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, emit, label, ret, set, since, when } from "../../ir/stmt.ts";
+import type { Stmt } from "../../ir/stmt.ts";
+import { atomic, call, callInto, emit, label, ret, set, since, when } from "../../ir/stmt.ts";
 import { AF, DIRTY, desc } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { pte } from "../../vocabulary/state.ts";
 import { mk_pte, pte_mkdirty, pte_mkold, pte_mkwrite, set_pte_at } from "../asm/pgtable.ts";
 import {
+  folio_index,
+  folio_mapping,
+  i_pages,
   is_device_private,
+  is_file_page,
   PageAnonExclusive,
   PG_dirty,
   PG_swapcache,
@@ -25,6 +31,7 @@ import {
   is_writable_entry,
   make_device_private_entry,
 } from "../swapops.ts";
+import { FILE, folio_add_file_rmap } from "./file-pages.ts";
 import { folio_lock, folio_unlock } from "./filemap.ts";
 import { spin_unlock_ptl } from "./mmap_lock.ts";
 import { alloc_page, put_page } from "./page_alloc.ts";
@@ -48,6 +55,19 @@ export const remove_migration_pte = declare("remove_migration_pte", {
   ...{ mm: t.mm, va: t.va },
 });
 
+/** folio_migrate_mapping(): whoever looks the file's page up finds the new one, still locked. */
+const movesInCache = (src: Expr<"pfn">, dst: Expr<"pfn">): Stmt[] => [
+  set(is_file_page(dst), TRUE),
+  set(folio_index(dst), folio_index(src)),
+  set(page_refs(dst), add(page_refs(dst), num(1))),
+  atomic(
+    set(i_pages(folio_index(src)), dst),
+    set(folio_mapping(dst), TRUE),
+    set(folio_mapping(src), FALSE),
+  ),
+  call(put_page, { frame: src }),
+];
+
 export const migrate = [
   define(migrate_pages, {
     source: {
@@ -55,7 +75,7 @@ export const migrate = [
       function: "migrate_pages_batch, migrate_folio_unmap, migrate_folio_move",
       sha: { "6.1": "51b79e2026b3", "6.12": "87eb8ca30fa6" },
     },
-    abstracts: ["one page a batch, tried once", "pages that are not anonymous", "huge pages"],
+    abstracts: ["one page a batch, tried once", "the lock of a new page", "huge pages"],
     locals: { ok: t.bool, dst: t.pfn },
     body: ({ cpu, frame, batch_flush, ok, dst }) => [
       callInto(ok, folio_isolate_lru, { frame }),
@@ -97,9 +117,15 @@ export const migrate = [
           and(not(PG_swapcache(src)), eq(page_refs(src), num(1))),
         ),
       ),
+      when(
+        FILE,
+        // The page cache has one of a page of a file.
+        when(folio_mapping(src), ...[set(expected, eq(page_refs(src), num(2)))]),
+      ),
       when(not(expected), ret(FALSE)),
       label("copy", emit(events.page_copied, { frame: src })),
       set(PG_dirty(dst), PG_dirty(src)),
+      when(FILE, when(folio_mapping(src), ...movesInCache(src, dst))),
       ret(TRUE),
     ],
   }),
@@ -132,6 +158,7 @@ export const migrate = [
           [when(and(is_writable_entry(old), VM_WRITE(mm, va)), set(entry, pte_mkwrite(entry)))],
         ),
         when(is_exclusive_entry(old), set(PageAnonExclusive(dst), TRUE)),
+        folio_add_file_rmap(dst),
         when(
           DEVICE_PRIVATE,
           when(is_device_private(dst), set(entry, make_device_private_entry(entry))),

@@ -31,6 +31,7 @@ import {
   VM_WRITE,
 } from "../state.ts";
 import { is_writable_entry, make_device_private_entry, make_migration_entry } from "../swapops.ts";
+import { isFilePlace } from "./file-pages.ts";
 import { folio_trylock, folio_unlock } from "./filemap.ts";
 import { migrate_folio, remove_migration_ptes } from "./migrate.ts";
 import { mmap_read_lock, mmap_read_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
@@ -66,9 +67,10 @@ export const migrate_device = [
       function: "migrate_vma_setup, migrate_device_unmap, migrate_vma_finalize",
       sha: { "6.1": "a9df2a4ff8f2", "6.12": "6b6f202d912f" },
     },
-    abstracts: ["one page", "the driver's own use of the page"],
+    abstracts: ["one page", "the driver's own use of the page", "files, whose pages go back"],
     locals: { old: desc, dst: t.pfn, ok: t.bool },
     body: ({ cpu, mm, va, old, dst, ok }) => [
+      when(isFilePlace(mm, va), ret()),
       call(mmap_read_lock, { mm }),
       callInto(dst, alloc_page, {}),
       set(is_device_private(dst), TRUE),

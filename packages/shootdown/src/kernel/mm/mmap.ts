@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unmapping and exit: mm/mmap.c, mm/vma.c, mm/memory.c (free_pgtables), 6.1 and 6.12.
 
-import { after, FALSE, not, num, TRUE } from "../../ir/expr.ts";
+import { after, eq, FALSE, not, num, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, each, emit, grow, label, ret, set, when } from "../../ir/stmt.ts";
+import {
+  atomic,
+  await_,
+  call,
+  callInto,
+  each,
+  emit,
+  grow,
+  label,
+  ret,
+  set,
+  when,
+} from "../../ir/stmt.ts";
 import { desc, isTable, nextOf, PTE_NONE } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { leave_mm, xchg_pmd } from "../../vocabulary/primitives.ts";
@@ -20,7 +32,8 @@ import {
   WHOLE_MM,
 } from "../../vocabulary/sorts.ts";
 import { flush_tlb_mm } from "../asm/tlbflush.ts";
-import { gather_table, mm_alive, vma } from "../state.ts";
+import { gather_table, i_mmap, i_mmap_readers, mm_alive, vma } from "../state.ts";
+import { FILE } from "./file-pages.ts";
 import { zap_pte_range } from "./memory.ts";
 import {
   mmap_read_lock,
@@ -48,6 +61,8 @@ export const do_munmap = declare("do_munmap", ranged);
 /** What nothing covers any more: its entries, then the tables that held nothing else. */
 export const unmap_region = declare("unmap_region", ranged);
 export const free_pgtables = declare("free_pgtables", ranged, t.range);
+/** rmap finds the places no more: i_mmap_rwsem is held for writing. */
+export const unlink_file_vma = declare("unlink_file_vma", { mm: t.mm, range: t.range });
 export const exit_mmap = declare("exit_mmap", { cpu: t.cpu, mm: t.mm });
 
 export const mmap = [
@@ -106,6 +121,7 @@ export const mmap = [
       freed: t.range,
     },
     body: ({ cpu, mm, range, below, above, first, last, old, freed }) => [
+      when(FILE, label("unlink", call(unlink_file_vma, { mm, range }))),
       // floor and ceiling: other vmas in the first and in the last table
       set(below, EMPTY),
       each(vaSort, Range.make(firstPage(regionOf(Range.lo(range))), Range.lo(range)), (va) => [
@@ -129,6 +145,19 @@ export const mmap = [
         when(isTable(old), set(gather_table(cpu, nextOf(old)), TRUE), grow(freed, firstPage(r))),
       ]),
       ret(freed),
+    ],
+  }),
+  define(unlink_file_vma, {
+    source: {
+      file: "mm/mmap.c, mm/vma.c",
+      function: "unlink_file_vma (6.1), unlink_file_vma_batch_process (6.12)",
+      sha: { "6.1": "07948b73e699", "6.12": "4fdfe74d3100" },
+    },
+    body: ({ mm, range }) => [
+      atomic(
+        await_(eq(i_mmap_readers(), num(0))),
+        each(vaSort, range, (va) => [set(i_mmap(mm, va), FALSE)]),
+      ),
     ],
   }),
   define(exit_mmap, {

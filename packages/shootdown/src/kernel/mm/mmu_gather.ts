@@ -33,6 +33,8 @@ export const tlb_end_vma = declare("tlb_end_vma", ranged, t.range);
  * the last table.
  */
 export const tlb_finish_mmu = declare("tlb_finish_mmu", { ...ranged, tables: t.range });
+/** Flushes what a gather has so far, where that cannot wait. */
+export const tlb_flush_mmu_tlbonly = declare("tlb_flush_mmu_tlbonly", ranged);
 /** Gives queued pages and tables back. */
 export const tlb_flush_mmu_free = declare("tlb_flush_mmu_free", { cpu: t.cpu });
 

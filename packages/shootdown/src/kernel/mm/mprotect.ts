@@ -30,8 +30,9 @@ import {
   ptep_get_and_clear,
   set_pte_at,
 } from "../asm/pgtable.ts";
-import { entries_protnone, PageAnonExclusive, VM_NONE, VM_WRITE } from "../state.ts";
+import { entries_protnone, PageAnonExclusive, VM_NONE, VM_SHARED, VM_WRITE } from "../state.ts";
 import { is_migration_entry, is_writable_entry, make_readable_entry } from "../swapops.ts";
+import { FILE } from "./file-pages.ts";
 import { change_pmd_range, HUGE } from "./huge_memory.ts";
 import {
   mmap_write_lock,
@@ -125,6 +126,8 @@ export const mprotect = [
             set(reuse, PageAnonExclusive(pfnOf(old))),
             // can_change_pte_writable(): 6.1 asks for a dirty entry too.
             since("6.6", [], [set(reuse, and(reuse, pte_dirty(old)))]),
+            // A shared mapping: the file system was told of the writes to a dirty page.
+            label("shared", when(FILE, when(VM_SHARED(mm, va), set(reuse, pte_dirty(old))))),
             whenElse(
               and(writable, reuse),
               [call(set_pte_at, { cpu, mm, va, entry: pte_mkwrite(pte_wrprotect(old)) })],

@@ -23,7 +23,8 @@ import {
 import { pmd, pte, pte_table } from "../../vocabulary/state.ts";
 import { pte_present, ptep_get_and_clear, set_pte_at } from "../asm/pgtable.ts";
 import { flush_tlb_range } from "../asm/tlbflush.ts";
-import { VM_WRITE, vma } from "../state.ts";
+import { i_mmap, VM_SHARED, VM_WRITE, vm_file, vm_pgoff, vma } from "../state.ts";
+import { FILE } from "./file-pages.ts";
 import { unmap_region } from "./mmap.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
@@ -84,6 +85,11 @@ export const mremap = [
       each(vaSort, range, (va) => [
         set(vma(mm, target(range, to, va)), TRUE),
         set(VM_WRITE(mm, target(range, to, va)), VM_WRITE(mm, va)),
+        when(
+          FILE,
+          ...[vm_file, VM_SHARED, i_mmap].map((f) => set(f(mm, target(range, to, va)), f(mm, va))),
+          set(vm_pgoff(mm, target(range, to, va)), vm_pgoff(mm, va)),
+        ),
       ]),
       callInto(old, move_page_tables, { cpu, mm, range, to, by_table }),
       // From here on nobody of the process uses the old addresses.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OOM reaper: mm/oom_kill.c, 6.1 and 6.12.
 
-import { not, TRUE, varies } from "../../ir/expr.ts";
+import { and, not, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { call, callInto, each, grow, set, when, whenElse } from "../../ir/stmt.ts";
 import { EMPTY, Range, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import { kvm_guest } from "../shadow-state.ts";
 import { gathers_nest, vma } from "../state.ts";
+import { isSharedPlace } from "./file-pages.ts";
 import { zap_page_range_single } from "./memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "./mmap_lock.ts";
 import {
@@ -24,7 +25,7 @@ export const oom_kill = [
       sha: { "6.1": "052adf077738", "6.12": "d41c1baf3a19" },
     },
     abstracts: [
-      "all vmas of the process are one",
+      "all vmas of the process are one, but for shared mappings at its ends",
       "a subscriber that would block: SVA's have no range_start",
       "mmap_read_trylock() succeeds in the end",
     ],
@@ -34,7 +35,9 @@ export const oom_kill = [
       set(gathers_nest(), TRUE),
       call(mmap_read_lock, { mm }),
       set(vmas, EMPTY),
-      each(vaSort, WHOLE_MM, (va) => [when(vma(mm, va), grow(vmas, va))]),
+      each(vaSort, WHOLE_MM, (va) => [
+        when(and(vma(mm, va), not(isSharedPlace(mm, va))), grow(vmas, va)),
+      ]),
       when(
         not(Range.empty(vmas)),
         // unmap_page_range() between a gather's begin and its end

@@ -22,12 +22,21 @@ import {
   pte_wrprotect,
   set_pte_at,
 } from "../asm/pgtable.ts";
-import { entries_exclusive, entries_swapped, PG_dirty, page_refs, VM_WRITE } from "../state.ts";
+import {
+  entries_exclusive,
+  entries_swapped,
+  folio_mapcount,
+  PG_dirty,
+  page_refs,
+  VM_SHARED,
+  VM_WRITE,
+} from "../state.ts";
 import {
   is_device_exclusive_entry,
   is_writable_entry,
   make_device_exclusive_entry,
 } from "../swapops.ts";
+import { FILE, isFilePage } from "./file-pages.ts";
 import { folio_lock, folio_trylock, folio_unlock } from "./filemap.ts";
 import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
@@ -85,9 +94,14 @@ const cleaning = [
     locals: { cleaned: t.bool, one: t.bool },
     body: ({ cpu, frame, cleaned, one: is }) => [
       set(cleaned, FALSE),
+      label("mapped", when(FILE, when(eq(folio_mapcount(frame), num(0)), ret(FALSE)))),
       rmap_walk((mm, va) => [
-        callInto(is, page_vma_mkclean_one, { cpu, mm, va, frame }),
-        when(is, set(cleaned, TRUE)),
+        // invalid_mkclean_vma()
+        when(
+          or(not(FILE), VM_SHARED(mm, va)),
+          callInto(is, page_vma_mkclean_one, { cpu, mm, va, frame }),
+          when(is, set(cleaned, TRUE)),
+        ),
       ]),
       ret(cleaned),
     ],
@@ -145,6 +159,8 @@ const exclusive = [
       when(pte_present(entry), set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1)))),
       call(spin_unlock_ptl, { mm }),
       when(not(pte_present(entry)), ret()),
+      // Of anonymous pages alone.
+      when(isFilePage(pfnOf(entry)), call(put_page, { frame: pfnOf(entry) }), ret()),
       callInto(ok, folio_trylock, { frame: pfnOf(entry) }),
       when(
         ok,

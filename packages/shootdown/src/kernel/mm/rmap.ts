@@ -25,6 +25,7 @@ import {
   tlb_ubc_writable,
 } from "../state.ts";
 import { make_hwpoison_entry, make_migration_entry, make_swap_entry } from "../swapops.ts";
+import { folio_remove_rmap, isFilePage } from "./file-pages.ts";
 import { spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range,
@@ -158,12 +159,17 @@ const unmapping = [
           hwpoison,
           [call(set_pte_at, { ...{ cpu, mm, va }, entry: make_hwpoison_entry(frame) })],
           [
-            // folio_try_share_anon_rmap_pte()
-            when(exclusive, set(PageAnonExclusive(frame), FALSE)),
-            call(set_pte_at, { ...{ cpu, mm, va }, entry: make_swap_entry(frame, exclusive) }),
-            label("notify", secondary(cpu, mm, va)),
+            // A page of a file leaves nothing.
+            when(
+              not(isFilePage(frame)),
+              // folio_try_share_anon_rmap_pte()
+              when(exclusive, set(PageAnonExclusive(frame), FALSE)),
+              call(set_pte_at, { ...{ cpu, mm, va }, entry: make_swap_entry(frame, exclusive) }),
+              label("notify", secondary(cpu, mm, va)),
+            ),
           ],
         ),
+        folio_remove_rmap(frame),
         call(put_page, { frame }),
         call(spin_unlock_ptl, { mm }),
       ),
@@ -192,6 +198,7 @@ const unmapping = [
         ...nuke({ cpu, mm, va }, frame, batch_flush, { old, defer }),
         when(exclusive, set(PageAnonExclusive(frame), FALSE)),
         call(set_pte_at, { ...{ cpu, mm, va }, entry: make_migration_entry(old, exclusive) }),
+        folio_remove_rmap(frame),
         call(put_page, { frame }),
         call(spin_unlock_ptl, { mm }),
       ),

@@ -17,6 +17,7 @@ import {
   set_pte_at,
 } from "../asm/pgtable.ts";
 import { PageAnonExclusive } from "../state.ts";
+import { isFilePlace } from "./file-pages.ts";
 import { mmap_read_lock, mmap_read_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range_end,
@@ -39,6 +40,7 @@ export const userfaultfd_move = [
     abstracts: ["the page's lock and anon_vma's", "swapped pages, pinned pages", "one page"],
     locals: { orig: desc, there: desc, old: desc },
     body: ({ cpu, mm, src, dst, orig, there, old }) => [
+      when(or(isFilePlace(mm, src), isFilePlace(mm, dst)), ret()),
       call(mmap_read_lock, { mm }),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(src) }),
       when(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Write protection by userfaultfd: mm/userfaultfd.c, 6.1 and 6.12.
 
-import { and, FALSE, not, TRUE } from "../../ir/expr.ts";
+import { and, FALSE, not, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { call, callInto, each, emit, ret, set, when } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
@@ -10,6 +10,7 @@ import { EMPTY, Range, t, va as vaSort } from "../../vocabulary/sorts.ts";
 import { pte } from "../../vocabulary/state.ts";
 import { pte_present, pte_write } from "../asm/pgtable.ts";
 import { gathers_nest, vma, vmas_uffd_wp } from "../state.ts";
+import { isFilePlace } from "./file-pages.ts";
 import { mmap_read_lock, mmap_read_unlock } from "./mmap_lock.ts";
 import { tlb_end_vma, tlb_finish_mmu, tlb_gather_mmu } from "./mmu_gather.ts";
 import {
@@ -39,7 +40,11 @@ export const userfaultfd = [
       set(gathers_nest(), TRUE),
       set(vmas_uffd_wp(), TRUE),
       call(mmap_read_lock, { mm }),
-      when(not(vma(mm, Range.lo(range))), call(mmap_read_unlock, { mm }), ret()),
+      // vma_can_userfault()
+      when(
+        or(not(vma(mm, Range.lo(range))), isFilePlace(mm, Range.lo(range))),
+        ...[call(mmap_read_unlock, { mm }), ret()],
+      ),
       call(tlb_gather_mmu, { mm }),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       callInto(gathered, change_pte_range, { cpu, mm, range, writable: FALSE }),

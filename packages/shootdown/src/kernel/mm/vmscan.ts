@@ -10,7 +10,15 @@ import { atomic, call, callInto, emit, label, ret, set, when } from "../../ir/st
 import { events } from "../../vocabulary/events.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { life, page_life } from "../../vocabulary/state.ts";
-import { is_zero_page, PG_dirty, PG_swapcache, page_refs } from "../state.ts";
+import {
+  folio_mapping,
+  is_file_page,
+  is_zero_page,
+  PG_dirty,
+  PG_swapcache,
+  page_refs,
+} from "../state.ts";
+import { FILE, isFilePage } from "./file-pages.ts";
 import { folio_trylock, folio_unlock } from "./filemap.ts";
 import { put_page } from "./page_alloc.ts";
 import { try_to_unmap, try_to_unmap_flush, try_to_unmap_flush_dirty } from "./rmap.ts";
@@ -28,7 +36,7 @@ export const pageout = declare("pageout", of, t.bool);
 export const __remove_mapping = declare("__remove_mapping", of, t.bool);
 export const free_unref_folios = declare("free_unref_folios", of);
 
-/** Of reclaim and of the swap cache. */
+/** Of reclaim, and of the swap cache or the page cache. */
 const ALONE = num(2);
 
 export const vmscan = [
@@ -60,7 +68,7 @@ export const vmscan = [
     abstracts: [
       "one page a batch, reclaimed whether it was used or not",
       "a page with other references counts as mapped",
-      "demotion, file pages, lazily freed pages",
+      "demotion, lazily freed pages",
     ],
     locals: { ok: t.bool, refs: t.int, dirty: t.bool },
     body: ({ cpu, frame, ok, refs, dirty }) => [
@@ -68,10 +76,12 @@ export const vmscan = [
       when(not(ok), ret()),
       callInto(ok, folio_trylock, { frame }),
       when(not(ok), call(put_page, { frame }), ret()),
-      when(not(PG_swapcache(frame)), call(add_to_swap, { frame })),
+      when(and(not(PG_swapcache(frame)), not(isFilePage(frame))), call(add_to_swap, { frame })),
       call(try_to_unmap, { ...{ cpu, frame }, batch_flush: TRUE, hwpoison: FALSE }),
       set(refs, page_refs(frame)),
       set(ok, eq(refs, ALONE)),
+      // A dirty page of a file is left to writeback.
+      when(FILE, when(and(is_file_page(frame), PG_dirty(frame)), set(ok, FALSE))),
       when(
         ok,
         set(dirty, PG_dirty(frame)),
@@ -108,7 +118,12 @@ export const vmscan = [
     body: ({ frame, ok }) => [
       atomic(
         set(ok, and(eq(page_refs(frame), ALONE), not(PG_dirty(frame)))),
-        when(ok, set(page_refs(frame), num(0)), set(PG_swapcache(frame), FALSE)),
+        when(
+          ok,
+          ...[set(page_refs(frame), num(0)), set(PG_swapcache(frame), FALSE)],
+          // What the file has is what counts from here on.
+          when(FILE, set(folio_mapping(frame), FALSE), emit(events.page_copied, { frame })),
+        ),
       ),
       ret(ok),
     ],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flushes of a gather: arch/arm64/include/asm/tlb.h, include/asm-generic/tlb.h, 6.1 and 6.12.
 
-import { after, FALSE, limit, not, TRUE } from "../../../../ir/expr.ts";
+import { after, and, FALSE, limit, not, TRUE } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
 import { call, callInto, label, ret, since, when } from "../../../../ir/stmt.ts";
 import { EMPTY, Range, t, va } from "../../../../vocabulary/sorts.ts";
@@ -11,8 +11,10 @@ import {
   mm_tlb_flush_nested,
   tlb_end_vma,
   tlb_finish_mmu,
+  tlb_flush_mmu_tlbonly,
 } from "../../../mm/mmu_gather.ts";
 import { mmu_notifier_invalidate_range } from "../../../mm/mmu_notifier.ts";
+import { mm_alive } from "../../../state.ts";
 import { __flush_tlb_range } from "./tlbflush.ts";
 
 export const tlb = [
@@ -29,6 +31,21 @@ export const tlb = [
         since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range })]),
       ),
       ret(EMPTY),
+    ],
+  }),
+  define(tlb_flush_mmu_tlbonly, {
+    source: {
+      file: "include/asm-generic/tlb.h, arch/arm64/include/asm/tlb.h",
+      function: "tlb_flush_mmu_tlbonly, tlb_flush",
+      sha: { "6.1": "ef4aa4498a71", "6.12": "18bada67e6a8" },
+    },
+    body: ({ cpu, mm, range }) => [
+      // fullmm without freed tables: nobody uses the ASID again.
+      when(
+        and(mm_alive(mm), not(Range.empty(range))),
+        call(__flush_tlb_range, { cpu, mm, range, last_level: TRUE, by_table: FALSE }),
+      ),
+      since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range })]),
     ],
   }),
   define(tlb_finish_mmu, {

@@ -10,6 +10,7 @@ import { firstPage, t } from "../../../../vocabulary/sorts.ts";
 import { is_contiguous, pmd, pte } from "../../../../vocabulary/state.ts";
 import { CONTPTE, pmdp_set_access_flags, ptep_set_access_flags } from "../../../asm/pgtable.ts";
 import { flush_tlb_page } from "../../../asm/tlbflush.ts";
+import { sigbus } from "../../../mm/file-pages.ts";
 import { handle_mm_fault } from "../../../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
 import { VM_NONE, VM_WRITE, vma } from "../../../state.ts";
@@ -117,6 +118,7 @@ export const fault = [
       ),
       call(handle_mm_fault, { cpu, mm, va, write }),
       call(mmap_read_unlock, { mm }),
+      ...sigbus(cpu),
       ret(TRUE),
     ],
   }),

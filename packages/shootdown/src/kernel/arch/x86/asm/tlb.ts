@@ -11,6 +11,7 @@ import {
   mm_tlb_flush_nested,
   tlb_end_vma,
   tlb_finish_mmu,
+  tlb_flush_mmu_tlbonly,
 } from "../../../mm/mmu_gather.ts";
 import { mmu_notifier_invalidate_range } from "../../../mm/mmu_notifier.ts";
 import { flush_tlb_mm_range } from "../mm/tlb.ts";
@@ -30,6 +31,17 @@ export const tlb = [
     },
     abstracts: ["PFN mappings, which flush here"],
     body: ({ range }) => [ret(range)],
+  }),
+  define(tlb_flush_mmu_tlbonly, {
+    source: {
+      file: "include/asm-generic/tlb.h, arch/x86/include/asm/tlb.h",
+      function: "tlb_flush_mmu_tlbonly, tlb_flush",
+      sha: { "6.1": "c368aa70aac1", "6.12": "cc4ff1c25d42" },
+    },
+    body: ({ cpu, mm, range }) => [
+      call(flush_tlb_mm_range, { ...{ cpu, mm, range, all: FALSE }, freed_tables: FALSE }),
+      since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range })]),
+    ],
   }),
   define(tlb_finish_mmu, {
     source: {

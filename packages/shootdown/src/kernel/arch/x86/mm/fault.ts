@@ -5,6 +5,7 @@ import { and, FALSE, not, or, TRUE } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
 import { call, ret, when } from "../../../../ir/stmt.ts";
 import { do_page_fault } from "../../../../vocabulary/primitives.ts";
+import { sigbus } from "../../../mm/file-pages.ts";
 import { handle_mm_fault } from "../../../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../../../mm/mmap_lock.ts";
 import { VM_NONE, VM_WRITE, vma } from "../../../state.ts";
@@ -26,6 +27,7 @@ export const fault = [
       ),
       call(handle_mm_fault, { cpu, mm, va, write }),
       call(mmap_read_unlock, { mm }),
+      ...sigbus(cpu),
       ret(TRUE),
     ],
   }),
