@@ -87,7 +87,8 @@ export class ExprCompiler {
     const at = this.element(n.field.name, n.index);
     if (typeof at === "number") return loader(state, elements[at]!);
     return () => {
-      const b = elements[at()]!;
+      const b = elements[at()];
+      if (b === undefined) throw new DomainOverflow(`an index of ${n.field.name}`);
       return (state[b.word]! >>> b.shift) & b.mask;
     };
   }

@@ -258,11 +258,13 @@ export interface Condition {
 
 export type Expr = AtomExpr | EqualExpr | NotExpr | JunctionExpr;
 
-/** `deadlock` or `stuck(D)` */
+/** `use_after_free` or `stuck(D)`; of a field of a `kernel` block, `pinned(P)`, `users(A) = 2` */
 export interface AtomExpr {
   readonly kind: "atom";
   readonly property: Name;
   readonly args: readonly Arg[];
+  /** What a field must hold; absent: true. */
+  readonly value?: Arg;
   readonly span: Span;
 }
 

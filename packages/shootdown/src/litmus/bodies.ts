@@ -138,7 +138,7 @@ function readLoop(lexer: Lexer, keyword: Name, depth: number): Statement | undef
 }
 
 /** `4`, `x`, `x..z`, `A:x` or `A:x..z` */
-function readArg(lexer: Lexer): Arg | undefined {
+export function readArg(lexer: Lexer): Arg | undefined {
   if (lexer.token.kind === "number") return readNumber(lexer);
   const name = lexer.word("an argument");
   if (name === undefined) return undefined;

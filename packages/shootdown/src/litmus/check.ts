@@ -9,7 +9,7 @@
 
 import { type Diagnostic, quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
-import type { Arg, Body, DeviceItem, Expectation, Expr, Name, Scenario, Statement } from "./ast.ts";
+import type { Arg, AtomExpr, Body, DeviceItem, Expectation, Expr, Name, Scenario, Statement } from "./ast.ts";
 import { checkEqual, checkPlace } from "./check-equal.ts";
 import { checkInstruction } from "./check-instructions.ts";
 import { checkSwitches } from "./check-switches.ts";
@@ -25,6 +25,8 @@ interface Context {
   readonly out: Diagnostics;
   /** The program that is being checked. */
   readonly body?: Body;
+  /** Where fields of `kernel` blocks may be named. */
+  readonly scenario?: Scenario;
 }
 
 /** The forms of argument that each parameter takes; `range` is one without an mm. */
@@ -64,7 +66,7 @@ export function checkScenario(scenario: Scenario, dictionary: Dictionary): Diagn
     if (out.full) break;
     checkBody(body, context);
   }
-  if (!out.full) checkExpr(scenario.condition.expr, context);
+  if (!out.full) checkExpr(scenario.condition.expr, { ...context, scenario });
   return out.sorted();
 }
 
@@ -380,7 +382,7 @@ function paramWords(param: Param): string {
 }
 
 function checkExpr(expr: Expr, context: Context): void {
-  const { dictionary, out } = context;
+  const { out } = context;
   if (out.full) return;
   switch (expr.kind) {
     case "not":
@@ -393,17 +395,33 @@ function checkExpr(expr: Expr, context: Context): void {
     case "equal":
       checkEqual(expr, context.symbols, context.out);
       return;
-    case "atom": {
-      const signature = dictionary.properties?.get(expr.property.text);
-      if (signature !== undefined) {
-        checkArguments(expr.property, expr.args, signature, context);
-      } else if (dictionary.properties !== undefined) {
-        const { text, span } = expr.property;
-        const hint = suggestion(text, dictionary.properties.keys());
-        out.report("L022", span, `unknown property ${quote(text)}`, hint);
-      } else {
-        for (const arg of expr.args) checkArg(arg, "any", expr.property, context);
-      }
-    }
+    case "atom":
+      checkAtom(expr, context);
+  }
+}
+
+/** A property; or a field of a `kernel` block, with what it must hold. */
+function checkAtom({ property, args, value, span }: AtomExpr, context: Context): void {
+  const { dictionary, out, scenario } = context;
+  const { text } = property;
+  const known = dictionary.properties;
+  const field = scenario && dictionary.fields?.(scenario).get(text);
+  const signature = field ?? known?.get(text);
+  if (field === null) {
+    out.report("L021", property.span, `${quote(text)} holds or is of what has no name here`);
+  } else if (signature === undefined && value && !field) {
+    const hint = known && suggestion(text, known.keys());
+    out.report("L008", span, `expected a place such as 'A:x' before '='`, hint);
+  } else if (signature === undefined && known) {
+    const hint = suggestion(text, known.keys());
+    out.report("L022", property.span, `unknown property ${quote(text)}`, hint);
+  } else if (signature === undefined) {
+    for (const arg of args) checkArg(arg, "any", property, context);
+  } else {
+    checkArguments(property, args, signature, context);
+    const { into } = field ?? {};
+    if (value && into) checkArg(value, into, property, context);
+    else if (value) out.report("L021", value.span, `${quote(text)} holds or does not: no '='`);
+    else if (into) out.report("L021", span, `${quote(text)} is compared: '${text}... = 1'`);
   }
 }

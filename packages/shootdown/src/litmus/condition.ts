@@ -4,11 +4,12 @@
 //   condition = ( "exists" | "~" "exists" | "forall" ) "(" or ")"
 //   or        = and { "\/" and }
 //   and       = unary { "/\" unary }
-//   unary     = "~" unary | "(" or ")" | place "=" ( name | place ) | property [ arguments ]
+//   unary     = "~" unary | "(" or ")" | place "=" ( name | place )
+//             | property [ arguments ] [ "=" value ]
 
 import { joinSpans } from "../base/span.ts";
 import type { Condition, Expr } from "./ast.ts";
-import { readArguments } from "./bodies.ts";
+import { readArg, readArguments } from "./bodies.ts";
 import { readPlaceAfter } from "./items.ts";
 import { type Lexer, MAX_NESTING } from "./lexer.ts";
 import type { Quantifier } from "./words.ts";
@@ -58,10 +59,13 @@ function readUnary(lexer: Lexer, depth: number): Expr | undefined {
   }
   const name = lexer.word("a property such as 'stuck(D)', or a place such as 'A:x'");
   if (name === undefined) return undefined;
-  if (lexer.at(":", "=")) return readEqual(lexer, name);
+  if (lexer.at(":")) return readEqual(lexer, name);
   const args = readArguments(lexer);
   if (args === undefined) return undefined;
-  return { kind: "atom", property: name, args, span: joinSpans(start, lexer.previous.span) };
+  const value = lexer.eat("=") ? readArg(lexer) : null;
+  if (value === undefined) return undefined;
+  const span = joinSpans(start, lexer.previous.span);
+  return { kind: "atom", property: name, args, ...(value ? { value } : {}), span };
 }
 
 function readEqual(lexer: Lexer, mm: Parameters<typeof readPlaceAfter>[1]): Expr | undefined {

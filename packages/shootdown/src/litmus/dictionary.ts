@@ -9,6 +9,7 @@ import { DEFINITIONS } from "../kernel/kernels.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 import { t } from "../vocabulary/sorts.ts";
 import type { Scenario } from "./ast.ts";
+import { fieldSignatures } from "./own-fields.ts";
 import type { Dictionary, Param, Signature } from "./words.ts";
 import { STANDARD_VERBS } from "./words.ts";
 
@@ -86,6 +87,7 @@ export const DICTIONARY: Dictionary = {
   verbs: VERBS,
   routines: routines(),
   own,
+  fields: fieldSignatures,
   properties: PROPERTIES,
   labels: {
     Rules: [...RULES.keys()],

@@ -24,7 +24,9 @@ import type {
   VerbStatement,
 } from "./ast.ts";
 import { boot } from "./boot.ts";
+import { fieldTest, type OwnFields, ownFields } from "./own-fields.ts";
 import { placesOf } from "./places.ts";
+import { printAtom } from "./print.ts";
 import { countVerbs } from "./symbols.ts";
 import { interruptsOf, threadsOf } from "./threads.ts";
 import type { World } from "./world.ts";
@@ -75,7 +77,7 @@ export function elaborate(
     observers: [...OBSERVERS.values()].filter((o) => names.has(o.name)),
     initial: dedupe(initial),
     entries,
-    watched: watchedFields(scenario.condition.expr, world),
+    watched: watchedFields(scenario.condition.expr, world, kernel),
   };
 }
 
@@ -149,16 +151,17 @@ function atoms(e: Expr): ReadonlySet<string> {
 }
 
 /** What a condition looks at in the states in which runs end. */
-function watchedFields(e: Expr, world: World): readonly FieldDecl[] {
+function watchedFields(e: Expr, world: World, kernel: Kernel): readonly FieldDecl[] {
   switch (e.kind) {
     case "atom":
-      return e.property.text in FLAGS ? [pmd.decl, pte_table.decl] : [];
+      if (e.property.text in FLAGS) return [pmd.decl, pte_table.decl];
+      return kernel.fields?.filter((f) => f.name === e.property.text) ?? [];
     case "equal":
       return agentOf(e.left, world) < 0 ? [pmd.decl, pte_table.decl] : [reg.decl];
     case "not":
-      return watchedFields(e.of, world);
+      return watchedFields(e.of, world, kernel);
     default:
-      return [...new Set(e.parts.flatMap((p) => watchedFields(p, world)))];
+      return [...new Set(e.parts.flatMap((p) => watchedFields(p, world, kernel)))];
   }
 }
 
@@ -257,9 +260,10 @@ export function conditionOf(scenario: Scenario, world: World): Condition | Unsup
   }
   const wrong = undecided(expr);
   if (wrong) return wrong;
-  const holds = evaluate(expr, world);
+  const own = ownFields(scenario);
+  const holds = evaluate(expr, world, own);
   const property = describe(expr);
-  if (!monotone(expr)) return { final: holds, property };
+  if (!monotone(expr, own)) return { final: holds, property };
   const observers = alternatives(expr);
   return observers ? { latched: holds, observers, property } : { latched: holds, property };
 }
@@ -308,17 +312,19 @@ function undecided(e: Expr): Unsupported | undefined {
   }
 }
 
-function monotone(e: Expr): boolean {
+function monotone(e: Expr, own: OwnFields): boolean {
   if (e.kind === "not") return false;
-  if (e.kind === "atom") return !(e.property.text in FLAGS);
-  return e.kind !== "equal" && e.parts.every(monotone);
+  if (e.kind === "atom") return !(e.property.text in FLAGS || own.has(e.property.text));
+  return e.kind !== "equal" && e.parts.every((p) => monotone(p, own));
 }
 
-function evaluate(e: Expr, world: World): (m: PackedMachine) => boolean {
+function evaluate(e: Expr, world: World, own: OwnFields): (m: PackedMachine) => boolean {
   switch (e.kind) {
     case "atom": {
       const name = e.property.text;
       const flag = FLAGS[name];
+      const field = own.get(name);
+      if (field) return fieldTest(e, field, world);
       const place = e.args[0];
       if (flag && place?.kind === "place") {
         return (m) => {
@@ -329,15 +335,15 @@ function evaluate(e: Expr, world: World): (m: PackedMachine) => boolean {
       return (m) => m.violated(m.program.observers.indexOf(name));
     }
     case "not": {
-      const of = evaluate(e.of, world);
+      const of = evaluate(e.of, world, own);
       return (m) => !of(m);
     }
     case "and": {
-      const parts = e.parts.map((p) => evaluate(p, world));
+      const parts = e.parts.map((p) => evaluate(p, world, own));
       return (m) => parts.every((p) => p(m));
     }
     case "or": {
-      const parts = e.parts.map((p) => evaluate(p, world));
+      const parts = e.parts.map((p) => evaluate(p, world, own));
       return (m) => parts.some((p) => p(m));
     }
     case "equal":
@@ -408,9 +414,7 @@ function equality(e: EqualExpr, world: World): (m: PackedMachine) => boolean {
 function describe(e: Expr): string {
   switch (e.kind) {
     case "atom": {
-      const [arg] = e.args;
-      if (arg?.kind !== "place") return e.property.text;
-      return `${e.property.text}(${arg.mm.text}:${arg.va.text})`;
+      return printAtom(e);
     }
     case "not":
       return `~${describe(e.of)}`;

@@ -74,6 +74,42 @@ describe("edits", () => {
   });
 });
 
+describe("what a block says beside routines", () => {
+  const own = `kernel {
+    int users(mm, va), waits = 1; bool pinned(pfn), flag;
+    void f(cpu, mm, va, pfn frame) {
+      pfn q = any(pfn where pfn != frame);
+      users(mm, va)++; pinned(frame) = true; assert(users(mm, va) == 1);
+    } }`;
+  test("fields stand in one declaration, and what any(...) chooses is called by its sort", () => {
+    const text = made(own, "f");
+    expect(text).toContain("q = any(pfn where q != frame);");
+    expect(text).toContain("if (!(users(mm, va) == 1))");
+    expect(text).toContain("emit(assertion_failed);");
+  });
+
+  const asked = (condition: string) => {
+    const text = around(own, "f(A, x, P);").replace("use_after_free", condition);
+    const found = parseScenario(text, { dictionary: DICTIONARY });
+    return found.ok ? printScenario(found.scenario).split("\n").at(-2) : found.diagnostics[0]!;
+  };
+  test("the condition names fields", () => {
+    const text = "exists (users(A, x) = 2 /\\ pinned(P) /\\ waits = 1 /\\ ~flag)";
+    expect(asked(text.slice("exists (".length, -1))).toBe(text);
+  });
+  test.each([
+    ["users(A) = 2", "L021"],
+    ["users(A, x)", "L021"],
+    ["users(P, x) = 1", "L015"],
+    ["pinned(P) = 1", "L021"],
+    ["users(A, x) = P", "L021"],
+    ["nothing = 1", "L008"],
+    ["nothing(P)", "L022"],
+  ])("mistake: %s", (condition, code) => {
+    expect(asked(condition)).toMatchObject({ code });
+  });
+});
+
 describe("names and versions", () => {
   const blocks = `kernel { bool seen(mm); }
 kernel mine for linux-6.1 { void f(mm) { seen(mm) = true; } }

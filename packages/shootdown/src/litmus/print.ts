@@ -8,6 +8,7 @@
 import { printMember } from "../ir/text/print-syntax.ts";
 import type {
   Arg,
+  AtomExpr,
   Body,
   Expectation,
   Expr,
@@ -45,11 +46,17 @@ export function printScenario(scenario: Scenario, options: PrintOptions = {}): s
   return `${blocks.map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
 
+/** `stuck(D)`, `users(A, x) = 1` */
+export function printAtom({ property, args, value }: AtomExpr): string {
+  const of = args.length === 0 ? "" : `(${printArgs(args, ", ")})`;
+  return property.text + of + (value ? ` = ${printArg(value)}` : "");
+}
+
 /** `A:x = P /\ ~stuck(D)` */
 export function printExpr(expr: Expr): string {
   switch (expr.kind) {
     case "atom":
-      return expr.property.text + (expr.args.length === 0 ? "" : `(${printArgs(expr.args, ", ")})`);
+      return printAtom(expr);
     case "equal":
       return `${printArg(expr.left)} = ${printArg(expr.right)}`;
     case "not":

@@ -107,6 +107,8 @@ export interface Dictionary {
   readonly properties?: ReadonlyMap<string, Signature>;
   /** The routines that a scenario's own `kernel` blocks define; null: they cannot be called. */
   readonly own?: (scenario: Scenario) => ReadonlyMap<string, Signature | null>;
+  /** The fields that they declare, and what a condition compares them with: `into`. */
+  readonly fields?: (scenario: Scenario) => ReadonlyMap<string, Signature | null>;
   /** Ids that may stand in the lines of the head. */
   readonly labels?: { readonly [K in LabelKey]?: readonly string[] };
 }

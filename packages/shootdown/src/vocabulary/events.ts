@@ -92,6 +92,8 @@ export const events = {
    * to before (nor read it, if `reads`).
    */
   revoked: event("revoked", { mm: t.mm, va: t.va, reads: t.bool }),
+  /** `assert(c)` of a scenario's own kernel, where c does not hold. */
+  assertion_failed: event("assertion_failed", {}),
 } as const;
 
 const byName = new Map<string, EventDecl>(

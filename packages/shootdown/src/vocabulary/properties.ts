@@ -143,11 +143,17 @@ export const table_use_after_free = observer(
   ]),
 );
 
+export const assertion_failed = observer(
+  "assertion_failed",
+  "what an assert(...) of the scenario's own kernel says does not hold",
+  on(events.assertion_failed, () => [violate("assertion_failed")]),
+);
+
 /** By the name that a scenario's condition uses. */
 export const OBSERVERS: ReadonlyMap<string, ObserverDecl> = new Map(
   [
     ...[use_after_free, stale_write, stale_access, lost_write],
-    ...[table_use_after_free, break_before_make],
+    ...[table_use_after_free, break_before_make, assertion_failed],
   ].map((o) => [o.name, o]),
 );
 

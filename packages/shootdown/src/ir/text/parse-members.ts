@@ -17,27 +17,37 @@ export function readMembers(lexer: Lexer): MemberSyntax[] {
   const members: MemberSyntax[] = [];
   while (!lexer.atEnd() && !lexer.at("}")) {
     if (lexer.eat(";")) continue;
-    const member = lexer.at("in") ? readEdits(lexer) : readDeclared(lexer);
-    if (member === undefined) lexer.recover();
-    else members.push(member);
+    if (lexer.at("in")) {
+      const edits = readEdits(lexer);
+      if (edits) members.push(edits);
+      else lexer.recover();
+    } else if (!readDeclared(lexer, members)) lexer.recover();
   }
   return members;
 }
 
-function readDeclared(lexer: Lexer): MemberSyntax | undefined {
+/** A routine, or one field or more: `int users(mm), waiting = 1;` */
+function readDeclared(lexer: Lexer, into: MemberSyntax[]): boolean {
   const sort = lexer.word("a routine, a field, or 'in ROUTINE'");
-  const name = sort && lexer.word(`a name behind '${sort.text}'`);
-  if (sort === undefined || name === undefined) return undefined;
-  const bare = lexer.at(";", "=");
-  const params = bare ? [] : readParams(lexer, name);
-  if (params === undefined) return undefined;
-  if (!lexer.at(";", "=")) return readRoutine(lexer, sort, name, params);
-  const index = params.map((p) => p.sort);
-  const initial = lexer.eat("=") ? readExpr(lexer) : null;
-  if (initial === undefined || !lexer.expect(";")) return undefined;
-  const base = { k: "field", sort, name, index } as const;
-  const span = joinSpans(sort.span, lexer.previous.span);
-  return initial === null ? { ...base, span } : { ...base, initial, span };
+  for (let fields = 0; sort !== undefined; fields++) {
+    const name = lexer.word(`a name behind '${sort.text}'`);
+    if (name === undefined) return false;
+    const params = lexer.at(";", "=", ",") ? [] : readParams(lexer, name);
+    if (params === undefined) return false;
+    if (fields === 0 && !lexer.at(";", "=", ",")) {
+      const routine = readRoutine(lexer, sort, name, params);
+      if (routine) into.push(routine);
+      return routine !== undefined;
+    }
+    const index = params.map((p) => p.sort);
+    const initial = lexer.eat("=") ? readExpr(lexer) : null;
+    if (initial === undefined) return false;
+    const base = { k: "field", sort, name, index } as const;
+    const span = joinSpans(fields === 0 ? sort.span : name.span, lexer.previous.span);
+    into.push(initial === null ? { ...base, span } : { ...base, initial, span });
+    if (!lexer.eat(",")) return lexer.expect(";");
+  }
+  return false;
 }
 
 function readEdits(lexer: Lexer): EditsSyntax | undefined {

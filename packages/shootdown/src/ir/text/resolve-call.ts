@@ -43,7 +43,7 @@ export function resolveCall(scope: Scope, e: CallSyntax, wanted: Wanted): Found 
 /** Calls that are statements, or stand alone behind `=`. */
 const STATEMENTS: readonly string[] = [
   ...["xchg", "cmpxchg", "any", "lookup", "pick", "insert", "clear", "post", "emit", "grow"],
-  ...["wait_until", "retry_from_here"],
+  ...["wait_until", "retry_from_here", "assert"],
 ];
 
 type BuiltIn = (scope: Scope, e: CallSyntax, wanted: Wanted) => Found;

@@ -111,7 +111,11 @@ function any(scope: Scope, e: CallSyntax, into: Local): Resolved {
     return fail(scope, e.span, `this is ${article(sort)}, not ${article(into.sort)}`);
   }
   if (!e.where) return [{ k: "choose", into: into.name, sort }];
-  const where = scope.expr(scope, e.where, bool);
+  // Who writes the sort for the value means the local.
+  const inside = scope.locals.has(sort.name)
+    ? scope
+    : { ...scope, locals: new Map([...scope.locals, [sort.name, into]]) };
+  const where = scope.expr(inside, e.where, bool);
   return where && [{ k: "choose", into: into.name, sort, where }];
 }
 
@@ -173,6 +177,16 @@ function waitUntil(scope: Scope, e: CallSyntax): Resolved {
   return cond && [{ k: "await", cond }];
 }
 
+/** Looks, and says what it saw, in one step. */
+function assertion(scope: Scope, e: CallSyntax): Resolved {
+  const cond = one(scope, e, bool);
+  const event = scope.env.events.get("assertion_failed");
+  if (cond === undefined || event === undefined) return undefined;
+  const failed: Stmt = { k: "emit", event, args: [] };
+  const not: Node = { k: "op", op: "not", args: [cond], sort: bool };
+  return [{ k: "atomic", body: [{ k: "when", cond: not, then: [failed], otherwise: [] }] }];
+}
+
 /** The field that a node stores to. */
 const target = (n: Node): string | undefined =>
   n.k === "read" ? n.field.name : n.k === "apply" ? target(n.body) : undefined;
@@ -182,7 +196,7 @@ const table = <T>(all: Readonly<Record<string, T>>): Readonly<Record<string, T |
 
 const CALLS = table<(scope: Scope, e: CallSyntax) => Resolved>({
   ...{ wait_until: waitUntil, retry_from_here: retry, emit, grow },
-  ...{ insert, clear, post },
+  ...{ insert, clear, post, assert: assertion },
 });
 
 const CALLS_INTO = table<(scope: Scope, e: CallSyntax, into: Local) => Resolved>({

@@ -66,7 +66,7 @@ export const mmu_interval = [
   define(driver_invalidate, {
     source: driver,
     body: ({ dev, range }) => [
-      label("lock", lock(dev)),
+      lock(dev),
       // mmu_interval_set_seq(): one store says both.
       label(
         "seq",

@@ -55,8 +55,9 @@ export const kvm_set_spte_gfn = declare("kvm_set_spte_gfn", {
 });
 export const kvm_flush_remote_tlbs = declare("kvm_flush_remote_tlbs", { dev: t.dev });
 
+/** With a label: what stands before it is outside of the atomic step that takes the lock. */
 export const lock = (dev: Expr<"dev">): Stmt =>
-  atomic(await_(not(mmu_lock(dev))), set(mmu_lock(dev), TRUE));
+  label("lock", atomic(await_(not(mmu_lock(dev))), set(mmu_lock(dev), TRUE)));
 export const unlock = (dev: Expr<"dev">): Stmt => set(mmu_lock(dev), FALSE);
 
 /** For each guest of an mm. */
