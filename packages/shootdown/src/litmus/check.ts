@@ -9,7 +9,17 @@
 
 import { type Diagnostic, quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
-import type { Arg, AtomExpr, Body, DeviceItem, Expectation, Expr, Name, Scenario, Statement } from "./ast.ts";
+import type {
+  Arg,
+  AtomExpr,
+  Body,
+  DeviceItem,
+  Expectation,
+  Expr,
+  Name,
+  Scenario,
+  Statement,
+} from "./ast.ts";
 import { checkEqual, checkPlace } from "./check-equal.ts";
 import { checkInstruction } from "./check-instructions.ts";
 import { checkSwitches } from "./check-switches.ts";

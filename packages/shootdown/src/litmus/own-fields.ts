@@ -27,7 +27,7 @@ export function ownFields(scenario: Scenario): OwnFields {
   return found;
 }
 
-/** How each is asked for in a condition; null where it holds, or is indexed by, what has no name. */
+/** How a condition asks for each; null where what it holds or is indexed by has no name. */
 export function fieldSignatures(scenario: Scenario): ReadonlyMap<string, Signature | null> {
   const signature = ({ index, sort }: FieldSyntax): Signature | null => {
     const params = index.map((i) => PARAMS[i.text]);

@@ -34,7 +34,9 @@ function bytesText(bytes: number): string {
 /** For a limit that a user can do something about. */
 function waysOut({ limit, semantics, reductions }: CheckRun): string[] {
   if (/^an index of pte_table/.test(limit ?? "")) {
-    return ["try: huge_pages() = true, where a block of pages may be: who reads a table looks first"];
+    return [
+      "try: huge_pages() = true, where a block of pages may be: who reads a table looks first",
+    ];
   }
   if (/ exceeds the domain$/.test(limit ?? "")) {
     return ["try: more frames, free-frames 8; or fewer references, loops and repetitions"];
