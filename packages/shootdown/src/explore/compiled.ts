@@ -67,7 +67,7 @@ export function searchCompiled(
   }
   const { cell_values } = machine;
   const another = () => new PackedMachine(program, { semantics, cell_values });
-  if (limit === undefined && !counter && !escapes(another(), question)) {
+  if (!question.whether && limit === undefined && !counter && !escapes(another(), question)) {
     // Whether it always happens hangs on runs that never end: a question for the whole graph.
     return search(another(), question, limits, progress);
   }

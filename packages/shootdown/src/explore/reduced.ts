@@ -23,6 +23,7 @@ export function reduced(question: Question, alone: () => AloneTable, run: Search
   if (!table.some((points) => points.includes(true))) return run(undefined);
   const first = run(table);
   if (first.observed === "never" || first.observed === "inconclusive") return first;
+  if (question.whether) return first;
   const second = run(undefined);
   // A limit that only the search of everything meets does not undo what was found.
   return second.observed === "inconclusive" ? { ...first, exhaustive: false } : second;

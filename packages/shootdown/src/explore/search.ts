@@ -24,6 +24,8 @@ export interface Question {
   readonly stuck?: number;
   /** Whose waiting for ever is asked for: a question for liveness.ts. */
   readonly waits?: Waits;
+  /** Whether it can be is all that is asked: neither whether it always is, nor the shortest way. */
+  readonly whether?: boolean;
 }
 
 /**
@@ -160,7 +162,7 @@ class Search {
         if (limit !== undefined) break;
       }
       // Of a level that was cut short nobody knows which witness is the shortest.
-      if (limit === undefined && this.found && this.escapes()) return this.answer(true, undefined);
+      if (limit === undefined && this.found && this.settled()) return this.answer(true, undefined);
       // What a free step has brought into this level was visited with it.
       this.current = this.next.filter((id) => this.level[id]! > this.depth);
       this.next = [];
@@ -301,6 +303,11 @@ class Search {
     return false;
   }
 
+  /** Whether what was found is all that is asked for. */
+  private settled(): boolean {
+    return this.question.whether === true || this.escapes();
+  }
+
   /** Whether some maximal run is known to lack what is asked for. */
   private escapes(): boolean {
     if (!this.probed) this.counter ||= escapes(this.machine, this.question);
@@ -317,7 +324,8 @@ class Search {
       const base = { ...common, observed, depth: this.depth } as const;
       return limit === undefined ? base : { ...base, limit };
     }
-    const sometimes = this.counter || !exhaustive || this.runsForEver();
+    const { whether } = this.question;
+    const sometimes = whether || this.counter || !exhaustive || this.runsForEver();
     const observed = sometimes ? "sometimes" : "always";
     const { path, end } = this.normal
       ? realPath(this.machine, this.normal, this.stored(found.state))

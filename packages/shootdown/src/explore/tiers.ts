@@ -64,17 +64,14 @@ export function explore(program: Program, question: Question, options: ExploreOp
     covered = outcome;
     const known = small.cells.interners.map((i) => i.values.length);
     room = Math.min(CELL_VALUES_MAX, Math.max(2, ...known) + 1);
-    const middle = { ...limits, states_max: Math.min(limits.states_max, STATES_MIDDLE) };
-    const how = { ...options, limits: middle };
-    const plain = compiled(program, question, how, room, undefined, undefined, true);
-    // What did not end may do so with reductions.
-    if (plain && plain.limit === undefined && plain.observed !== "inconclusive") return plain;
+    const plain = question.whether ? undefined : middling(program, question, options, room);
+    if (plain) return plain;
   }
   const reductions = options.reductions ?? (engine === "auto" ? REDUCTIONS : []);
   const symmetry = reductions.includes("symmetry") ? symmetryFor(program, question) : undefined;
   const run = (alone: AloneTable | undefined): Outcome => {
     if (engine !== "closures") {
-      const found = compiled(program, question, options, room, alone, symmetry);
+      const found = compiled(program, question, options, room, alone, symmetry, question.whether);
       // The least memory of compiled steps may be more than closures had done with.
       const { limit } = found ?? {};
       if (covered && limit !== undefined && limit === covered.limit) {
@@ -114,6 +111,21 @@ function searchSmall(
     if (error instanceof Large) return undefined;
     throw error;
   }
+}
+
+/** The search on compiled steps without reductions; what does not end may do so with them. */
+function middling(
+  program: Program,
+  question: Question,
+  options: ExploreOptions,
+  room: number,
+): Outcome | undefined {
+  const { limits } = options;
+  const middle = { ...limits, states_max: Math.min(limits.states_max, STATES_MIDDLE) };
+  const how = { ...options, limits: middle };
+  const plain = compiled(program, question, how, room, undefined, undefined, true);
+  const ended = plain?.limit === undefined && plain?.observed !== "inconclusive";
+  return ended ? plain : undefined;
 }
 
 /** The search on compiled steps, unless the program cannot be compiled. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The audit: pairs of operations, each as a few scenarios, and what the search says of them.
 
-import { REDUCTIONS } from "../explore/tiers.ts";
+import { PackedMachine } from "../engine/packed.ts";
+import type { Program } from "../engine/program.ts";
+import type { FieldDecl } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import { inVersions } from "../ir/kernel.ts";
 import type { Scenario } from "../litmus/ast.ts";
@@ -10,7 +12,8 @@ import { conditionOf } from "../litmus/elaborate.ts";
 import { parseScenario } from "../litmus/parse.ts";
 import { worldOf } from "../litmus/world.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
-import type { Outcomes, Verdict } from "./check.ts";
+import { table_life } from "../vocabulary/state.ts";
+import type { CheckOptions, Outcomes, Variant, Verdict } from "./check.ts";
 import { Checker } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Operation } from "./operations.ts";
@@ -100,15 +103,12 @@ export class Auditor {
     const found: { property: string; scenario: PairScenario }[] = [];
     for (const scenario of pairScenarios(a, b, this.machine)) {
       runs++;
-      const { observed, states: n, why } = this.observed(scenario.text);
+      // What one scenario shows is not asked of the next.
+      const seen = found.map((f) => f.property);
+      const { violated, states: n, why } = this.violated(scenario, seen);
       states += n;
-      if (observed === "inconclusive") limit ??= why;
-      if (observed === "sometimes" || observed === "always") {
-        for (const property of this.violated(scenario)) {
-          if (property === INCONCLUSIVE) limit ??= "--max-states or --max-memory";
-          else if (!found.some((f) => f.property === property)) found.push({ property, scenario });
-        }
-      }
+      limit ??= why;
+      for (const property of violated) found.push({ property, scenario });
     }
     const [first] = found;
     const told = found.find((f) => explain(f.property));
@@ -121,50 +121,128 @@ export class Auditor {
     };
   }
 
-  /** The properties that a scenario violates, one by one; of a device that is stuck, really so. */
-  private violated({ text, question }: PairScenario): string[] {
-    if (question === "safety") {
-      return PAIR_PROPERTIES.filter((p) => isYes(this.observed(asking(text, p)).observed));
+  /** What a scenario violates; of a device that is stuck, with its faults handled too. */
+  private violated({ text, question }: PairScenario, seen: readonly string[]): Violated {
+    if (question === "safety") return this.violations(text, seen);
+    if (seen.includes(STUCK)) return { violated: [], states: 0, why: null };
+    const first = this.observed(text);
+    if (!isYes(first.observed) || question === "handled") return of(first, [STUCK]);
+    const second = this.observed(handled(text));
+    return of({ ...second, states: first.states + second.states }, [STUCK]);
+  }
+
+  /** The properties of which one can be violated: all at first, then those that were not yet. */
+  private violations(text: string, seen: readonly string[]): Violated {
+    let left = this.possible(text).filter((p) => !seen.includes(p));
+    const violated: string[] = [];
+    let states = 0;
+    while (left.length > 0) {
+      const found = this.observed(asking(text, left));
+      states += found.states;
+      if (!isYes(found.observed)) return { ...of(found, []), violated, states };
+      if (found.latched.length === 0) throw new Error("a witness violates nothing");
+      violated.push(...found.latched);
+      left = left.filter((p) => !found.latched.includes(p));
     }
-    const { observed } = this.observed(handled(text));
-    if (observed === "inconclusive") return [INCONCLUSIVE];
-    return isYes(observed) ? ["stuck(D)"] : [];
+    return { violated, states, why: null };
+  }
+
+  /** Properties that a scenario could violate: a table that nobody frees is not used after that. */
+  private possible(text: string): readonly string[] {
+    const scenario = read(text);
+    if (typeof scenario === "string") return PAIR_PROPERTIES;
+    const checker = new Checker(scenario, this.outcomes);
+    const programs = [...checker.choices(this.configuration, this.options())];
+    const frees = programs.some(({ program }) => writes(program, table_life.decl));
+    return frees ? PAIR_PROPERTIES : PAIR_PROPERTIES.filter((p) => p !== TABLES);
   }
 
   private shown({ text, question }: PairScenario, property: string) {
-    const own = question === "safety" ? asking(text, property) : handled(text);
+    const own = question === "safety" ? asking(text, [property]) : handled(text);
     const scenario = read(own);
     if (typeof scenario === "string") return { text: own, why: undefined };
     const checker = new Checker(scenario, this.outcomes);
-    const verdict = this.check(checker);
+    // Without reductions: the shortest witness.
+    const verdict = checker.check(this.configuration, { ...this.options(), reductions: [] });
     const witness = witnessOf(scenario, this.configuration, verdict, checker.condition);
     if (!witness) return { text: own, why: undefined };
     const replay = replayWitness(witness, verdict.variant.program, checker.condition);
     return { text: own, why: replay.why };
   }
 
-  private observed(text: string): Pick<Verdict, "observed" | "states"> & { why: string } {
+  private observed(text: string): Observed {
+    const nothing = { states: 0, latched: [] } as const;
     const scenario = read(text);
-    if (typeof scenario === "string") return { observed: "inconclusive", states: 0, why: scenario };
-    const { observed, states, limit = "" } = this.check(new Checker(scenario, this.outcomes));
-    return { observed, states, why: limit };
+    if (typeof scenario === "string") {
+      return { observed: "inconclusive", ...nothing, limit: scenario };
+    }
+    const checker = new Checker(scenario, this.outcomes);
+    const verdict = checker.check(this.configuration, this.options());
+    const { observed, states, limit, variant } = verdict;
+    const latched = isYes(observed) ? latchedAtEnd(variant) : [];
+    return { observed, states, latched, limit: limit ?? null };
   }
 
-  private check(checker: Checker): Verdict {
-    return checker.check(this.configuration, {
-      ...{ semantics: "window", engine: "auto", reductions: REDUCTIONS, dependsOn: false },
-      limits: this.limits,
-    });
+  private options(): CheckOptions {
+    return {
+      ...{ semantics: "window", engine: "auto", reductions: ["collapse"], dependsOn: false },
+      ...{ whether: true, limits: this.limits },
+    };
   }
 }
 
-const INCONCLUSIVE = "?";
+/** What one search says, and the observers that its witness violates. */
+interface Observed {
+  readonly observed: Verdict["observed"];
+  readonly states: number;
+  readonly latched: readonly string[];
+  readonly limit: string | null;
+}
+
+/** What a scenario violates, as far as it was found out. */
+interface Violated {
+  readonly violated: readonly string[];
+  readonly states: number;
+  /** Why it was not found out. */
+  readonly why: string | null;
+}
+
+const of = ({ observed, states, limit }: Omit<Observed, "latched">, all: string[]): Violated => ({
+  violated: isYes(observed) ? all : [],
+  states,
+  why: observed === "inconclusive" ? (limit ?? "a limit") : null,
+});
+
+const STUCK = "stuck(D)";
+const TABLES = "table_use_after_free";
+
+/** Whether something in a program writes a field. */
+function writes(program: Program, field: FieldDecl): boolean {
+  const codes = [...program.threads, ...program.rules, ...program.pending];
+  return codes.some(({ instrs }) =>
+    instrs.some((i) => (i.op === "store" || i.op === "xchg" || i.op === "cas") && i.field === field),
+  );
+}
+
+/** The observers that are violated where a variant's path ends. */
+function latchedAtEnd({ program, outcome, semantics }: Variant): readonly string[] {
+  const machine = new PackedMachine(program, { semantics });
+  let state = machine.initial();
+  for (const { transition, choices } of outcome.path ?? []) {
+    if (!machine.replay(machine.transitions[transition]!, choices, state)) {
+      throw new Error("a witness cannot be repeated");
+    }
+    state = machine.state.slice();
+  }
+  machine.load(state, 0);
+  return program.observers.filter((_, n) => machine.violated(n));
+}
 
 const isYes = (observed: Verdict["observed"]) => observed === "sometimes" || observed === "always";
 
-/** The scenario that asks for one property alone. */
-const asking = (text: string, property: string): string =>
-  text.replace(/^exists \(.*\)$/m, `exists (${property})`);
+/** The scenario that asks for these properties alone. */
+const asking = (text: string, properties: readonly string[]): string =>
+  text.replace(/^exists \(.*\)$/m, `exists (${properties.join(" \\/ ")})`);
 
 /** The scenario in which the kernel handles the device's faults. */
 const handled = (text: string): string => text.replace("access x..y retried;", "access x..y;");

@@ -14,7 +14,7 @@ import { waitsForEntries } from "../engine/waits.ts";
 import { TooManyAtOnce } from "../explore/fair-graph.ts";
 import type { Helpers } from "../explore/fast/team.ts";
 import { waitsWithoutEnd } from "../explore/liveness.ts";
-import type { Limits, Outcome, Progress } from "../explore/search.ts";
+import type { Limits, Outcome, Progress, Question } from "../explore/search.ts";
 import { RepetitionTooLong, windowsRepeat } from "../explore/stuck.ts";
 import type { Engine, Reduction } from "../explore/tiers.ts";
 import { explore } from "../explore/tiers.ts";
@@ -42,11 +42,17 @@ export interface CheckOptions {
   readonly overlay?: Overlay;
   /** Also run with each knob flipped. */
   readonly dependsOn: boolean;
+  /** Whether it can be is all that is asked: what always is, is `sometimes` too. */
+  readonly whether?: boolean;
 }
 
-export interface Variant {
+/** A choice of the knobs, and the program that it gives. */
+export interface Choice {
   readonly knobs: Readonly<Record<string, string>>;
   readonly program: Program;
+}
+
+export interface Variant extends Choice {
   readonly outcome: Outcome;
   /** The semantics that the outcome was found with. */
   readonly semantics: Semantics;
@@ -129,27 +135,32 @@ export class Checker {
   /** One run for every choice of the knobs that are not set and that the program asks for. */
   private variants(configuration: Configuration, options: CheckOptions): Variant[] {
     const done: Variant[] = [];
+    for (const choice of this.choices(configuration, options)) {
+      const further = { ...options, ...furtherThan(done, options) };
+      done.push({ ...choice, ...this.found(choice.program, further) });
+    }
+    return done;
+  }
+
+  /** The programs of these choices; two choices that give one program are one. */
+  *choices(configuration: Configuration, options: CheckOptions): Generator<Choice> {
     const seen = new Set<string>();
-    const visit = (chosen: Readonly<Record<string, string>>, known: Program | undefined): void => {
+    const waiting: { chosen: Choice["knobs"]; known?: Program }[] = [{ chosen: {} }];
+    for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+      const { chosen } = at;
       const knobs = { ...DEFAULTS, ...configuration.knobs, ...chosen };
-      const program = known ?? this.program(configuration, knobs, options);
+      const program = at.known ?? this.program(configuration, knobs, options);
       const next = program.knobs.find((k) => !(k in configuration.knobs) && !(k in chosen));
       if (next !== undefined) {
         const [first, second] = KNOBS.find((k) => k.name === next)!.values;
+        waiting.push({ chosen: { ...chosen, [next]: second } });
         // The first value is the default, with which this program was made.
-        visit({ ...chosen, [next]: first }, program);
-        visit({ ...chosen, [next]: second }, undefined);
-        return;
+        waiting.push({ chosen: { ...chosen, [next]: first }, known: program });
+      } else if (!seen.has(program.hash)) {
+        seen.add(program.hash);
+        yield { knobs: { ...configuration.knobs, ...chosen }, program };
       }
-      // Two choices that give one program are one variant.
-      if (seen.has(program.hash)) return;
-      seen.add(program.hash);
-      const said = { ...configuration.knobs, ...chosen };
-      const further = { ...options, ...furtherThan(done, options) };
-      done.push({ knobs: said, program, ...this.found(program, further) });
-    };
-    visit({}, undefined);
-    return done;
+    }
   }
 
   /** The program of one choice of all knobs; for replaying a witness. */
@@ -206,10 +217,12 @@ export class Checker {
 
   private found(program: Program, options: CheckOptions): Found {
     const { property } = this.condition;
-    const how = `${options.semantics} ${options.engine} ${options.reductions}`;
+    const { semantics, engine, reductions, whether = false } = options;
+    const how = `${semantics} ${engine} ${reductions} ${whether}`;
     const key = `${property} ${how} ${program.hash}`;
     let known = this.outcomes.get(key);
-    if (!known) this.outcomes.set(key, (known = guarded(program, this.condition, options)));
+    const question = whether ? { ...this.condition, whether } : this.condition;
+    if (!known) this.outcomes.set(key, (known = guarded(program, question, options)));
     return known;
   }
 
@@ -281,7 +294,7 @@ export interface Found {
 }
 
 /** A search; limits of the model become an inconclusive outcome. */
-function guarded(program: Program, condition: Condition, options: CheckOptions): Found {
+function guarded(program: Program, condition: Question, options: CheckOptions): Found {
   const none = { exhaustive: false, states: 0, transitions: 0, depth: 0 } as const;
   const windows =
     (condition.stuck === undefined || windowsRepeat(program)) &&

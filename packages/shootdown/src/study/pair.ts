@@ -48,6 +48,9 @@ interface Start {
 
 const startOf = ({ map = "", vma = "" }: Operation): Start => ({ map, vma });
 
+const sameStart = (a: Operation, b: Operation): boolean =>
+  startOf(a).map === startOf(b).map && startOf(a).vma === startOf(b).vma;
+
 /** Why two operations do not run at the same time; undefined if they can. */
 export function excluded(a: Operation, b: Operation, machine: PairMachine): string | undefined {
   for (const o of [a, b]) {
@@ -94,7 +97,7 @@ export function pairScenarios(
   if (machine.device && !repeats(a) && !repeats(b)) questions.push(faults ? "handled" : "retried");
   for (const question of questions) {
     add("shared", question, a);
-    add("shared", question, b);
+    if (!sameStart(a, b)) add("shared", question, b);
     // A block is of both pages.
     if (question === "safety" && !isBlock(a) && !isBlock(b)) add("neighbours", question, a);
   }

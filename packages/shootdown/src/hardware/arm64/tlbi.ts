@@ -314,8 +314,7 @@ export const dma_wmb_definition = define(dma_wmb, {
   body: ({ cpu }) => [
     when(
       ruleHolds("S12"),
-      ...ordered(cpu, member(walker, "SMMU")),
-      orderedFor(cpu, member(walker, "SMMU")),
+      atomic(...ordered(cpu, member(walker, "SMMU")), orderedFor(cpu, member(walker, "SMMU"))),
     ),
   ],
 });

@@ -17,7 +17,7 @@ import {
 } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { call, forall, label, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
+import { atomic, call, forall, label, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
 import { command } from "../../vocabulary/events.ts";
 import {
   cd_aset,
@@ -179,19 +179,21 @@ export const arm_smmu_v3_sva = [
   }),
   define(arm_smmu_cmdq_issue_cmdlist, {
     source: { file: smmu, sha: { "6.1": "098473f6c47f", "6.12": "66b507b23d7a" } },
-    abstracts: ["the commands of a list may be interleaved with those of other CPUs"],
     body: ({ cpu, op: first, asid: tag, dev, range, sync }) => [
       // Descriptors stored before are visible to the SMMU once it sees PROD move.
       call(dma_wmb, { cpu }),
-      call(cmdq_insert, { cpu, op: first, asid: tag, dev, range }),
-      when(
-        sync,
-        call(cmdq_insert, {
-          ...{ cpu, asid: constant(asid, 0), dev: anyDev, range: WHOLE_MM },
-          op: op("CMD_SYNC"),
-        }),
-        call(cmdq_wait, { cpu }),
+      // A list takes places in a row, and PROD moves when all are written.
+      atomic(
+        call(cmdq_insert, { cpu, op: first, asid: tag, dev, range }),
+        when(
+          sync,
+          call(cmdq_insert, {
+            ...{ cpu, asid: constant(asid, 0), dev: anyDev, range: WHOLE_MM },
+            op: op("CMD_SYNC"),
+          }),
+        ),
       ),
+      when(sync, call(cmdq_wait, { cpu })),
     ],
   }),
   define(arm_smmu_sync_cd, {
