@@ -56,6 +56,8 @@ export const gathers_nest = field("gathers_nest", [], t.bool);
 /** Something writes PROT_NONE entries; some vma is write-protected by userfaultfd: as above. */
 export const entries_protnone = field("entries_protnone", [], t.bool);
 export const vmas_uffd_wp = field("vmas_uffd_wp", [], t.bool);
+/** More than one CPU changes entries: who does knows what others have stored under the lock. */
+export const entries_race = field("entries_race", [], t.bool);
 
 /** With atc-retry: a timeout was reported since this CPU issued its ATC invalidation. */
 export const atc_inv_again = field("atc_inv_again", [t.cpu], t.bool);

@@ -12,6 +12,7 @@ import { kvm_guest, mirrors_mm } from "../kernel/shadow-state.ts";
 import {
   contpte_aligned,
   dev_mm,
+  entries_race,
   huge_pages,
   is_zero_page,
   mm_pasid,
@@ -305,6 +306,14 @@ function registersOf(scenario: Scenario): string[] {
   return [...names];
 }
 
+/** Programs that may change page-table entries: a fault that somebody handles does too. */
+const changers = (scenario: Scenario): number =>
+  scenario.bodies.filter(
+    ({ statements }) =>
+      countCalls(statements, () => true) > 0 ||
+      countVerbs(statements, (s) => s.verb.text !== "access" || isHandled(s)) > 0,
+  ).length;
+
 function initialState(
   scenario: Scenario,
   places: readonly InitialPlace[],
@@ -376,6 +385,7 @@ function initialState(
     }
   }
   initialFiles(places, world, addresses, put);
+  if (changers(scenario) > 1) put(entries_race, [], 1);
   put(next_free_page, [], frames.size);
   const zero = domain.sizes["pfn"]! - 1;
   put(zero_pfn, [], zero);

@@ -2,7 +2,7 @@
 // Stores to page-table entries: arch/arm64/include/asm/pgtable.h, 6.1 and 6.12.
 
 import type { Expr } from "../../../../ir/expr.ts";
-import { member } from "../../../../ir/expr.ts";
+import { member, varies } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
 import type { Stmt } from "../../../../ir/stmt.ts";
 import { call, callInto, leave, loop, ret, set, since, when } from "../../../../ir/stmt.ts";
@@ -12,6 +12,7 @@ import {
   cmpxchg_desc,
   cmpxchg_pmd,
   dsb,
+  observe_stores,
   store_desc,
   store_pmd,
   xchg_desc,
@@ -30,6 +31,7 @@ import {
   ptep_set_wrprotect,
   set_pte_at,
 } from "../../../asm/pgtable.ts";
+import { entries_race } from "../../../state.ts";
 
 import { contpte_try_fold, contpte_try_unfold } from "../mm/contpte.ts";
 
@@ -60,6 +62,8 @@ export const pgtable = [
     locals: { old: desc },
     body: ({ cpu, mm, va, old }) => [
       ...unfolded(cpu, mm, va),
+      // Whoever stored the entry that goes did so under the lock that is held.
+      when(varies(entries_race), call(observe_stores, { cpu })),
       callInto(old, xchg_desc, { cpu, mm, va, value: PTE_NONE }),
       ret(old),
     ],
