@@ -220,7 +220,9 @@ const TABLES = "table_use_after_free";
 function writes(program: Program, field: FieldDecl): boolean {
   const codes = [...program.threads, ...program.rules, ...program.pending];
   return codes.some(({ instrs }) =>
-    instrs.some((i) => (i.op === "store" || i.op === "xchg" || i.op === "cas") && i.field === field),
+    instrs.some(
+      (i) => (i.op === "store" || i.op === "xchg" || i.op === "cas") && i.field === field,
+    ),
   );
 }
 
