@@ -30,7 +30,7 @@ export const ANON_OVERLAYS: readonly NamedOverlay[] = [
   },
   {
     name: "none-not-accessible",
-    describes: "PROT_NONE entries are never flushed when they go (before 20841405940e)",
+    describes: "PROT_NONE entries are never flushed when they go (before 3.13)",
     overlay: editing("pte_accessible", "pending", () => []),
   },
   {
