@@ -22,6 +22,7 @@ import { fault as x86_fault } from "./arch/x86/mm/fault.ts";
 import { x86_tlb } from "./arch/x86/mm/tlb.ts";
 import { smp } from "./arch/x86/smp.ts";
 import { fork } from "./fork.ts";
+import { task_mmu, task_mmu_huge } from "./fs/task_mmu.ts";
 import { arm_smmu_v3_ats } from "./iommu/arm-smmu-v3-ats.ts";
 import { arm_smmu_v3_domain } from "./iommu/arm-smmu-v3-domain.ts";
 import { arm_smmu_v3_sva } from "./iommu/arm-smmu-v3-sva.ts";
@@ -36,6 +37,7 @@ import { hugetlb } from "./mm/hugetlb.ts";
 import { khugepaged } from "./mm/khugepaged.ts";
 import { ksm } from "./mm/ksm.ts";
 import { madvise } from "./mm/madvise.ts";
+import { madvise_pageouts } from "./mm/madvise-pageout.ts";
 import { memory } from "./mm/memory.ts";
 import { memory_failures } from "./mm/memory-failure.ts";
 import { memory_file } from "./mm/memory-file.ts";
@@ -45,6 +47,7 @@ import { migrate_device } from "./mm/migrate_device.ts";
 import { mmap } from "./mm/mmap.ts";
 import { mmap_lock } from "./mm/mmap_lock.ts";
 import { mmu_gather } from "./mm/mmu_gather.ts";
+import { mmu_gather_full } from "./mm/mmu_gather-full.ts";
 import { mmu_interval } from "./mm/mmu_interval.ts";
 import { mmu_notifier } from "./mm/mmu_notifier.ts";
 import { mprotect } from "./mm/mprotect.ts";
@@ -56,6 +59,7 @@ import { page_vma_mapped } from "./mm/page_vma_mapped.ts";
 import { page_writeback } from "./mm/page-writeback.ts";
 import { pgtable_generic, pgtable_generic_huge } from "./mm/pgtable-generic.ts";
 import { rmap } from "./mm/rmap.ts";
+import { rmap_aging } from "./mm/rmap-aging.ts";
 import { rmap_walks } from "./mm/rmap-walks.ts";
 import { swapin } from "./mm/swapin.ts";
 import { truncate } from "./mm/truncate.ts";
@@ -82,6 +86,7 @@ const GENERIC: readonly Definition[] = [
   ...memory_file,
   ...mprotect,
   ...madvise,
+  ...madvise_pageouts,
   ...mprotect_none,
   ...mempolicy,
   ...userfaultfd,
@@ -96,6 +101,7 @@ const GENERIC: readonly Definition[] = [
   ...filemap_faults,
   ...page_vma_mapped,
   ...rmap,
+  ...rmap_aging,
   ...swapin,
   ...vmscan,
   ...migrate,
@@ -107,6 +113,7 @@ const GENERIC: readonly Definition[] = [
   ...truncate,
   ...uprobes,
   ...fork,
+  ...task_mmu,
 ];
 
 /** What an architecture adds: at a version, generic and own names are defined once. */
@@ -126,6 +133,7 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...young,
     ...tlbflush,
     ...tlb,
+    ...mmu_gather_full,
     ...tlbbatch,
     ...fault,
     ...arm_smmu_v3_sva,
@@ -135,6 +143,7 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...arm_smmu_v3_ats,
     ...pgtable_generic_huge,
     ...huge_memory,
+    ...task_mmu_huge,
     ...khugepaged,
     ...hugetlb,
     ...arm_smmu_v3_domain,

@@ -48,6 +48,12 @@ export const mm_alive = field("mm_alive", [t.mm], t.bool, 1);
 export const gather_page = field("gather_page", [t.cpu, t.pfn], t.int);
 export const gather_table = field("gather_table", [t.cpu, t.table], t.bool);
 
+/** Gathered since the last flush: cleared_pmds, cleared_ptes; kept where pages are huge. */
+export const gather_pmds = field("gather_pmds", [t.cpu], t.bool);
+export const gather_ptes = field("gather_ptes", [t.cpu], t.bool);
+/** Allocations that must not wait may fail: who wants that writes this. */
+export const nowait_fails = field("nowait_fails", [], t.bool);
+
 /** mm->tlb_flush_pending: gathers that have begun and not finished. */
 export const tlb_flush_pending = field("tlb_flush_pending", [t.mm], t.int);
 /** Some operation gathers with mmap_lock held for reading: it writes this; then all count. */

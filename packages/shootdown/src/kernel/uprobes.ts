@@ -7,7 +7,7 @@ import { call, callInto, emit, label, ret, set, since, when } from "../ir/stmt.t
 import { desc, pfnOf, valid } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
-import { mk_pte, pte_present, set_pte_at } from "./asm/pgtable.ts";
+import { mk_pte, pte_present } from "./asm/pgtable.ts";
 import { copiedAway, folio_remove_rmap, isSharedPlace } from "./mm/file-pages.ts";
 import { folio_lock, folio_unlock } from "./mm/filemap.ts";
 import {
@@ -22,7 +22,7 @@ import {
 } from "./mm/mmu_notifier.ts";
 import { alloc_page, put_page } from "./mm/page_alloc.ts";
 import { page_vma_mapped_walk, readEntry } from "./mm/page_vma_mapped.ts";
-import { ptep_clear_flush, ptep_clear_flush_notify } from "./mm/pgtable-generic.ts";
+import { ptep_clear_flush, ptep_clear_flush_notify, setPteAtNotify } from "./mm/pgtable-generic.ts";
 import { PageAnonExclusive, page_refs } from "./state.ts";
 
 const file = "kernel/events/uprobes.c";
@@ -90,7 +90,7 @@ export const uprobes = [
             ),
           ),
           emit(events.revoked, { mm, va, reads: TRUE }),
-          call(set_pte_at, { cpu, mm, va, entry: mk_pte(new_page) }),
+          ...setPteAtNotify({ cpu, mm, va }, mk_pte(new_page)),
           folio_remove_rmap(old_page),
           call(put_page, { frame: old_page }),
         ),

@@ -12,6 +12,7 @@ import { enter_lazy_tlb, switch_mm } from "../kernel/arch/x86/mm/tlb.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { DEFINITIONS } from "../kernel/kernels.ts";
 import { behavior, do_madvise } from "../kernel/mm/madvise.ts";
+import { do_madvise_pageout } from "../kernel/mm/madvise-pageout.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { do_mprotect_none } from "../kernel/mm/mprotect-none.ts";
@@ -37,7 +38,6 @@ import { ownParams, written } from "./dictionary.ts";
 import type { Runs } from "./instructions.ts";
 import { instruction, requestOf, tryOf, wordOf } from "./instructions.ts";
 import { pagesOf } from "./ranges.ts";
-import { ADVICE } from "./words.ts";
 import type { BoundDevice, World } from "./world.ts";
 
 /** The programs of a scenario, CPUs first, in the order of the file. */
@@ -242,7 +242,9 @@ function cpuStatement(s: VerbStatement, by: Runs): readonly Stmt[] {
     }
     case "madvise": {
       const word = s.args[1]?.kind === "name" ? s.args[1].name.text : "";
-      const advice = member(behavior, ADVICE.find((a) => a === word) ?? "DONTNEED");
+      if (word === "PAGEOUT")
+        return returning(call(do_madvise_pageout, { cpu, mm, range: range() }));
+      const advice = member(behavior, behavior.values.find((a) => a === word) ?? "DONTNEED");
       return returning(call(do_madvise, { cpu, mm, range: range(), behavior: advice }));
     }
     case "mremap": {

@@ -138,7 +138,7 @@ export const ATC_SCOPES = ["no-pasid", "global"] as const;
 const PAGE_REQUEST = ["write", "more"] as const;
 
 /** What madvise() may be told: MADV_DONTNEED and so on. */
-export const ADVICE = ["DONTNEED", "FREE", "COLD", "REMOVE"] as const;
+export const ADVICE = ["DONTNEED", "FREE", "COLD", "REMOVE", "PAGEOUT"] as const;
 
 /** Single instructions and commands, as the kernel and the specifications name them. */
 const INSTRUCTIONS: readonly (readonly [string, Signature])[] = [

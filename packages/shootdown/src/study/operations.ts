@@ -147,6 +147,11 @@ export const OPERATIONS: readonly Operation[] = [
   },
   { name: "munmap", source: "mm/vma.c: do_vmi_align_munmap", statements: "munmap $r;" },
   {
+    name: "munmap_out_of_memory",
+    source: "mm/mmu_gather.c: tlb_next_batch, tlb_remove_table_one",
+    statements: "setup_fail_page_alloc(); munmap $r;",
+  },
+  {
     name: "madvise_dontneed",
     source: "mm/memory.c: zap_page_range_single",
     statements: "madvise $r DONTNEED;",
@@ -172,6 +177,43 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "mwriteprotect_range($A, $r);",
   },
   { name: "madvise_cold", source: "mm/madvise.c: madvise_cold", statements: "madvise $r COLD;" },
+  {
+    name: "madvise_pageout",
+    source: "mm/madvise.c: madvise_pageout",
+    statements: "madvise $r PAGEOUT;",
+  },
+  {
+    name: "aging",
+    source: "mm/rmap.c: folio_referenced_one",
+    statements: "folio_referenced($P);",
+    by: "kernel",
+  },
+  {
+    name: "thp_aging",
+    source: "mm/rmap.c: folio_referenced_one",
+    statements: "folio_referenced($P);",
+    by: "kernel",
+    map: "huge",
+  },
+  {
+    name: "thp_reclaim",
+    source: "mm/rmap.c: try_to_unmap_one",
+    statements: "shrink_folio_list($P);",
+    by: "kernel",
+    map: "huge",
+  },
+  {
+    name: "clear_refs",
+    source: "fs/proc/task_mmu.c: clear_refs_write",
+    statements: "clear_refs_write($A);",
+    by: "kernel",
+  },
+  {
+    name: "pagemap_scan",
+    source: "fs/proc/task_mmu.c: do_pagemap_scan",
+    kernels: "6.7..",
+    statements: "do_pagemap_scan($A, $r);",
+  },
   { name: "mremap", source: "mm/mremap.c: move_page_tables", statements: "mremap $x $y;" },
   {
     name: "userfaultfd_move",
@@ -257,5 +299,26 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "store $x;",
     map: "contiguous read-only exclusive",
     vma: "writable",
+  },
+  {
+    name: "contpte_zap",
+    source: "arch/arm64/mm/contpte.c: contpte_clear_full_ptes",
+    kernels: "6.9..",
+    statements: "munmap $r;",
+    map: "contiguous",
+  },
+  {
+    name: "contpte_fork",
+    source: "arch/arm64/mm/contpte.c: contpte_wrprotect_ptes",
+    kernels: "6.9..",
+    statements: "fork;",
+    map: "contiguous",
+  },
+  {
+    name: "contpte_madvise_free",
+    source: "arch/arm64/mm/contpte.c: contpte_clear_young_dirty_ptes",
+    kernels: "6.10..",
+    statements: "madvise $r FREE;",
+    map: "contiguous",
   },
 ];

@@ -23,7 +23,7 @@ import {
 } from "../../ir/expr.ts";
 import { declare } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { callInto, set, since, whenElse } from "../../ir/stmt.ts";
+import { call, callInto, set, since, whenElse } from "../../ir/stmt.ts";
 import { isBlock } from "../../vocabulary/blocks.ts";
 import type { Desc } from "../../vocabulary/descriptor.ts";
 import {
@@ -106,6 +106,40 @@ const here = { cpu: t.cpu, mm: t.mm, va: t.va };
 export const set_pte_at = declare("set_pte_at", { ...here, entry: desc });
 export const ptep_get_and_clear = declare("ptep_get_and_clear", here, desc);
 export const ptep_set_wrprotect = declare("ptep_set_wrprotect", here);
+/** The same of one entry of a range that is cleared, or loses its permission, as a whole. */
+export const clear_full_ptes = declare("clear_full_ptes", { ...here, range: t.range }, desc);
+export const wrprotect_ptes = declare("wrprotect_ptes", { ...here, range: t.range });
+
+/** Clears an entry of a range: a contiguous group goes as a whole, if it lies in the range. */
+export const clearFullPtes = (
+  at: { cpu: Expr<"cpu">; mm: Expr<"mm">; va: Expr<"va"> },
+  range: Expr<"range">,
+  old: Place<"desc">,
+): Stmt[] => [
+  since(
+    "6.9",
+    [
+      whenElse(
+        CONTPTE,
+        [callInto(old, clear_full_ptes, { ...at, range })],
+        [callInto(old, ptep_get_and_clear, at)],
+      ),
+    ],
+    [callInto(old, ptep_get_and_clear, at)],
+  ),
+];
+
+/** The same where a range loses its write permission. */
+export const wrprotectPtes = (
+  at: { cpu: Expr<"cpu">; mm: Expr<"mm">; va: Expr<"va"> },
+  range: Expr<"range">,
+): Stmt[] => [
+  since(
+    "6.9",
+    [whenElse(CONTPTE, [call(wrprotect_ptes, { ...at, range })], [call(ptep_set_wrprotect, at)])],
+    [call(ptep_set_wrprotect, at)],
+  ),
+];
 
 /** An entry of the upper level that maps a huge page, also while it is being split. */
 export const pmd_trans_huge = (e: Desc) =>
@@ -131,6 +165,8 @@ export const clear_young_dirty_ptes = declare("clear_young_dirty_ptes", {
 
 /** Clears the access flag, and may flush; whether it was set. */
 export const ptep_clear_flush_young = declare("ptep_clear_flush_young", here, t.bool);
+/** The same of a huge page. */
+export const pmdp_clear_flush_young = declare("pmdp_clear_flush_young", upper, t.bool);
 /** Whether a TLB may hold the entry: PROT_NONE ones too, while a flush is pending. */
 export const pte_accessible = declare(
   "pte_accessible",

@@ -54,6 +54,7 @@ import {
 } from "../asm/pgtable.ts";
 import {
   gather_page,
+  gather_pmds,
   huge_pages,
   PageAnonExclusive,
   page_refs,
@@ -115,7 +116,7 @@ const covers = (range: Expr<"range">, r: Expr<"region">) =>
   );
 
 /** For each huge page of a range: whole, or first split. */
-const eachHuge = (
+export const eachHuge = (
   { cpu, mm, range }: { cpu: Expr<"cpu">; mm: Expr<"mm">; range: Expr<"range"> },
   whole: (r: Expr<"region">) => readonly Stmt[],
 ): Stmt =>
@@ -273,6 +274,7 @@ const ranges = [
       set(gathered, EMPTY),
       eachHuge({ cpu, mm, range }, (r) => [
         call(zap_huge_pmd, { cpu, mm, region: r }),
+        set(gather_pmds(cpu), TRUE),
         each(vaSort, pagesOf(r), (va) => [grow(gathered, va)]),
       ]),
       ret(gathered),
@@ -309,6 +311,7 @@ const ranges = [
       set(gathered, EMPTY),
       eachHuge({ cpu, mm, range }, (r) => [
         call(change_huge_pmd, { cpu, mm, region: r, writable }),
+        set(gather_pmds(cpu), TRUE),
         each(vaSort, pagesOf(r), (va) => [grow(gathered, va)]),
       ]),
       ret(gathered),

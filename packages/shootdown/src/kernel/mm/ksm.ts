@@ -35,7 +35,7 @@ import {
 } from "./mmu_notifier.ts";
 import { put_page } from "./page_alloc.ts";
 import { page_vma_mapped_walk, readEntry } from "./page_vma_mapped.ts";
-import { ptep_clear_flush } from "./pgtable-generic.ts";
+import { ptep_clear_flush, setPteAtNotify } from "./pgtable-generic.ts";
 
 const file = "mm/ksm.c";
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };
@@ -129,7 +129,7 @@ export const ksm = [
               set(PageAnonExclusive(frame), FALSE),
               when(pte_dirty(old), set(PG_dirty(frame), TRUE)),
               set(entry, pte_mkclean(pte_wrprotect(old))),
-              call(set_pte_at, { ...{ cpu, mm, va }, entry }),
+              ...setPteAtNotify({ cpu, mm, va }, entry),
             ],
             [call(set_pte_at, { ...{ cpu, mm, va }, entry: old }), set(entry, PTE_NONE)],
           ),
@@ -152,7 +152,7 @@ export const ksm = [
         eq(entry, orig),
         set(page_refs(kpage), add(page_refs(kpage), num(1))),
         label("flush", callInto(entry, ptep_clear_flush, { cpu, mm, va })),
-        call(set_pte_at, { ...{ cpu, mm, va }, entry: mk_pte(kpage) }),
+        ...setPteAtNotify({ cpu, mm, va }, mk_pte(kpage)),
         call(put_page, { frame }),
       ),
       call(spin_unlock_ptl, { mm }),

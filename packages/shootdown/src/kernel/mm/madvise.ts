@@ -22,8 +22,9 @@ import {
 import { desc, isTable, pfnOf, valid } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { EMPTY, Range, regionOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
-import { pmd, pte } from "../../vocabulary/state.ts";
+import { is_contiguous, pmd, pte } from "../../vocabulary/state.ts";
 import {
+  CONTPTE,
   clear_young_dirty_ptes,
   pte_dirty,
   pte_mkclean,
@@ -169,7 +170,11 @@ export const madvise = [
           when(
             and(pte_present(old), not(is_zero_page(pfnOf(old)))),
             when(
-              or(pte_young(old), and(clean, pte_dirty(old))),
+              or(
+                ...[pte_young(old), and(clean, pte_dirty(old))],
+                // A group is taken at once, and all of it was made old with the first entry.
+                and(CONTPTE, is_contiguous(va)),
+              ),
               since(
                 "6.10",
                 [call(clear_young_dirty_ptes, { cpu, mm, va, clean })],

@@ -32,6 +32,7 @@ import {
 } from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
 import {
+  clearFullPtes,
   mk_pte,
   pmd_trans_huge,
   pte_mkdirty,
@@ -41,15 +42,15 @@ import {
   pte_present,
   pte_protnone,
   pte_write,
-  ptep_get_and_clear,
   ptep_set_access_flags,
-  ptep_set_wrprotect,
   readPte,
   set_pte_at,
+  wrprotectPtes,
 } from "../asm/pgtable.ts";
 import { flush_tlb_fix_spurious_fault, flush_tlb_page } from "../asm/tlbflush.ts";
 import {
   gather_page,
+  gather_ptes,
   is_file_page,
   is_zero_page,
   PageAnonExclusive,
@@ -92,6 +93,7 @@ import {
 import { do_numa_page, PROTNONE } from "./mempolicy.ts";
 import { pte_offset_map_lock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import { tlb_end_vma, tlb_finish_mmu, tlb_flush_mmu_free, tlb_gather_mmu } from "./mmu_gather.ts";
+import { forceFlush, NOWAIT_FAILS } from "./mmu_gather-full.ts";
 import {
   mmu_notifier_change_pte,
   mmu_notifier_invalidate_range_end,
@@ -116,7 +118,8 @@ export const copy_page_range = declare("copy_page_range", {
   mm: t.mm,
   range: t.range,
 });
-export const copy_present_pte = declare("copy_present_pte", at);
+/** `range`: all that is copied, of which this is one entry. */
+export const copy_present_pte = declare("copy_present_pte", { ...at, range: t.range });
 export const zap_pte_range = declare(
   "zap_pte_range",
   { cpu: t.cpu, mm: t.mm, range: t.range },
@@ -333,7 +336,7 @@ export const memory = [
         HUGE,
         each(region, regionsOf(range), (r) => [call(copy_huge_pmd, { cpu, mm, region: r })]),
       ),
-      each(vaSort, range, (va) => [call(copy_present_pte, { cpu, mm, va })]),
+      each(vaSort, range, (va) => [call(copy_present_pte, { cpu, mm, va, range })]),
       call(spin_unlock_ptl, { mm }),
       call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
     ],
@@ -346,7 +349,7 @@ export const memory = [
     },
     abstracts: ["pinned pages"],
     locals: { entry: desc, upper: desc },
-    body: ({ cpu, mm, va, entry, upper }) => [
+    body: ({ cpu, mm, va, range, entry, upper }) => [
       set(upper, pmd(mm, regionOf(va))),
       when(not(isTable(upper)), ret()),
       set(entry, pte(mm, va)),
@@ -358,7 +361,7 @@ export const memory = [
         set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1))),
         set(PageAnonExclusive(pfnOf(entry)), FALSE),
       ),
-      when(pte_write(entry), call(ptep_set_wrprotect, { cpu, mm, va })),
+      when(pte_write(entry), ...wrprotectPtes({ cpu, mm, va }, range)),
     ],
   }),
   define(zap_pte_range, {
@@ -367,9 +370,9 @@ export const memory = [
       function: "zap_present_folio_ptes, tlb_flush_rmaps (6.12), zap_pte_range",
       sha: { "6.1": "ce1b0c7af344", "6.12": "76a99e2f48de" },
     },
-    abstracts: ["a full batch of pages, which flushes early", "one lock for all tables"],
-    locals: { gathered: t.range, upper: desc, old: desc, force_flush: t.bool },
-    body: ({ cpu, mm, range, gathered, upper, old, force_flush }) => [
+    abstracts: ["one lock for all tables"],
+    locals: { gathered: t.range, upper: desc, old: desc, force_flush: t.bool, more: t.bool },
+    body: ({ cpu, mm, range, gathered, upper, old, force_flush, more }) => [
       set(gathered, EMPTY),
       set(force_flush, FALSE),
       when(HUGE, callInto(gathered, zap_pmd_range, { cpu, mm, range })),
@@ -382,13 +385,15 @@ export const memory = [
           set(old, pte(mm, va)),
           when(
             and(pte_present(old), shouldZap(cpu, old)),
-            callInto(old, ptep_get_and_clear, { cpu, mm, va }),
+            ...clearFullPtes({ cpu, mm, va }, range, old),
             grow(gathered, va),
+            when(HUGE, set(gather_ptes(cpu), TRUE)),
             when(FILE, ...zapOfFile(cpu, old, force_flush)),
             // vm_normal_page() has none for the zero page.
             when(
               not(is_zero_page(pfnOf(old))),
               set(gather_page(cpu, pfnOf(old)), add(gather_page(cpu, pfnOf(old)), num(1))),
+              when(NOWAIT_FAILS, ...forceFlush({ cpu, mm, va }, gathered, more)),
             ),
           ),
           when(

@@ -15,6 +15,7 @@ import {
   ret,
   set,
   when,
+  whenElse,
 } from "../../ir/stmt.ts";
 import { desc, isTable, nextOf, PTE_NONE } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
@@ -49,6 +50,7 @@ import {
   tlb_flush_mmu_free,
   tlb_gather_mmu,
 } from "./mmu_gather.ts";
+import { NOWAIT_FAILS, tlb_remove_table } from "./mmu_gather-full.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
@@ -119,8 +121,9 @@ export const mmap = [
       last: region,
       old: desc,
       freed: t.range,
+      queued: t.bool,
     },
-    body: ({ cpu, mm, range, below, above, first, last, old, freed }) => [
+    body: ({ cpu, mm, range, below, above, first, last, old, freed, queued }) => [
       when(FILE, label("unlink", call(unlink_file_vma, { mm, range }))),
       // floor and ceiling: other vmas in the first and in the last table
       set(below, EMPTY),
@@ -142,7 +145,19 @@ export const mmap = [
       set(freed, EMPTY),
       each(region, Regions.make(first, last), (r) => [
         callInto(old, xchg_pmd, { cpu, mm, region: r, value: PTE_NONE }),
-        when(isTable(old), set(gather_table(cpu, nextOf(old)), TRUE), grow(freed, firstPage(r))),
+        when(
+          isTable(old),
+          grow(freed, firstPage(r)),
+          // pte_free_tlb()
+          whenElse(
+            NOWAIT_FAILS,
+            [
+              callInto(queued, tlb_remove_table, { cpu, mm, table: nextOf(old), tables: freed }),
+              when(not(queued), set(freed, EMPTY)),
+            ],
+            [set(gather_table(cpu, nextOf(old)), TRUE)],
+          ),
+        ),
       ]),
       ret(freed),
     ],

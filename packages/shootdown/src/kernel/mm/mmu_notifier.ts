@@ -5,7 +5,7 @@ import type { Expr } from "../../ir/expr.ts";
 import { FALSE, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { call, either, emit, label, ret, set, when } from "../../ir/stmt.ts";
+import { call, callInto, either, emit, label, ret, set, when } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { t, WHOLE_MM } from "../../vocabulary/sorts.ts";
@@ -49,8 +49,12 @@ export const mmu_notifier_invalidate_range_only_end = declare(
 );
 export const mmu_notifier_release = declare("mmu_notifier_release", { cpu: t.cpu, mm: t.mm });
 
-/** A page becomes old in every secondary MMU that has entries of its own. */
-export const mmu_notifier_clear_flush_young = declare("mmu_notifier_clear_flush_young", ranged);
+/** Pages become old in every secondary MMU that has entries of its own; whether one was not. */
+export const mmu_notifier_clear_flush_young = declare(
+  "mmu_notifier_clear_flush_young",
+  ranged,
+  t.bool,
+);
 /** Until 6.9: an entry is about to be stored where one was taken out. */
 export const mmu_notifier_change_pte = declare("mmu_notifier_change_pte", {
   ...{ cpu: t.cpu, mm: t.mm, va: t.va },
@@ -171,8 +175,14 @@ export const mmu_notifier = [
       function: "__mmu_notifier_clear_flush_young",
       sha: { "6.1": "fccf5db379ac", "6.12": "fccf5db379ac" },
     },
-    body: ({ cpu, mm, range }) => [
-      when(varies(kvm_guest), call(kvm_mmu_notifier_clear_flush_young, { cpu, mm, range })),
+    locals: { young: t.bool },
+    body: ({ cpu, mm, range, young }) => [
+      set(young, FALSE),
+      when(
+        varies(kvm_guest),
+        callInto(young, kvm_mmu_notifier_clear_flush_young, { cpu, mm, range }),
+      ),
+      ret(young),
     ],
   }),
   define(mmu_notifier_change_pte, {

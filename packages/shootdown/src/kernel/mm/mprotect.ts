@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changing protection: mm/mprotect.c, 6.1 and 6.12.
 
-import { and, eq, FALSE, not, varies } from "../../ir/expr.ts";
+import { and, eq, FALSE, not, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import {
   call,
@@ -30,7 +30,14 @@ import {
   ptep_get_and_clear,
   set_pte_at,
 } from "../asm/pgtable.ts";
-import { entries_protnone, PageAnonExclusive, VM_NONE, VM_SHARED, VM_WRITE } from "../state.ts";
+import {
+  entries_protnone,
+  gather_ptes,
+  PageAnonExclusive,
+  VM_NONE,
+  VM_SHARED,
+  VM_WRITE,
+} from "../state.ts";
 import { is_migration_entry, is_writable_entry, make_readable_entry } from "../swapops.ts";
 import { FILE } from "./file-pages.ts";
 import { change_pmd_range, HUGE } from "./huge_memory.ts";
@@ -134,6 +141,7 @@ export const mprotect = [
               [call(set_pte_at, { cpu, mm, va, entry: pte_wrprotect(old) })],
             ),
             grow(gathered, va),
+            when(HUGE, set(gather_ptes(cpu), TRUE)),
           ),
           when(
             SWAPPED,

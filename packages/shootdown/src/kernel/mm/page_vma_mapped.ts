@@ -10,11 +10,12 @@ import { and, eq, FALSE, ite, not, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { atomic, call, ret, set, when } from "../../ir/stmt.ts";
+import { pieceOf } from "../../vocabulary/blocks.ts";
 import type { Desc } from "../../vocabulary/descriptor.ts";
 import { desc, isTable, PTE_NONE, pfnOf } from "../../vocabulary/descriptor.ts";
 import { regionOf, t } from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
-import { pte_present } from "../asm/pgtable.ts";
+import { pmd_trans_huge, pte_present } from "../asm/pgtable.ts";
 import {
   is_device_exclusive_entry,
   is_device_private_entry,
@@ -34,6 +35,17 @@ export const page_vma_mapped_walk = declare(
   },
   t.bool,
 );
+
+/** Whether a huge page maps the page at a place; if so, the page-table lock is held. */
+export const page_vma_mapped_walk_pmd = declare(
+  "page_vma_mapped_walk_pmd",
+  { mm: t.mm, va: t.va, frame: t.pfn },
+  t.bool,
+);
+
+/** check_pmd() */
+const pmdHolds = (upper: Desc, va: Expr<"va">, frame: Expr<"pfn">): Expr<"bool"> =>
+  and(pmd_trans_huge(upper), eq(pfnOf(pieceOf(upper, va)), frame));
 
 /** check_pte() */
 const holds = (e: Desc, frame: Expr<"pfn">, migration: Expr<"bool">): Expr<"bool"> =>
@@ -66,7 +78,10 @@ export const page_vma_mapped = [
       function: "page_vma_mapped_walk, map_pte, check_pte",
       sha: { "6.1": "738b5aa49bfa", "6.12": "a741b6c0eaab" },
     },
-    abstracts: ["huge pages", "which vma a page can be in: every place is looked at"],
+    abstracts: [
+      "huge pages: page_vma_mapped_walk_pmd()",
+      "which vma a page can be in: every place is looked at",
+    ],
     locals: { entry: desc, upper: desc },
     body: ({ mm, va, frame, sync, migration, entry, upper }) => [
       when(
@@ -77,6 +92,23 @@ export const page_vma_mapped = [
       call(spin_lock_ptl, { mm }),
       readEntry(entry, upper, mm, va),
       when(not(holds(entry, frame, migration)), call(spin_unlock_ptl, { mm }), ret(FALSE)),
+      ret(TRUE),
+    ],
+  }),
+  define(page_vma_mapped_walk_pmd, {
+    source: {
+      file: "mm/page_vma_mapped.c",
+      function: "page_vma_mapped_walk, check_pmd",
+      sha: { "6.1": "98d550867f02", "6.12": "f6d42aa763ac" },
+    },
+    abstracts: ["migration entries of huge pages", "any page of a huge page stands for it"],
+    locals: { upper: desc },
+    body: ({ mm, va, frame, upper }) => [
+      set(upper, pmd(mm, regionOf(va))),
+      when(not(pmdHolds(upper, va, frame)), ret(FALSE)),
+      call(spin_lock_ptl, { mm }),
+      set(upper, pmd(mm, regionOf(va))),
+      when(not(pmdHolds(upper, va, frame)), call(spin_unlock_ptl, { mm }), ret(FALSE)),
       ret(TRUE),
     ],
   }),

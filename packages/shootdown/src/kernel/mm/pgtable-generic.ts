@@ -1,27 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clearing and flushing one entry: mm/pgtable-generic.c and include/linux/mmu_notifier.h.
 
+import type { Expr } from "../../ir/expr.ts";
 import { eq, num } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, label, ret, set, when } from "../../ir/stmt.ts";
+import type { Stmt } from "../../ir/stmt.ts";
+import { call, callInto, label, leave, loop, ret, set, since, when } from "../../ir/stmt.ts";
 import { pagesOf } from "../../vocabulary/blocks.ts";
 import { asKind, desc, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
-import { observe_stores, xchg_pmd } from "../../vocabulary/primitives.ts";
+import { cmpxchg_pmd, observe_stores, xchg_pmd } from "../../vocabulary/primitives.ts";
 import { Range, t } from "../../vocabulary/sorts.ts";
 import { pmd } from "../../vocabulary/state.ts";
 import {
+  pmdp_clear_flush_young,
   pmdp_collapse_flush,
   pmdp_invalidate,
   pte_accessible,
+  pte_mkold,
   pte_present,
+  pte_young,
   ptep_get_and_clear,
+  set_pte_at,
 } from "../asm/pgtable.ts";
 import { flush_pmd_tlb_range, flush_tlb_page, flush_tlb_range } from "../asm/tlbflush.ts";
 import { tlb_flush_pending } from "../state.ts";
 import { PENDING_ASKED } from "./mmu_gather.ts";
-import { mmu_notifier_invalidate_range } from "./mmu_notifier.ts";
+import { mmu_notifier_change_pte, mmu_notifier_invalidate_range } from "./mmu_notifier.ts";
 
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };
+
+/** `set_pte_at_notify()`: until 6.9 who keeps entries of its own is told of the new one first. */
+export const setPteAtNotify = (
+  at: { cpu: Expr<"cpu">; mm: Expr<"mm">; va: Expr<"va"> },
+  entry: Expr<"desc">,
+): Stmt[] => [
+  since("6.10", [], [label("change-pte", call(mmu_notifier_change_pte, { ...at, entry }))]),
+  call(set_pte_at, { ...at, entry }),
+];
 
 export const ptep_clear_flush = declare("ptep_clear_flush", at, desc);
 /** Until 6.5. */
@@ -42,6 +57,26 @@ export const pgtable_generic_huge = [
       }),
       label("flush", call(flush_pmd_tlb_range, { cpu, mm, range: pagesOf(region) })),
       ret(old),
+    ],
+  }),
+  define(pmdp_clear_flush_young, {
+    source: {
+      file: "mm/pgtable-generic.c, arch/arm64/include/asm/pgtable.h",
+      function: "pmdp_clear_flush_young, pmdp_test_and_clear_young",
+      sha: { "6.1": "e7505e41bcde", "6.12": "69c65938eb41" },
+    },
+    locals: { old: desc, ok: t.bool },
+    body: ({ cpu, mm, region, old, ok }) => [
+      loop(
+        set(old, pmd(mm, region)),
+        callInto(ok, cmpxchg_pmd, { ...{ cpu, mm, region, expect: old }, value: pte_mkold(old) }),
+        when(ok, leave()),
+      ),
+      label(
+        "flush",
+        when(pte_young(old), call(flush_pmd_tlb_range, { cpu, mm, range: pagesOf(region) })),
+      ),
+      ret(pte_young(old)),
     ],
   }),
   define(pmdp_collapse_flush, {

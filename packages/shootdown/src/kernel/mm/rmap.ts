@@ -7,7 +7,7 @@ import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { call, callInto, forall, label, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
-import { Range, t } from "../../vocabulary/sorts.ts";
+import { Range, regionOf, t } from "../../vocabulary/sorts.ts";
 import { pte_accessible, pte_dirty, ptep_get_and_clear, set_pte_at } from "../asm/pgtable.ts";
 import {
   arch_flush_tlb_batched_pending,
@@ -26,6 +26,7 @@ import {
 } from "../state.ts";
 import { make_hwpoison_entry, make_migration_entry, make_swap_entry } from "../swapops.ts";
 import { folio_remove_rmap, isFilePage } from "./file-pages.ts";
+import { __split_huge_pmd, __split_huge_pmd_locked, HUGE } from "./huge_memory.ts";
 import { spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range,
@@ -33,7 +34,7 @@ import {
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
 import { put_page } from "./page_alloc.ts";
-import { page_vma_mapped_walk } from "./page_vma_mapped.ts";
+import { page_vma_mapped_walk, page_vma_mapped_walk_pmd } from "./page_vma_mapped.ts";
 import { ptep_clear_flush } from "./pgtable-generic.ts";
 
 const file = "mm/rmap.c";
@@ -132,6 +133,31 @@ const nuke = (
   when(pte_dirty(old), set(PG_dirty(frame), TRUE)),
 ];
 
+/** Where a huge page maps the page, it becomes small ones. */
+const splitHuge = (
+  found: Place<"bool">,
+  { cpu, ...at }: { cpu: Expr<"cpu">; mm: Expr<"mm">; va: Expr<"va">; frame: Expr<"pfn"> },
+): Stmt =>
+  when(
+    HUGE,
+    callInto(found, page_vma_mapped_walk_pmd, at),
+    when(
+      found,
+      since(
+        "6.12",
+        [
+          call(__split_huge_pmd_locked, { cpu, mm: at.mm, region: regionOf(at.va) }),
+          call(spin_unlock_ptl, { mm: at.mm }),
+        ],
+        [
+          call(spin_unlock_ptl, { mm: at.mm }),
+          // split_huge_pmd_address()
+          call(__split_huge_pmd, { cpu, mm: at.mm, va: at.va }),
+        ],
+      ),
+    ),
+  );
+
 const unmapping = [
   define(try_to_unmap, {
     source: { file, sha: { "6.1": "756440877672", "6.12": "f9e11f3296d5" } },
@@ -143,10 +169,17 @@ const unmapping = [
   }),
   define(try_to_unmap_one, {
     source: { file, sha: { "6.1": "2528cc0827a7", "6.12": "ec68c6249767" } },
-    abstracts: ["hugetlb, mlock, userfaultfd, MADV_FREE", "one call of the notifiers a place"],
+    abstracts: [
+      "hugetlb, mlock, userfaultfd, MADV_FREE",
+      "one call of the notifiers a place",
+      "of a huge page that it splits one page is unmapped, not all",
+    ],
     locals: { found: t.bool, old: desc, defer: t.bool, exclusive: t.bool },
     body: ({ cpu, mm, va, frame, batch_flush, hwpoison, found, old, defer, exclusive }) => [
+      // TTU_SPLIT_HUGE_PMD
+      since("6.12", [], [splitHuge(found, { cpu, mm, va, frame })]),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),
+      since("6.12", [splitHuge(found, { cpu, mm, va, frame })], []),
       callInto(found, page_vma_mapped_walk, {
         ...{ mm, va, frame },
         ...{ sync: FALSE, migration: FALSE },

@@ -8,7 +8,7 @@ import type { Expr } from "../../ir/expr.ts";
 import { add, eq, FALSE, ne, not, num, or, sub, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { atomic, await_, call, each, forall, label, set, when } from "../../ir/stmt.ts";
+import { atomic, await_, call, each, forall, label, ret, set, when } from "../../ir/stmt.ts";
 import { AF, desc, pfnOf } from "../../vocabulary/descriptor.ts";
 import { shadow_pte, shadow_tlbi } from "../../vocabulary/shadow.ts";
 import { t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
@@ -40,6 +40,7 @@ export const kvm_mmu_notifier_change_pte = declare("kvm_mmu_notifier_change_pte"
 export const kvm_mmu_notifier_clear_flush_young = declare(
   "kvm_mmu_notifier_clear_flush_young",
   ranged,
+  t.bool,
 );
 export const kvm_mmu_notifier_release = declare("kvm_mmu_notifier_release", {
   cpu: t.cpu,
@@ -123,16 +124,25 @@ export const kvm_main = [
   }),
   define(kvm_mmu_notifier_clear_flush_young, {
     source: { file, sha: { "6.1": "25091eca5b78", "6.12": "3770e1dbb669" } },
-    body: ({ mm, range }) => [
+    locals: { young: t.bool, any: t.bool },
+    body: ({ mm, range, young, any }) => [
+      set(any, FALSE),
       guests(mm, (dev) => [
         lock(dev),
+        set(young, FALSE),
         each(vaSort, range, (va) => [
           // kvm_age_gfn()
-          when(AF(shadow_pte(dev, va)), set(shadow_pte(dev, va), pte_mkold(shadow_pte(dev, va)))),
+          when(
+            AF(shadow_pte(dev, va)),
+            set(shadow_pte(dev, va), pte_mkold(shadow_pte(dev, va))),
+            set(young, TRUE),
+          ),
         ]),
-        label("flush", call(kvm_flush_remote_tlbs, { dev })),
+        label("flush", when(young, call(kvm_flush_remote_tlbs, { dev }))),
         unlock(dev),
+        when(young, set(any, TRUE)),
       ]),
+      ret(any),
     ],
   }),
   define(kvm_mmu_notifier_release, {

@@ -18,7 +18,7 @@ import {
   xchg_desc,
 } from "../../../../vocabulary/primitives.ts";
 import { t } from "../../../../vocabulary/sorts.ts";
-import { pmd, pte } from "../../../../vocabulary/state.ts";
+import { is_contiguous, pmd, pte } from "../../../../vocabulary/state.ts";
 import {
   CONTPTE,
   clear_young_dirty_ptes,
@@ -33,7 +33,11 @@ import {
 } from "../../../asm/pgtable.ts";
 import { entries_race } from "../../../state.ts";
 
-import { contpte_try_fold, contpte_try_unfold } from "../mm/contpte.ts";
+import {
+  contpte_clear_young_dirty_ptes,
+  contpte_try_fold,
+  contpte_try_unfold,
+} from "../mm/contpte.ts";
 
 const file = "arch/arm64/include/asm/pgtable.h";
 
@@ -58,7 +62,7 @@ export const pgtable = [
   }),
   define(ptep_get_and_clear, {
     source: { file, sha: { "6.1": "70f7c99f8409", "6.12": "93f3e480939b" } },
-    abstracts: ["batches: a whole group that is cleared is not unfolded first"],
+    abstracts: ["batches: clear_full_ptes()"],
     locals: { old: desc },
     body: ({ cpu, mm, va, old }) => [
       ...unfolded(cpu, mm, va),
@@ -74,7 +78,7 @@ export const pgtable = [
       function: "ptep_set_wrprotect",
       sha: { "6.1": "6303d23e4d58", "6.12": "7123a1a67a62" },
     },
-    abstracts: ["batches: a whole group is write-protected without unfolding it"],
+    abstracts: ["batches: wrprotect_ptes()"],
     locals: { old: desc, ok: t.bool },
     body: ({ cpu, mm, va, old, ok }) => [
       ...unfolded(cpu, mm, va),
@@ -110,9 +114,15 @@ export const pgtable = [
   define(clear_young_dirty_ptes, {
     source: { file, function: "__clear_young_dirty_pte", sha: { "6.12": "8a1ccd9b340c" } },
     kernels: "6.10..",
-    abstracts: ["contpte"],
     locals: { old: desc, value: desc, ok: t.bool },
     body: ({ cpu, mm, va, clean, old, value, ok }) => [
+      when(
+        CONTPTE,
+        when(
+          is_contiguous(va),
+          ...[call(contpte_clear_young_dirty_ptes, { cpu, mm, va, clean }), ret()],
+        ),
+      ),
       loop(
         set(old, pte(mm, va)),
         set(value, pte_mkold(old)),

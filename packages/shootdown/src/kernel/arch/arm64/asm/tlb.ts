@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flushes of a gather: arch/arm64/include/asm/tlb.h, include/asm-generic/tlb.h, 6.1 and 6.12.
 
+import type { Expr } from "../../../../ir/expr.ts";
 import { after, and, FALSE, limit, not, TRUE } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
-import { call, callInto, label, ret, since, when } from "../../../../ir/stmt.ts";
+import type { Stmt } from "../../../../ir/stmt.ts";
+import {
+  atomic,
+  call,
+  callInto,
+  label,
+  ret,
+  set,
+  since,
+  when,
+  whenElse,
+} from "../../../../ir/stmt.ts";
 import { EMPTY, Range, t, va } from "../../../../vocabulary/sorts.ts";
 import { flush_tlb_mm } from "../../../asm/tlbflush.ts";
+import { HUGE } from "../../../mm/huge_memory.ts";
 import {
   dec_tlb_flush_pending,
   mm_tlb_flush_nested,
@@ -13,9 +26,25 @@ import {
   tlb_finish_mmu,
   tlb_flush_mmu_tlbonly,
 } from "../../../mm/mmu_gather.ts";
+import { tlb_table_invalidate } from "../../../mm/mmu_gather-full.ts";
 import { mmu_notifier_invalidate_range } from "../../../mm/mmu_notifier.ts";
-import { mm_alive } from "../../../state.ts";
+import { gather_pmds, gather_ptes, mm_alive } from "../../../state.ts";
 import { __flush_tlb_range } from "./tlbflush.ts";
+
+/** The gather's range ends one page into the last table; the CPU's flush rounds it up. */
+const roundedUp = (tables: Expr<"range">): Expr<"range"> =>
+  Range.make(Range.lo(tables), after(va, Range.hi(tables), limit("PTRS_PER_PTE_MINUS_1")));
+
+/** tlb_flush(), by huge pages if nothing else was cleared: tlb_get_unmap_size(). */
+const flushed = (cpu: Expr<"cpu">, mm: Expr<"mm">, range: Expr<"range">): Stmt[] => [
+  call(__flush_tlb_range, {
+    ...{ cpu, mm, range, last_level: TRUE },
+    by_table: and(HUGE, gather_pmds(cpu), not(gather_ptes(cpu))),
+  }),
+  since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range })]),
+  // __tlb_reset_range()
+  when(HUGE, atomic(set(gather_pmds(cpu), FALSE), set(gather_ptes(cpu), FALSE))),
+];
 
 export const tlb = [
   define(tlb_end_vma, {
@@ -25,11 +54,7 @@ export const tlb = [
       sha: { "6.1": "56631fec5fe7", "6.12": "7d4a40bfb238" },
     },
     body: ({ cpu, mm, range }) => [
-      when(
-        not(Range.empty(range)),
-        call(__flush_tlb_range, { cpu, mm, range, last_level: TRUE, by_table: FALSE }),
-        since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range })]),
-      ),
+      when(not(Range.empty(range)), ...flushed(cpu, mm, range)),
       ret(EMPTY),
     ],
   }),
@@ -41,11 +66,26 @@ export const tlb = [
     },
     body: ({ cpu, mm, range }) => [
       // fullmm without freed tables: nobody uses the ASID again.
-      when(
-        and(mm_alive(mm), not(Range.empty(range))),
-        call(__flush_tlb_range, { cpu, mm, range, last_level: TRUE, by_table: FALSE }),
+      when(and(mm_alive(mm), not(Range.empty(range))), ...flushed(cpu, mm, range)),
+    ],
+  }),
+  define(tlb_table_invalidate, {
+    source: {
+      file: "mm/mmu_gather.c, include/asm-generic/tlb.h, arch/arm64/include/asm/tlb.h",
+      function: "tlb_table_invalidate, tlb_flush_mmu_tlbonly, tlb_flush",
+      sha: { "6.1": "b77a656f9bec", "6.12": "1b7a83a7e97c" },
+    },
+    body: ({ cpu, mm, tables }) => [
+      whenElse(
+        not(mm_alive(mm)),
+        [call(flush_tlb_mm, { cpu, mm })],
+        [
+          call(__flush_tlb_range, {
+            ...{ cpu, mm, range: roundedUp(tables), last_level: FALSE, by_table: TRUE },
+          }),
+        ],
       ),
-      since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range })]),
+      since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range: tables })]),
     ],
   }),
   define(tlb_finish_mmu, {
@@ -71,16 +111,8 @@ export const tlb = [
       ),
       when(
         not(Range.empty(tables)),
-        // The gather's range ends one page into the last table; the CPU's flush rounds it up.
         call(__flush_tlb_range, {
-          cpu,
-          mm,
-          range: Range.make(
-            Range.lo(tables),
-            after(va, Range.hi(tables), limit("PTRS_PER_PTE_MINUS_1")),
-          ),
-          last_level: FALSE,
-          by_table: TRUE,
+          ...{ cpu, mm, range: roundedUp(tables), last_level: FALSE, by_table: TRUE },
         }),
         since("6.6", [], [call(mmu_notifier_invalidate_range, { cpu, mm, range: tables })]),
       ),

@@ -37,12 +37,17 @@ import { cmpxchg_desc, store_desc, xchg_desc } from "../../../../vocabulary/prim
 import { EMPTY, Range, regionOf, t, va as vaSort } from "../../../../vocabulary/sorts.ts";
 import { is_contiguous, pte } from "../../../../vocabulary/state.ts";
 import {
+  clear_full_ptes,
   pte_advance_pfn,
   pte_dirty,
+  pte_mkclean,
   pte_mkdirty,
+  pte_mkold,
   pte_mkyoung,
   pte_retreat_pfn,
+  pte_wrprotect,
   ptep_get,
+  wrprotect_ptes,
 } from "../../../asm/pgtable.ts";
 import { contpte_aligned } from "../../../state.ts";
 import { __flush_tlb_range } from "../asm/tlbflush.ts";
@@ -52,6 +57,18 @@ const at = { cpu: t.cpu, mm: t.mm, va: t.va };
 
 export const contpte_convert = declare("contpte_convert", { ...at, entry: desc, cont: t.bool });
 export const contpte_try_unfold = declare("contpte_try_unfold", at);
+/** Of a group that is only partly in a range all entries become old, or clean. */
+export const contpte_clear_young_dirty_ptes = declare("contpte_clear_young_dirty_ptes", {
+  ...at,
+  clean: t.bool,
+});
+/** All of a group becomes old. */
+export const contpte_ptep_clear_flush_young = declare("contpte_ptep_clear_flush_young", at, t.bool);
+/** A group that is only partly in a range is unfolded. */
+export const contpte_try_unfold_partial = declare("contpte_try_unfold_partial", {
+  ...at,
+  range: t.range,
+});
 export const contpte_try_fold = declare("contpte_try_fold", { ...at, entry: desc });
 /** Where the write bit stays as it is; otherwise the group is unfolded first. */
 export const contpte_ptep_set_access_flags = declare(
@@ -144,6 +161,114 @@ export const contpte = [
           and(valid(entry), is_contiguous(va)),
           call(contpte_convert, { cpu, mm, va, entry, cont: FALSE }),
         ),
+      ),
+    ],
+  }),
+  define(contpte_ptep_clear_flush_young, {
+    source: {
+      file,
+      function: "contpte_ptep_clear_flush_young, contpte_ptep_test_and_clear_young",
+      sha: { "6.12": "c9b701f3e2ba" },
+    },
+    kernels: "6.9..",
+    locals: { old: desc, ok: t.bool, young: t.bool, group: t.range },
+    body: ({ cpu, mm, va, old, ok, young, group }) => [
+      set(young, FALSE),
+      set(group, EMPTY),
+      eachOf(va, is_contiguous, (a) => [
+        grow(group, a),
+        loop(
+          set(old, pte(mm, a)),
+          callInto(ok, cmpxchg_desc, { ...{ cpu, mm, va: a, expect: old }, value: pte_mkold(old) }),
+          when(ok, leave()),
+        ),
+        when(AF(old), set(young, TRUE)),
+      ]),
+      // The kernel leaves its DSB out, as of one page.
+      label(
+        "flush",
+        when(
+          young,
+          call(__flush_tlb_range, { cpu, mm, range: group, last_level: TRUE, by_table: FALSE }),
+        ),
+      ),
+      ret(young),
+    ],
+  }),
+  define(contpte_clear_young_dirty_ptes, {
+    source: { file, sha: { "6.12": "4bb2f07a3293" } },
+    kernels: "6.10..",
+    locals: { old: desc, value: desc, ok: t.bool },
+    body: ({ cpu, mm, va, clean, old, value, ok }) => [
+      eachOf(va, is_contiguous, (a) => [
+        loop(
+          set(old, pte(mm, a)),
+          set(value, pte_mkold(old)),
+          when(clean, set(value, pte_mkclean(value))),
+          callInto(ok, cmpxchg_desc, { cpu, mm, va: a, expect: old, value }),
+          when(ok, leave()),
+        ),
+      ]),
+    ],
+  }),
+  define(clear_full_ptes, {
+    source: {
+      file: "arch/arm64/mm/contpte.c, arch/arm64/include/asm/pgtable.h",
+      function:
+        "contpte_clear_full_ptes, contpte_get_and_clear_full_ptes, contpte_try_unfold_partial",
+      sha: { "6.12": "4b0e15d4c156" },
+    },
+    kernels: "6.9..",
+    abstracts: ["one entry of the range a call"],
+    locals: { entry: desc, old: desc, left: t.bool },
+    body: ({ cpu, mm, va, range, entry, old, left }) => [
+      call(contpte_try_unfold_partial, { cpu, mm, va, range }),
+      callInto(old, xchg_desc, { cpu, mm, va, value: PTE_NONE }),
+      // Whoever maps something there again begins with a group that is none.
+      when(
+        is_contiguous(va),
+        set(left, FALSE),
+        eachOf(va, is_contiguous, (a) => [
+          set(entry, pte(mm, a)),
+          when(valid(entry), set(left, TRUE)),
+        ]),
+        when(
+          not(left),
+          eachOf(va, is_contiguous, (a) => [set(is_contiguous(a), FALSE)]),
+        ),
+      ),
+      ret(old),
+    ],
+  }),
+  define(wrprotect_ptes, {
+    source: {
+      file: "arch/arm64/mm/contpte.c, arch/arm64/include/asm/pgtable.h",
+      function: "contpte_wrprotect_ptes, __ptep_set_wrprotect",
+      sha: { "6.12": "866b7ff3b99b" },
+    },
+    kernels: "6.9..",
+    abstracts: ["one entry of the range a call"],
+    locals: { old: desc, ok: t.bool },
+    body: ({ cpu, mm, va, range, old, ok }) => [
+      call(contpte_try_unfold_partial, { cpu, mm, va, range }),
+      loop(
+        set(old, pte(mm, va)),
+        callInto(ok, cmpxchg_desc, { cpu, mm, va, expect: old, value: pte_wrprotect(old) }),
+        when(ok, leave()),
+      ),
+    ],
+  }),
+  define(contpte_try_unfold_partial, {
+    source: { file, sha: { "6.12": "a5afc64ad594" } },
+    kernels: "6.9..",
+    locals: { entry: desc, whole: t.bool },
+    body: ({ cpu, mm, va, range, entry, whole }) => [
+      set(entry, pte(mm, va)),
+      when(
+        and(valid(entry), is_contiguous(va)),
+        set(whole, TRUE),
+        eachOf(va, is_contiguous, (a) => [when(not(Range.contains(range, a)), set(whole, FALSE))]),
+        label("partial", when(not(whole), call(contpte_try_unfold, { cpu, mm, va }))),
       ),
     ],
   }),
