@@ -3,7 +3,7 @@
 
 import { and, FALSE, not } from "../ir/expr.ts";
 import { declare, define } from "../ir/machine.ts";
-import { call, each, emit, grow, set, when } from "../ir/stmt.ts";
+import { call, each, emit, grow, label, set, when } from "../ir/stmt.ts";
 import { desc, isTable } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
 import { EMPTY, Range, regionOf, t, va as vaSort, WHOLE_MM } from "../vocabulary/sorts.ts";
@@ -31,7 +31,7 @@ export const fork = [
       set(vmas, EMPTY),
       each(vaSort, WHOLE_MM, (va) => [when(vma(mm, va), grow(vmas, va))]),
       when(not(Range.empty(vmas)), call(copy_page_range, { cpu, mm, range: vmas })),
-      call(flush_tlb_mm, { cpu, mm }),
+      label("flush", call(flush_tlb_mm, { cpu, mm })),
       // From here on parent and child share the pages, read-only.
       each(vaSort, vmas, (va) => [
         set(upper, pmd(mm, regionOf(va))),

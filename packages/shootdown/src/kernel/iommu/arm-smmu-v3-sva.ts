@@ -227,10 +227,10 @@ export const arm_smmu_v3_sva = [
     source: { file: sva, sha: { "6.1": "99f44ae548d3", "6.12": "e117e274559f" } },
     abstracts: ["devices share one CD, so that it is written once"],
     body: ({ cpu, mm }) => [
-      set(cd_epd0(mm_pasid(mm)), TRUE),
-      call(arm_smmu_sync_cd, { cpu, mm }),
-      call(arm_smmu_tlb_inv_asid, { cpu, asid: smmuAsid(mm) }),
-      call(arm_smmu_atc_inv_domain, { cpu, mm, range: WHOLE_MM }),
+      label("cd", set(cd_epd0(mm_pasid(mm)), TRUE)),
+      label("config", call(arm_smmu_sync_cd, { cpu, mm })),
+      label("tlbi", call(arm_smmu_tlb_inv_asid, { cpu, asid: smmuAsid(mm) })),
+      label("atc", call(arm_smmu_atc_inv_domain, { cpu, mm, range: WHOLE_MM })),
     ],
   }),
   define(arm_smmu_device_reset, {

@@ -74,8 +74,8 @@ export const hmm = [
     locals: { entry: desc, old: desc },
     body: ({ cpu, dev, mm, va, write, entry, old }) => [
       loop(
-        call(mmu_interval_read_begin, { dev }),
-        callInto(entry, hmm_range_fault, { cpu, mm, va, write }),
+        label("begin", call(mmu_interval_read_begin, { dev })),
+        label("lookup", callInto(entry, hmm_range_fault, { cpu, mm, va, write })),
         when(not(valid(entry)), ret(FALSE)),
         lock(dev),
         // mmu_interval_read_retry()

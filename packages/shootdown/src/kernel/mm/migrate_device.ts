@@ -128,7 +128,7 @@ export const migrate_device = [
           [call(put_page, { frame: pfnOf(old) }), set(old, PTE_NONE)],
         ),
       ),
-      call(spin_unlock_ptl, { mm }),
+      label("unlock", call(spin_unlock_ptl, { mm })),
       ret(old),
     ],
   }),

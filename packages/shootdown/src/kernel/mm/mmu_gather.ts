@@ -51,7 +51,10 @@ export const mmu_gather = [
       sha: { "6.1": "699e9035e984", "6.12": "4ac9efd0c1ba" },
     },
     body: ({ mm }) => [
-      when(PENDING_ASKED, atomic(set(tlb_flush_pending(mm), add(tlb_flush_pending(mm), num(1))))),
+      when(
+        PENDING_ASKED,
+        label("count", atomic(set(tlb_flush_pending(mm), add(tlb_flush_pending(mm), num(1))))),
+      ),
     ],
   }),
   define(mm_tlb_flush_nested, {
@@ -66,7 +69,10 @@ export const mmu_gather = [
   define(dec_tlb_flush_pending, {
     source: { file: pendingFile, sha: { "6.1": "6559f628b3b6", "6.12": "6559f628b3b6" } },
     body: ({ mm }) => [
-      when(PENDING_ASKED, atomic(set(tlb_flush_pending(mm), sub(tlb_flush_pending(mm), num(1))))),
+      when(
+        PENDING_ASKED,
+        label("count", atomic(set(tlb_flush_pending(mm), sub(tlb_flush_pending(mm), num(1))))),
+      ),
     ],
   }),
   define(tlb_flush_mmu_free, {

@@ -51,10 +51,13 @@ export const pgtable_generic_huge = [
     },
     locals: { old: desc },
     body: ({ cpu, mm, region, old }) => [
-      callInto(old, xchg_pmd, {
-        ...{ cpu, mm, region },
-        value: asKind(pmd(mm, region), "present_invalid"),
-      }),
+      label(
+        "clear",
+        callInto(old, xchg_pmd, {
+          ...{ cpu, mm, region },
+          value: asKind(pmd(mm, region), "present_invalid"),
+        }),
+      ),
       label("flush", call(flush_pmd_tlb_range, { cpu, mm, range: pagesOf(region) })),
       ret(old),
     ],
@@ -86,7 +89,7 @@ export const pgtable_generic_huge = [
     },
     locals: { old: desc },
     body: ({ cpu, mm, region, old }) => [
-      callInto(old, xchg_pmd, { cpu, mm, region, value: PTE_NONE }),
+      label("clear", callInto(old, xchg_pmd, { cpu, mm, region, value: PTE_NONE })),
       label("flush", call(flush_tlb_range, { cpu, mm, range: pagesOf(region) })),
       ret(old),
     ],
@@ -103,7 +106,7 @@ export const pgtable_generic = [
     body: ({ cpu, mm, va, old, accessible }) => [
       callInto(old, ptep_get_and_clear, { cpu, mm, va }),
       callInto(accessible, pte_accessible, { cpu, mm, entry: old }),
-      when(accessible, call(flush_tlb_page, { cpu, mm, va })),
+      label("flush", when(accessible, call(flush_tlb_page, { cpu, mm, va }))),
       ret(old),
     ],
   }),

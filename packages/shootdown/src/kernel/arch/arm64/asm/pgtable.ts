@@ -5,7 +5,7 @@ import type { Expr } from "../../../../ir/expr.ts";
 import { member, varies } from "../../../../ir/expr.ts";
 import { define } from "../../../../ir/machine.ts";
 import type { Stmt } from "../../../../ir/stmt.ts";
-import { call, callInto, leave, loop, ret, set, since, when } from "../../../../ir/stmt.ts";
+import { call, callInto, label, leave, loop, ret, set, since, when } from "../../../../ir/stmt.ts";
 import { desc, PTE_NONE, tableDesc } from "../../../../vocabulary/descriptor.ts";
 import { dsb_op } from "../../../../vocabulary/events.ts";
 import {
@@ -82,10 +82,13 @@ export const pgtable = [
     locals: { old: desc, ok: t.bool },
     body: ({ cpu, mm, va, old, ok }) => [
       ...unfolded(cpu, mm, va),
-      loop(
-        set(old, pte(mm, va)),
-        callInto(ok, cmpxchg_desc, { cpu, mm, va, expect: old, value: pte_wrprotect(old) }),
-        when(ok, leave()),
+      label(
+        "update",
+        loop(
+          set(old, pte(mm, va)),
+          callInto(ok, cmpxchg_desc, { cpu, mm, va, expect: old, value: pte_wrprotect(old) }),
+          when(ok, leave()),
+        ),
       ),
     ],
   }),
@@ -104,10 +107,13 @@ export const pgtable = [
     source: { file, sha: { "6.1": "1f591e7428c6", "6.12": "bd2bf08736ae" } },
     locals: { old: desc, ok: t.bool },
     body: ({ cpu, mm, region, old, ok }) => [
-      loop(
-        set(old, pmd(mm, region)),
-        callInto(ok, cmpxchg_pmd, { cpu, mm, region, expect: old, value: pte_wrprotect(old) }),
-        when(ok, leave()),
+      label(
+        "update",
+        loop(
+          set(old, pmd(mm, region)),
+          callInto(ok, cmpxchg_pmd, { cpu, mm, region, expect: old, value: pte_wrprotect(old) }),
+          when(ok, leave()),
+        ),
       ),
     ],
   }),

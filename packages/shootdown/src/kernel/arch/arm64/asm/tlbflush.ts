@@ -66,10 +66,16 @@ export const tlbflush = [
     abstracts: ["KPTI's second ASID"],
     body: ({ cpu, mm }) => [
       call(dsb, { cpu, op: ISHST }),
-      call(tlbi, { cpu, op: member(tlbi_op, "ASIDE1IS"), asid: asid_of(mm), range: WHOLE_MM }),
-      call(dsb, { cpu, op: ISH }),
+      label(
+        "tlbi",
+        call(tlbi, { cpu, op: member(tlbi_op, "ASIDE1IS"), asid: asid_of(mm), range: WHOLE_MM }),
+      ),
+      label("sync", call(dsb, { cpu, op: ISH })),
       since("6.6", [
-        call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: WHOLE_MM }),
+        label(
+          "notify",
+          call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: WHOLE_MM }),
+        ),
       ]),
     ],
   }),
@@ -77,14 +83,20 @@ export const tlbflush = [
     source: { file, sha: { "6.1": "1499adf48ed9", "6.12": "ee687d62038f" } },
     body: ({ cpu, mm, va }) => [
       call(dsb, { cpu, op: ISHST }),
-      call(tlbi, {
-        cpu,
-        op: member(tlbi_op, "VALE1IS"),
-        asid: asid_of(mm),
-        range: Range.one(va),
-      }),
+      label(
+        "tlbi",
+        call(tlbi, {
+          cpu,
+          op: member(tlbi_op, "VALE1IS"),
+          asid: asid_of(mm),
+          range: Range.one(va),
+        }),
+      ),
       since("6.6", [
-        call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: Range.one(va) }),
+        label(
+          "notify",
+          call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range: Range.one(va) }),
+        ),
       ]),
     ],
   }),
@@ -121,14 +133,17 @@ export const tlbflush = [
         ret(),
       ),
       call(dsb, { cpu, op: ISHST }),
-      whenElse(
-        last_level,
-        [call(tlbi, { cpu, op: member(tlbi_op, "VALE1IS"), asid: asid_of(mm), range })],
-        [call(tlbi, { cpu, op: member(tlbi_op, "VAE1IS"), asid: asid_of(mm), range })],
+      label(
+        "tlbi",
+        whenElse(
+          last_level,
+          [call(tlbi, { cpu, op: member(tlbi_op, "VALE1IS"), asid: asid_of(mm), range })],
+          [call(tlbi, { cpu, op: member(tlbi_op, "VAE1IS"), asid: asid_of(mm), range })],
+        ),
       ),
       since(
         "6.12",
-        [call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range })],
+        [label("notify", call(mmu_notifier_arch_invalidate_secondary_tlbs, { cpu, mm, range }))],
         [
           // The macro of the loop above moved `start` to the end: the range has no page.
           since("6.6", [
@@ -136,7 +151,7 @@ export const tlbflush = [
           ]),
         ],
       ),
-      call(dsb, { cpu, op: ISH }),
+      label("sync", call(dsb, { cpu, op: ISH })),
     ],
   }),
   define(flush_tlb_range, {

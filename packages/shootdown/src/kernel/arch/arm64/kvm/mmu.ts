@@ -67,7 +67,7 @@ export const kvm_mmu = [
       when(not(vma(mm, va)), call(mmap_read_unlock, { mm }), ret(FALSE)),
       label("seq", set(invalidate_seq_moved(dev), FALSE)),
       call(mmap_read_unlock, { mm }),
-      callInto(entry, hva_to_pfn, { cpu, mm, va, write }),
+      label("lookup", callInto(entry, hva_to_pfn, { cpu, mm, va, write })),
       when(not(valid(entry)), ret(FALSE)),
       lock(dev),
       label(
@@ -80,7 +80,7 @@ export const kvm_mmu = [
         ),
       ),
       set(old, shadow_pte(dev, va)),
-      set(shadow_pte(dev, va), shadowLeaf(pfnOf(entry), pte_write(entry))),
+      label("map", set(shadow_pte(dev, va), shadowLeaf(pfnOf(entry), pte_write(entry)))),
       // kvm_pgtable_stage2_relax_perms(), or a mapping that gives way.
       label("relax", when(valid(old), call(shadow_tlbi, { dev, range: Range.one(va) }))),
       unlock(dev),

@@ -43,16 +43,19 @@ export const fault = [
       ]),
       set(old, pte(mm, va)),
       when(eq(old, entry), ret(FALSE)),
-      loop(
-        callInto(ok, cmpxchg_desc, {
-          cpu,
-          mm,
-          va,
-          expect: old,
-          value: morePermissive(old, entry),
-        }),
-        when(ok, leave()),
-        set(old, pte(mm, va)),
+      label(
+        "update",
+        loop(
+          callInto(ok, cmpxchg_desc, {
+            cpu,
+            mm,
+            va,
+            expect: old,
+            value: morePermissive(old, entry),
+          }),
+          when(ok, leave()),
+          set(old, pte(mm, va)),
+        ),
       ),
       // Others that keep the old entry are told by a fault of their own.
       label(
@@ -81,13 +84,16 @@ export const fault = [
     body: ({ cpu, mm, region, entry, dirty, old, ok, head }) => [
       set(old, pmd(mm, region)),
       when(eq(old, entry), ret(FALSE)),
-      loop(
-        callInto(ok, cmpxchg_pmd, {
-          ...{ cpu, mm, region, expect: old },
-          value: morePermissive(old, entry),
-        }),
-        when(ok, leave()),
-        set(old, pmd(mm, region)),
+      label(
+        "update",
+        loop(
+          callInto(ok, cmpxchg_pmd, {
+            ...{ cpu, mm, region, expect: old },
+            value: morePermissive(old, entry),
+          }),
+          when(ok, leave()),
+          set(old, pmd(mm, region)),
+        ),
       ),
       set(head, firstPage(region)),
       // The CPU's operation finds the block by any address; those who are told hear of one page.

@@ -180,7 +180,7 @@ const flushers = [
       when(this_cpu(cpu, IS_LAZY), label("leave", call(switch_to_init_mm, { cpu })), ret()),
       set(mm, loaded_mm(cpu)),
       set(local_gen, ctx_tlb_gen(cpu, mm)),
-      when(le(info_new_tlb_gen(from), local_gen), ret()),
+      label("old", when(le(info_new_tlb_gen(from), local_gen), ret())),
       set(mm_gen, tlb_gen(mm)),
       when(eq(local_gen, mm_gen), ret()),
       set(
