@@ -392,7 +392,10 @@ export const memory = [
             // vm_normal_page() has none for the zero page.
             when(
               not(is_zero_page(pfnOf(old))),
-              set(gather_page(cpu, pfnOf(old)), add(gather_page(cpu, pfnOf(old)), num(1))),
+              label(
+                "put",
+                set(gather_page(cpu, pfnOf(old)), add(gather_page(cpu, pfnOf(old)), num(1))),
+              ),
               when(NOWAIT_FAILS, ...forceFlush({ cpu, mm, va }, gathered, more)),
             ),
           ),
