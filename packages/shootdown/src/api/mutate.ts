@@ -82,10 +82,10 @@ function runsOf(scenarios: readonly ScenarioText[], kernel: string): KillerRun[]
     if (!plan.ok) return [];
     return plan.runs
       .filter(({ configuration: c }) => c.kernelName === kernel && !c.machine.startsWith("x86"))
-      .map(({ configuration }) => ({
-        name: `${name} ${configuration.machine}`,
+      .map(({ configuration: c, set }) => ({
+        name: [name, c.machine, ...Object.entries(set).map((s) => s.join("="))].join(" "),
         scenario: read.scenario,
-        configuration,
+        configuration: { ...c, knobs: { ...AUDIT_KNOBS, ...c.knobs } },
       }));
   });
 }
@@ -96,7 +96,7 @@ function pairRuns(kernelName: string): KillerRun[] {
   if (!found.ok) return [];
   const { configuration } = found;
   const machine = pairMachine(configuration);
-  const operations = operationsOf(configuration.kernel).filter((o) => o.needs === undefined);
+  const operations = operationsOf(configuration.kernel);
   const accesses = operations.find((o) => o.name === "cpu_access");
   return operations.flatMap((o) =>
     [accesses ?? o, o].flatMap((other) => {

@@ -38,7 +38,8 @@ export function lower(system: System, options: LowerOptions = {}): Program {
   const names = namesOf(system, keepAll, shared);
   return shared.program(system, names, (asked) => {
     const program = new Lowering(system, keepAll, shared, names).run();
-    return { ...program, knobs: names.knobs(asked), hash: programHash(program) };
+    const [knobs, routines] = [names.knobs(asked), [...asked.routines.keys()]];
+    return { ...program, knobs, routines, hash: programHash(program) };
   });
 }
 
@@ -401,6 +402,7 @@ class Lowering {
       }),
       observers: system.observers.map((o) => o.name),
       knobs: [],
+      routines: [],
       registers: shared.registers,
     };
     return program;

@@ -39,13 +39,15 @@ export class Shared {
   private readonly sites = new Map<object, Map<string, Site>>();
   private site: Site = { registers: [], variants: [] };
   private taken = 0;
+  /** Where something was added since it was told to forget. */
+  private added: { pop(): unknown }[] | undefined;
 
   /** What `make` makes of a system, or has made of another that is the same in all that it asks. */
   program(system: System, names: Names, make: (asked: Asked) => Program): Program {
     const known = this.programs.findLast((k) => alike(k.system, system) && names.agrees(k.asked));
     if (known) return known.program;
     const { made: program, asked } = names.asking(make);
-    this.programs.push({ system, asked, program });
+    this.keep(this.programs, { system, asked, program });
     return program;
   }
 
@@ -70,8 +72,19 @@ export class Shared {
     this.site = site;
     this.taken = 0;
     const variant = names.asking(make);
-    site.variants.push(variant);
+    this.keep(site.variants, variant);
     return variant.made;
+  }
+
+  /** Forgets what was made since the last call: systems that will not come again. */
+  forget(): void {
+    for (const list of this.added ?? []) list.pop();
+    this.added = [];
+  }
+
+  private keep<T>(list: T[], value: T): void {
+    list.push(value);
+    this.added?.push(list);
   }
 
   /** A register of the site for which something is being made. */

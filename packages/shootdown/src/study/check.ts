@@ -97,6 +97,11 @@ export class Checker {
     this.condition = condition;
   }
 
+  /** Forgets what it has found out about programs since the last call. */
+  forget(): void {
+    this.shared.forget();
+  }
+
   /** The verdict for one configuration. */
   check(configuration: Configuration, options: CheckOptions): Verdict {
     const variants = this.variants(configuration, options);

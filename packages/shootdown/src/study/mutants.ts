@@ -7,6 +7,8 @@
 //   local    a broadcast TLBI or a DSB for all reaches this CPU alone
 //   leaf     a TLBI that removes table pointers too removes leaves alone
 //   narrow   a range is its first page
+//
+// What a routine emits is not the kernel's: it says where a property begins to hold.
 
 import type { Expr, Node } from "../ir/expr.ts";
 import { constant, expr } from "../ir/expr.ts";
@@ -49,6 +51,7 @@ export function mutantsOf(kernel: Kernel, routine: string): readonly Mutant[] {
   const places = placesOf(body);
   const mutants: Mutant[] = [];
   for (const [s, step] of steps) {
+    if (s.k === "emit") continue;
     const place = places.get(s)!;
     const add = (kind: MutantKind, edit: (block: readonly Stmt[]) => readonly Stmt[]) => {
       const overlay = editedBlock(routine, place.block, edit);
@@ -109,7 +112,7 @@ function moves(
   const free = (list: readonly Stmt[]) => list.every((o) => !leaves(o) && independent(s, o));
   const without = (list: readonly Stmt[]) => list.filter((o) => o !== s);
   const next = block[at + 1];
-  if (next && free([next])) {
+  if (next && next.k !== "emit" && free([next])) {
     add("swap", (list) => list.flatMap((o) => (o === s ? [next] : o === next ? [s] : [o])));
   }
   if (at > 1 && free(others(0, at))) add("earlier", (list) => [s, ...without(list)]);

@@ -71,6 +71,23 @@ test("a scenario kills what it would miss; of what it does not call it says noth
   expect(mutator.uses("dup_mmap")).toBe(false);
 });
 
+test("equivalent: software does and sees the same; not merely: nothing kills it", () => {
+  const read = parseScenario(UNMAP, { dictionary: DICTIONARY });
+  if (!read.ok) throw new Error("not read");
+  const limits = { states_max: 50_000, bytes_max: 2 ** 28 };
+  const mutator = new Mutator([{ name: "unmap", scenario: read.scenario, configuration }], limits);
+  const judged = (routine: string) =>
+    mutantsOf(kernel, routine).map((m) => ({ ...m, ...mutator.judge(m) }));
+  const alike = { killed: false, equivalent: true, differing: 1 };
+  // Two fields of the kernel that nobody sees between the two stores.
+  const merged = judged("zap_pte_range").filter((m) => m.kind === "swap");
+  expect(merged.find((m) => m.statement.startsWith("grow("))).toMatchObject(alike);
+  // What a later access finds is another thing, though no property tells.
+  const pending = judged("zap_pte_range").filter((m) => m.kind === "drop");
+  const kept = pending.find((m) => m.statement.startsWith("gather_page("));
+  expect(kept).toMatchObject({ killed: false, equivalent: false });
+});
+
 test("lines that explain: a routine, a kind, a statement, a reason", () => {
   expect(readExplained("Mutant: f | drop | g();")).toMatchObject({ ok: false, line: 1 });
   const read = readExplained("x\nMutant: f | * | g(a || b); | why | so\n");

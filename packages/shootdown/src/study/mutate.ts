@@ -4,16 +4,24 @@
 // A run kills a mutant if the search of the mutated program ends with another result. A mutant
 // whose program is equal in every run that calls its routine is `equivalent`: nothing tells it.
 
+import type { Program } from "../engine/program.ts";
+import { writtenFields } from "../engine/written.ts";
 import { REDUCTIONS } from "../explore/tiers.ts";
 import { machineOf } from "../hardware/machines.ts";
+import type { Kernel, Overlay } from "../ir/kernel.ts";
+import type { Definition } from "../ir/machine.ts";
 import { nested } from "../ir/steps.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import type { Scenario } from "../litmus/ast.ts";
+import { elaborate } from "../litmus/elaborate.ts";
 import { threadsOf } from "../litmus/threads.ts";
 import type { World } from "../litmus/world.ts";
-import type { CheckOptions, Observation } from "./check.ts";
+import { worldOf } from "../litmus/world.ts";
+import type { CheckOptions, Observation, Outcomes, Variant, Verdict } from "./check.ts";
 import { Checker } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
+import type { Histories } from "./histories.ts";
+import { historiesOf, sameHistories } from "./histories.ts";
 import type { Mutant } from "./mutants.ts";
 
 /** One run that can kill. */
@@ -24,14 +32,42 @@ export interface KillerRun {
   readonly configuration: Configuration;
 }
 
+/** A run with what the search of the program as it is says, found out when it is first needed. */
 interface Known {
-  readonly name: string;
-  readonly checker: Checker;
-  readonly configuration: Configuration;
-  readonly observed: Observation;
-  readonly hashes: string;
-  readonly states: number;
+  readonly run: KillerRun;
+  readonly world: World;
+  /** The routines that its programs may call. */
   readonly routines: ReadonlySet<string>;
+  before: Before | null | undefined;
+}
+
+interface Before {
+  readonly observed: Observation;
+  readonly states: number;
+  readonly checker: Checker;
+  readonly hashes: string;
+  readonly variants: readonly Variant[];
+  /** The routines of which its programs are made, and which set it up. */
+  readonly asked: ReadonlySet<string>;
+  /** Fields that are written somewhere; for this what may be called counts, whether or not it is. */
+  readonly roots: readonly (readonly Stmt[])[];
+  readonly written: string;
+}
+
+/** A run that came out the same by another program. */
+interface Other {
+  readonly before: Before;
+  readonly after: readonly Variant[];
+}
+
+/** Larger graphs and more pairs of sets of states are not compared. */
+const HISTORIES_STATES = 3000;
+const HISTORIES_PAIRS = 20_000;
+
+/** A run that syntactically calls a routine, for the mutants of which it is. */
+interface User {
+  readonly known: Known;
+  readonly before: Before;
 }
 
 export interface MutantResult {
@@ -50,81 +86,191 @@ export interface MutateLimits {
 }
 
 /** What set-up runs before the programs; see litmus/boot.ts. */
-const BOOT: readonly string[] = [
-  ...["arm_smmu_device_reset", "arm_smmu_sva_bind", "arm_smmu_attach_commit"],
-];
+const BOOT: readonly string[] = ["arm_smmu_device_reset", "arm_smmu_sva_bind"];
 
-/** The routines that a scenario's programs call, directly or not. */
-function reachable(
-  scenario: Scenario,
-  world: World,
-  { kernel, knobs }: Configuration,
-): ReadonlySet<string> {
+type Find = (name: string) => Definition | undefined;
+
+const finder = ({ kernel, knobs }: Configuration): Find => {
+  const machine = new Map(machineOf(knobs).definitions.map((d) => [d.name, d]));
+  return (name) => kernel.routines.get(name) ?? machine.get(name);
+};
+
+/** The routines that statements call, directly or not. */
+function closureOf(bodies: readonly (readonly Stmt[])[], find: Find): ReadonlySet<string> {
   const found = new Set<string>();
-  const bodies = new Map([
-    ...machineOf(knobs).definitions.map((d) => [d.name, d] as const),
-    ...kernel.routines,
-  ]);
   const visit = (stmts: readonly Stmt[]): void => {
     for (const s of stmts) {
-      if (s.k === "call") enter(s.callee);
+      if (s.k === "call" && !found.has(s.callee)) {
+        found.add(s.callee);
+        visit(find(s.callee)?.body() ?? []);
+      }
       nested(s).forEach(visit);
     }
   };
-  const enter = (name: string): void => {
-    if (found.has(name)) return;
-    found.add(name);
-    visit(bodies.get(name)?.body() ?? []);
-  };
-  for (const t of threadsOf(scenario, world)) visit(t.body);
-  if (world.devices.length > 0) for (const name of BOOT) enter(name);
+  bodies.forEach(visit);
   return found;
+}
+
+/** What set-up runs before the programs, if there are devices. */
+const bootOf = ({ devices }: World): readonly Stmt[] =>
+  devices.length === 0 ? [] : BOOT.map((callee) => ({ k: "call", callee, args: [] }));
+
+/** Everything that a lowering begins with: what it finds written decides what is constant. */
+function rootsOf(scenario: Scenario, world: World, { kernel, knobs }: Configuration) {
+  const { machine, threads, observers } = elaborate(scenario, world, kernel, knobs, []);
+  return [
+    ...threads.map((t) => t.body),
+    ...machine.rules.map((r) => r.body()),
+    ...machine.pending.map((p) => p.effect()),
+    ...machine.cells.flatMap((c) => (c.fill ? [c.fill()] : [])),
+    ...observers.flatMap((o) => o.on.map((r) => r.body())),
+  ];
 }
 
 /** The runs of a library, each searched once as it is; then mutants against them. */
 export class Mutator {
   private readonly known: readonly Known[];
   private readonly options: CheckOptions;
+  private routine: string | undefined;
+  private users: User[] = [];
+  private readonly histories = new WeakMap<Program, Histories | undefined>();
+  private readonly outcomes: Outcomes = new Map();
 
   constructor(runs: readonly KillerRun[], limits: MutateLimits) {
     this.options = {
       ...{ semantics: "window", engine: "auto", reductions: REDUCTIONS, dependsOn: false },
       limits,
     };
-    const known = runs.flatMap((run) => this.learn(run));
-    // Small ones first: they kill soonest.
-    this.known = known.sort((a, b) => a.states - b.states || (a.name < b.name ? -1 : 1));
+    const worlds = new Map<Scenario, World>();
+    this.known = runs.map((run): Known => {
+      const { scenario, configuration } = run;
+      let world = worlds.get(scenario);
+      if (!world) worlds.set(scenario, (world = worldOf(scenario)));
+      const bodies = [...threadsOf(scenario, world).map((t) => t.body), bootOf(world)];
+      const routines = closureOf(bodies, finder(configuration));
+      return { run, world, routines, before: undefined };
+    });
   }
 
-  private learn({ name, scenario, configuration }: KillerRun): Known[] {
-    const checker = new Checker(scenario);
-    const verdict = checker.check(configuration, this.options);
-    const { observed, states, variants } = verdict;
-    if (observed === "inconclusive") return [];
-    const routines = reachable(scenario, checker.world, configuration);
-    const hashes = variants.map((v) => v.program.hash).join();
-    return [{ name, checker, configuration, observed, hashes, states, routines }];
-  }
-
-  /** Whether some run calls the routine. */
+  /** Whether the programs of some run are made of the routine. */
   uses(routine: string): boolean {
-    return this.known.some((k) => k.routines.has(routine));
+    return this.usersOf(routine).some(({ before }) => before.asked.has(routine));
   }
 
-  judge({ routine, overlay }: Mutant): MutantResult {
-    const users = this.known.filter((k) => k.routines.has(routine));
+  judge(mutant: Mutant): MutantResult {
+    const users = this.usersOf(mutant.routine);
+    const runs = users.length;
+    const mutated = new Map<Kernel, Kernel>();
+    const overlay = (base: Kernel): Kernel => {
+      let kernel = mutated.get(base);
+      if (!kernel) mutated.set(base, (kernel = mutant.overlay(base)));
+      return kernel;
+    };
     let differing = 0;
-    for (const k of users) {
-      const verdict = k.checker.check(k.configuration, { ...this.options, overlay });
-      const hashes = verdict.variants.map((v) => v.program.hash).join();
-      if (hashes === k.hashes) continue;
+    const others: Other[] = [];
+    for (const [at, user] of users.entries()) {
+      const { known, before } = user;
+      const { configuration } = known.run;
+      if (!mayNotice(user, mutant.routine, overlay)) continue;
+      const { checker, hashes } = before;
+      const verdict = checked(checker, configuration, { ...this.options, overlay });
+      if (hashesOf(verdict) === hashes) continue;
       differing++;
+      others.push({ before, after: verdict.variants });
       const { observed } = verdict;
-      if (observed !== "inconclusive" && observed !== k.observed) {
-        return { killed: true, by: k.name, equivalent: false, runs: users.length, differing };
+      if (observed !== "inconclusive" && observed !== before.observed) {
+        // What has killed one mutant of a routine is likely to kill the next.
+        users.unshift(...users.splice(at, 1));
+        return { killed: true, by: known.run.name, equivalent: false, runs, differing };
       }
     }
-    const equivalent = differing === 0;
-    return { killed: false, by: null, equivalent, runs: users.length, differing };
+    const equivalent = others.every((o) => this.alike(o));
+    return { killed: false, by: null, equivalent, runs, differing };
   }
+
+  /** Whether software does and sees the same in a run and in that of the mutant. */
+  private alike({ before, after }: Other): boolean {
+    if (before.variants.length !== after.length) return false;
+    return before.variants.every((variant, n) => {
+      const other = after[n]!;
+      if (variant.program.hash === other.program.hash) return true;
+      const own = this.historiesOf(variant);
+      const theirs = own && historiesOf(other.program, other.semantics, HISTORIES_STATES);
+      if (theirs) return sameHistories(own, theirs, HISTORIES_PAIRS) === true;
+      // Too large to compare: then it has to be the same in its numbers.
+      return (["observed", "states", "transitions", "depth"] as const).every(
+        (k) => variant.outcome[k] === other.outcome[k],
+      );
+    });
+  }
+
+  private historiesOf({ program, semantics }: Variant): Histories | undefined {
+    if (!this.histories.has(program)) {
+      this.histories.set(program, historiesOf(program, semantics, HISTORIES_STATES));
+    }
+    return this.histories.get(program);
+  }
+
+  /** The runs that call a routine, small ones first: they kill soonest. */
+  private usersOf(routine: string): User[] {
+    if (this.routine === routine) return this.users;
+    // What lowerings of mutants share is of use for one routine only.
+    this.routine = routine;
+    this.outcomes.clear();
+    const users = this.known
+      .filter((k) => k.routines.has(routine))
+      .flatMap((known): User[] => {
+        const before = (known.before ??= this.learn(known));
+        return before ? [{ known, before }] : [];
+      });
+    const weight = ({ before: { observed, states } }: User) =>
+      observed === "never" ? states : 2 * states + 1000;
+    const name = ({ known }: User) => known.run.name;
+    this.users = users.sort((a, b) => weight(a) - weight(b) || (name(a) < name(b) ? -1 : 1));
+    return this.users;
+  }
+
+  private learn({ run: { scenario, configuration }, world }: Known): Before | null {
+    const checker = new Checker(scenario, this.outcomes);
+    const verdict = checker.check(configuration, this.options);
+    checker.forget();
+    const { observed, states, variants } = verdict;
+    if (observed === "inconclusive") return null;
+    const find = finder(configuration);
+    const asked = new Set(variants.flatMap((v) => v.program.routines));
+    for (const name of closureOf([bootOf(world)], find)) asked.add(name);
+    const roots = rootsOf(scenario, world, configuration);
+    return {
+      ...{ observed, states, checker, hashes: hashesOf(verdict), variants, asked, roots },
+      written: writtenText(roots, find),
+    };
+  }
+}
+
+type Checked = Pick<Verdict, "variants"> & { readonly observed: Observation | "broken" };
+
+/** A verdict; `broken`: the mutant reads what is not there, as the entry of a table in no table. */
+function checked(checker: Checker, configuration: Configuration, options: CheckOptions): Checked {
+  try {
+    return checker.check(configuration, options);
+  } catch {
+    return { observed: "broken", variants: [] };
+  } finally {
+    checker.forget();
+  }
+}
+
+const hashesOf = ({ variants }: Pick<Verdict, "variants">): string =>
+  variants.map((v) => v.program.hash).join();
+
+const writtenText = (roots: readonly (readonly Stmt[])[], find: Find): string =>
+  [...writtenFields(roots, find)].sort().join();
+
+/** Whether the program of a run may be another with a routine edited. */
+function mayNotice({ known, before }: User, routine: string, overlay: Overlay): boolean {
+  if (before.asked.has(routine)) return true;
+  const { configuration } = known.run;
+  const kernel = overlay(configuration.kernel);
+  // What nobody calls may still be the only one who writes a field.
+  return writtenText(before.roots, finder({ ...configuration, kernel })) !== before.written;
 }
