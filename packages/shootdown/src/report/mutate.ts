@@ -13,8 +13,9 @@ export interface MutantLine {
   readonly killed: boolean;
   /** The scenario that killed it, with its machine. */
   readonly by: string | null;
-  /** Its program is the same in every run. */
+  /** Software does and sees the same in every run, and some run gets to what was edited. */
   readonly equivalent: boolean;
+  readonly reached: boolean;
   /** Why it survives, from docs/MUTANTS.md. */
   readonly explained: string | null;
   /** Runs that use the routine, and those of which the program was another. */
@@ -29,8 +30,9 @@ export interface MutateSummary {
   readonly killed: number;
   readonly equivalent: number;
   readonly survived: number;
-  /** Of those that survived. */
+  /** Of those that survived: explained; and not explained, as no run gets to what was edited. */
   readonly explained: number;
+  readonly unreached: number;
   readonly seconds: number;
   readonly interrupted: boolean;
 }
@@ -48,6 +50,7 @@ export function mutateSummary(
     equivalent: lines.filter((l) => l.equivalent).length,
     survived: survived.length,
     explained: survived.filter((l) => l.explained !== null).length,
+    unreached: survived.filter((l) => l.explained === null && !l.reached).length,
     seconds: Math.round(seconds * 1000) / 1000,
     interrupted,
   };
@@ -71,7 +74,8 @@ export function mutantText(line: MutantLine, style: MutateStyle): string {
   const name = `${kind} ${routine}:${step}  ${statement}`;
   const survived = !killed && !equivalent;
   if (!verbose && (!survived || explained !== null)) return "";
-  const word = killed ? "killed" : equivalent ? "equivalent" : explained ? "explained" : "SURVIVED";
+  const left = line.reached ? "SURVIVED" : "UNREACHED";
+  const word = killed ? "killed" : equivalent ? "equivalent" : explained ? "explained" : left;
   const tone = survived && explained === null ? "bad" : "faint";
   const lines = wrapText(`${word.padEnd(10)} ${name}`, width).map((l) => paint(tone, l));
   if (killed) lines.push(`  by ${by}`);
@@ -85,7 +89,7 @@ export function mutateText(s: MutateSummary): string {
   const decided = s.mutants - s.equivalent;
   const share =
     decided === 0 ? "" : ` (${((100 * s.killed) / decided).toFixed(1)} % of the others)`;
-  const rest = `${s.survived} survived, ${s.explained} of them explained`;
+  const rest = `${s.survived} survived, ${s.explained} of them explained, ${s.unreached} not reached`;
   const all = `${s.mutants} mutants: ${s.equivalent} equivalent, ${s.killed} killed${share}`;
   return `${all}; ${rest}; ${s.seconds.toFixed(1)} s${s.interrupted ? "; interrupted" : ""}\n`;
 }

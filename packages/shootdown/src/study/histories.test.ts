@@ -16,7 +16,7 @@ function automaton(...edges: readonly Edge[]): Histories {
     if (letter === "") silent[from]!.push(to);
     else shown[from]!.set(letter, [...(shown[from]!.get(letter) ?? []), to]);
   }
-  return { silent, shown };
+  return { silent, shown, reached: new Set() };
 }
 
 const MANY = 100;

@@ -27,16 +27,33 @@ const SHOWN: ReadonlySet<string> = new Set(
 export interface Histories {
   readonly silent: readonly (readonly number[])[];
   readonly shown: readonly ReadonlyMap<string, readonly number[]>[];
+  /** Statements that are run in some of them, as `routine:step`. */
+  readonly reached: ReadonlySet<string>;
 }
+
+/** That a program has no histories that could be compared, and why. */
+export type NoHistories = "large" | "broken";
 
 const END = "end";
 
-/** The histories of a program; undefined if it has more states than that. */
+/** The histories of a program; `broken`: a counter overflows, or what is not there is read. */
 export function historiesOf(
   program: Program,
   semantics: Semantics,
   states_max: number,
-): Histories | undefined {
+): Histories | NoHistories {
+  try {
+    return found(program, semantics, states_max);
+  } catch {
+    return "broken";
+  }
+}
+
+function found(
+  program: Program,
+  semantics: Semantics,
+  states_max: number,
+): Histories | NoHistories {
   const machine = new PackedMachine(program, { semantics });
   const shown: string[] = [];
   machine.log = ({ event, args }) => {
@@ -48,14 +65,15 @@ export function historiesOf(
     shown.length = 0;
     load(states, offset);
   };
+  const graph = new Graph();
+  machine.trace = ({ routine, step }) => void graph.reached.add(`${routine}:${step}`);
   const visited = new VisitedSet(machine.words);
   visited.add(machine.initial());
-  const graph = new Graph();
   graph.state(0);
   // Between the events of one step there are states of the automaton alone.
   const nodes = [0];
   for (let id = 0; id < visited.count; id++) {
-    if (visited.count > states_max) return undefined;
+    if (visited.count > states_max) return "large";
     let moves = false;
     for (const t of machine.transitions) {
       machine.successors(t, visited.arena, id * machine.words, () => {
@@ -73,6 +91,7 @@ export function historiesOf(
 class Graph implements Histories {
   readonly silent: number[][] = [];
   readonly shown: Map<string, number[]>[] = [];
+  readonly reached = new Set<string>();
 
   add(): number {
     return this.state(this.silent.length);

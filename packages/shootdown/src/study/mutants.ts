@@ -32,6 +32,8 @@ export interface Mutant {
   readonly kind: MutantKind;
   /** The statement as text. */
   readonly statement: string;
+  /** Steps inside the statement, or its own if it has none inside. */
+  readonly inside: readonly number[];
   readonly overlay: Overlay;
 }
 
@@ -53,9 +55,11 @@ export function mutantsOf(kernel: Kernel, routine: string): readonly Mutant[] {
   for (const [s, step] of steps) {
     if (s.k === "emit") continue;
     const place = places.get(s)!;
+    const within = stepsWithin(s, steps);
+    const inside = within.length > 0 ? within : [step];
     const add = (kind: MutantKind, edit: (block: readonly Stmt[]) => readonly Stmt[]) => {
       const overlay = editedBlock(routine, place.block, edit);
-      mutants.push({ routine, step, kind, statement: printStmt(s), overlay });
+      mutants.push({ routine, step, kind, statement: printStmt(s), inside, overlay });
     };
     const at = (replacement: readonly Stmt[]) => (block: readonly Stmt[]) =>
       block.flatMap((other) => (other === s ? replacement : [other]));
@@ -82,6 +86,11 @@ function placesOf(body: readonly Stmt[]): ReadonlyMap<Stmt, Place> {
   visit(body);
   return places;
 }
+
+const stepsWithin = (s: Stmt, steps: ReadonlyMap<Stmt, number>): number[] =>
+  nested(s).flatMap((block) =>
+    block.flatMap((o) => [...(steps.has(o) ? [steps.get(o)!] : []), ...stepsWithin(o, steps)]),
+  );
 
 const ends = ({ k }: Stmt): boolean => k === "return" || k === "break" || k === "continue";
 

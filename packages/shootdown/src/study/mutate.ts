@@ -4,8 +4,8 @@
 // A run kills a mutant if the search of the mutated program ends with another result. A mutant
 // whose program is equal in every run that calls its routine is `equivalent`: nothing tells it.
 
-import type { Program } from "../engine/program.ts";
-import { writtenFields } from "../engine/written.ts";
+import type { Origin, Program } from "../engine/program.ts";
+import { rootsOf, writtenFields } from "../engine/written.ts";
 import { REDUCTIONS } from "../explore/tiers.ts";
 import { machineOf } from "../hardware/machines.ts";
 import type { Kernel, Overlay } from "../ir/kernel.ts";
@@ -20,7 +20,7 @@ import { worldOf } from "../litmus/world.ts";
 import type { CheckOptions, Observation, Outcomes, Variant, Verdict } from "./check.ts";
 import { Checker } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
-import type { Histories } from "./histories.ts";
+import type { Histories, NoHistories } from "./histories.ts";
 import { historiesOf, sameHistories } from "./histories.ts";
 import type { Mutant } from "./mutants.ts";
 
@@ -61,7 +61,7 @@ interface Other {
 }
 
 /** Larger graphs and more pairs of sets of states are not compared. */
-const HISTORIES_STATES = 3000;
+const HISTORIES_STATES = 1500;
 const HISTORIES_PAIRS = 20_000;
 
 /** A run that syntactically calls a routine, for the mutants of which it is. */
@@ -75,6 +75,8 @@ export interface MutantResult {
   /** The run that killed it. */
   readonly by: string | null;
   readonly equivalent: boolean;
+  /** Whether some run gets to what was edited. */
+  readonly reached: boolean;
   /** Runs that use the routine; those of which the program was another. */
   readonly runs: number;
   readonly differing: number;
@@ -115,25 +117,13 @@ function closureOf(bodies: readonly (readonly Stmt[])[], find: Find): ReadonlySe
 const bootOf = ({ devices }: World): readonly Stmt[] =>
   devices.length === 0 ? [] : BOOT.map((callee) => ({ k: "call", callee, args: [] }));
 
-/** Everything that a lowering begins with: what it finds written decides what is constant. */
-function rootsOf(scenario: Scenario, world: World, { kernel, knobs }: Configuration) {
-  const { machine, threads, observers } = elaborate(scenario, world, kernel, knobs, []);
-  return [
-    ...threads.map((t) => t.body),
-    ...machine.rules.map((r) => r.body()),
-    ...machine.pending.map((p) => p.effect()),
-    ...machine.cells.flatMap((c) => (c.fill ? [c.fill()] : [])),
-    ...observers.flatMap((o) => o.on.map((r) => r.body())),
-  ];
-}
-
 /** The runs of a library, each searched once as it is; then mutants against them. */
 export class Mutator {
   private readonly known: readonly Known[];
   private readonly options: CheckOptions;
   private routine: string | undefined;
   private users: User[] = [];
-  private readonly histories = new WeakMap<Program, Histories | undefined>();
+  private readonly histories = new WeakMap<Program, Histories | NoHistories>();
   private readonly outcomes: Outcomes = new Map();
 
   constructor(runs: readonly KillerRun[], limits: MutateLimits) {
@@ -181,11 +171,37 @@ export class Mutator {
       if (observed !== "inconclusive" && observed !== before.observed) {
         // What has killed one mutant of a routine is likely to kill the next.
         users.unshift(...users.splice(at, 1));
-        return { killed: true, by: known.run.name, equivalent: false, runs, differing };
+        const by = known.run.name;
+        return { killed: true, by, equivalent: false, reached: true, runs, differing };
       }
     }
-    const equivalent = others.every((o) => this.alike(o));
-    return { killed: false, by: null, equivalent, runs, differing };
+    const reached = users.some((user) => this.reaches(user, mutant, others));
+    const equivalent = reached && others.every((o) => this.alike(o));
+    return { killed: false, by: null, equivalent, reached, runs, differing };
+  }
+
+  /** Whether a run gets to what was edited; of an `if`, to what is inside. */
+  private reaches(
+    { before }: User,
+    { routine, inside }: Mutant,
+    others: readonly Other[],
+  ): boolean {
+    if (!before.asked.has(routine)) return false;
+    const names = new Set(inside.map((step) => `${routine}:${step}`));
+    return before.variants.some((variant) => {
+      const histories = this.historiesOf(variant);
+      if (typeof histories === "string") return false;
+      if ([...names].some((name) => histories.reached.has(name))) return true;
+      // What has no instruction of its own has become part of others.
+      const codes = [
+        variant.program.threads,
+        variant.program.rules,
+        variant.program.pending,
+      ].flat();
+      const isOwn = ({ routine, step }: Origin) => names.has(`${routine}:${step}`);
+      if (codes.some((c) => c.instrs.some((i) => isOwn(i.origin)))) return false;
+      return others.some((o) => o.before === before);
+    });
   }
 
   /** Whether software does and sees the same in a run and in that of the mutant. */
@@ -195,8 +211,11 @@ export class Mutator {
       const other = after[n]!;
       if (variant.program.hash === other.program.hash) return true;
       const own = this.historiesOf(variant);
-      const theirs = own && historiesOf(other.program, other.semantics, HISTORIES_STATES);
-      if (theirs) return sameHistories(own, theirs, HISTORIES_PAIRS) === true;
+      if (typeof own !== "string") {
+        const theirs = historiesOf(other.program, other.semantics, 2 * HISTORIES_STATES);
+        if (typeof theirs === "string") return false;
+        return sameHistories(own, theirs, HISTORIES_PAIRS) === true;
+      }
       // Too large to compare: then it has to be the same in its numbers.
       return (["observed", "states", "transitions", "depth"] as const).every(
         (k) => variant.outcome[k] === other.outcome[k],
@@ -204,11 +223,14 @@ export class Mutator {
     });
   }
 
-  private historiesOf({ program, semantics }: Variant): Histories | undefined {
-    if (!this.histories.has(program)) {
-      this.histories.set(program, historiesOf(program, semantics, HISTORIES_STATES));
+  private historiesOf({ program, semantics, outcome }: Variant): Histories | NoHistories {
+    if (outcome.states > HISTORIES_STATES) return "large";
+    let known = this.histories.get(program);
+    if (known === undefined) {
+      known = historiesOf(program, semantics, HISTORIES_STATES);
+      this.histories.set(program, known);
     }
-    return this.histories.get(program);
+    return known;
   }
 
   /** The runs that call a routine, small ones first: they kill soonest. */
@@ -239,10 +261,11 @@ export class Mutator {
     const find = finder(configuration);
     const asked = new Set(variants.flatMap((v) => v.program.routines));
     for (const name of closureOf([bootOf(world)], find)) asked.add(name);
-    const roots = rootsOf(scenario, world, configuration);
+    const { kernel, knobs } = configuration;
+    const roots = rootsOf(elaborate(scenario, world, kernel, knobs, []));
     return {
       ...{ observed, states, checker, hashes: hashesOf(verdict), variants, asked, roots },
-      written: writtenText(roots, find),
+      written: writtenText(roots, find, kernel.version),
     };
   }
 }
@@ -263,8 +286,8 @@ function checked(checker: Checker, configuration: Configuration, options: CheckO
 const hashesOf = ({ variants }: Pick<Verdict, "variants">): string =>
   variants.map((v) => v.program.hash).join();
 
-const writtenText = (roots: readonly (readonly Stmt[])[], find: Find): string =>
-  [...writtenFields(roots, find)].sort().join();
+const writtenText = (roots: readonly (readonly Stmt[])[], find: Find, version: string): string =>
+  [...writtenFields(roots, find, version)].sort().join();
 
 /** Whether the program of a run may be another with a routine edited. */
 function mayNotice({ known, before }: User, routine: string, overlay: Overlay): boolean {
@@ -272,5 +295,6 @@ function mayNotice({ known, before }: User, routine: string, overlay: Overlay): 
   const { configuration } = known.run;
   const kernel = overlay(configuration.kernel);
   // What nobody calls may still be the only one who writes a field.
-  return writtenText(before.roots, finder({ ...configuration, kernel })) !== before.written;
+  const find = finder({ ...configuration, kernel });
+  return writtenText(before.roots, find, kernel.version) !== before.written;
 }
