@@ -200,7 +200,7 @@ export interface Program {
   readonly observers: readonly string[];
   /** Knobs that the lowering asked for. */
   readonly knobs: readonly string[];
-  /** Names of the routines that it asked for: another definition of any other makes no difference. */
+  /** Routines that it asked for: another definition of any other makes no difference. */
   readonly routines: readonly string[];
   readonly registers: number;
   /** Content hash: equal for programs that behave the same by construction. */

@@ -89,7 +89,8 @@ export function mutateText(s: MutateSummary): string {
   const decided = s.mutants - s.equivalent;
   const share =
     decided === 0 ? "" : ` (${((100 * s.killed) / decided).toFixed(1)} % of the others)`;
-  const rest = `${s.survived} survived, ${s.explained} of them explained, ${s.unreached} not reached`;
+  const left = `${s.explained} of them explained, ${s.unreached} not reached`;
+  const rest = `${s.survived} survived, ${left}`;
   const all = `${s.mutants} mutants: ${s.equivalent} equivalent, ${s.killed} killed${share}`;
   return `${all}; ${rest}; ${s.seconds.toFixed(1)} s${s.interrupted ? "; interrupted" : ""}\n`;
 }

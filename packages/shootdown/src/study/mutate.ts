@@ -49,7 +49,7 @@ interface Before {
   readonly variants: readonly Variant[];
   /** The routines of which its programs are made, and which set it up. */
   readonly asked: ReadonlySet<string>;
-  /** Fields that are written somewhere; for this what may be called counts, whether or not it is. */
+  /** What may be called counts here, whether or not it is: who writes a field decides much. */
   readonly roots: readonly (readonly Stmt[])[];
   readonly written: string;
 }
