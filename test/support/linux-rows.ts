@@ -325,9 +325,14 @@ export const ROWS: readonly LinuxRow[] = [
   },
   {
     operation: "exec, the OOM reaper",
-    routines: ["oom_reap_task_mm", "mmu_notifier_invalidate_range_start_nonblock"],
-    scenarios: ["linux/moves/oom-reaper", "museum/end-not-paired/end-not-paired"],
+    routines: ["exec_mmap", "oom_reap_task_mm", "mmu_notifier_invalidate_range_start_nonblock"],
+    scenarios: [
+      "linux/moves/exec",
+      "linux/moves/oom-reaper",
+      "museum/end-not-paired/end-not-paired",
+    ],
     audit: ["oom_reaper"],
+    left: "exec in an audit: it is exit, and then another address space",
   },
   {
     operation: "GUP-fast",
@@ -351,16 +356,15 @@ export const ROWS: readonly LinuxRow[] = [
   {
     operation: "Failed memory",
     routines: ["memory_failure", "try_to_unmap_one"],
-    scenarios: ["linux/rmap/memory-failure"],
+    scenarios: ["linux/rmap/memory-failure", "linux/rmap/memory-failure-signal"],
     audit: ["memory_failure"],
-    left: "the signal of a later fault, which is tried again for ever",
   },
   {
     operation: "vmalloc, and page tables of the kernel",
-    routines: [],
-    scenarios: [],
+    routines: ["vfree", "vmap", "__purge_vmap_area_lazy", "pmd_free_pte_page"],
+    scenarios: ["linux/moves/vmalloc", "linux/moves/vmalloc-huge"],
     audit: [],
-    left: "not yet",
+    left: "an audit: user memory has no part in it. On x86 IOMMUs walk the kernel's tables too",
   },
 ];
 

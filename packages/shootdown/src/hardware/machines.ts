@@ -5,6 +5,7 @@ import type { Machine } from "../ir/machine.ts";
 import type { Architecture } from "../vocabulary/architecture.ts";
 import { ARCHITECTURES, architectureOf } from "../vocabulary/architecture.ts";
 import {
+  activate_mm_definition,
   cpu_access_definition,
   cpu_any_definition,
   cpu_any_try_definition,
@@ -231,6 +232,7 @@ export const MACHINE: Machine = {
     cpu_try_definition,
     cpu_any_definition,
     cpu_any_try_definition,
+    activate_mm_definition,
     leave_mm_definition,
     store_definition,
     xchg_definition,

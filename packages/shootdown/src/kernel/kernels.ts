@@ -22,6 +22,7 @@ import { fault as x86_fault } from "./arch/x86/mm/fault.ts";
 import { x86_tlb } from "./arch/x86/mm/tlb.ts";
 import { smp } from "./arch/x86/smp.ts";
 import { fork } from "./fork.ts";
+import { exec } from "./fs/exec.ts";
 import { task_mmu, task_mmu_huge } from "./fs/task_mmu.ts";
 import { arm_smmu_v3_ats } from "./iommu/arm-smmu-v3-ats.ts";
 import { arm_smmu_v3_domain } from "./iommu/arm-smmu-v3-domain.ts";
@@ -65,6 +66,7 @@ import { swapin } from "./mm/swapin.ts";
 import { truncate } from "./mm/truncate.ts";
 import { userfaultfd } from "./mm/userfaultfd.ts";
 import { userfaultfd_move } from "./mm/userfaultfd-move.ts";
+import { vmalloc } from "./mm/vmalloc.ts";
 import { vmscan } from "./mm/vmscan.ts";
 import { OVERLAYS } from "./overlays.ts";
 import { ats } from "./pci/ats.ts";
@@ -144,6 +146,8 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...pgtable_generic_huge,
     ...huge_memory,
     ...task_mmu_huge,
+    ...vmalloc,
+    ...exec,
     ...khugepaged,
     ...hugetlb,
     ...arm_smmu_v3_domain,

@@ -51,6 +51,9 @@ export const gather_table = field("gather_table", [t.cpu, t.table], t.bool);
 /** Gathered since the last flush: cleared_pmds, cleared_ptes; kept where pages are huge. */
 export const gather_pmds = field("gather_pmds", [t.cpu], t.bool);
 export const gather_ptes = field("gather_ptes", [t.cpu], t.bool);
+/** An address of the kernel that was given up, and whether somebody purges those. */
+export const vmap_lazy = field("vmap_lazy", [t.va], t.bool);
+export const vmap_purge_lock = field("vmap_purge_lock", [], t.bool);
 /** Allocations that must not wait may fail: who wants that writes this. */
 export const nowait_fails = field("nowait_fails", [], t.bool);
 
@@ -127,5 +130,7 @@ export const folio_mapcount = field("folio_mapcount", [t.pfn], t.int);
 export const gather_delayed_rmap = field("gather_delayed_rmap", [t.cpu, t.pfn], t.int);
 /** struct zap_details, even_cows: of private mappings, pages that were copied stay. */
 export const keep_cows = field("keep_cows", [t.cpu], t.bool);
-/** VM_FAULT_SIGBUS: the fault that this CPU handles lies behind the end of the file. */
+/** Something unmaps a frame for good whose memory has failed: whoever does writes this. */
+export const hwpoisoned = field("hwpoisoned", [], t.bool);
+/** VM_FAULT_SIGBUS: what this CPU faults on lies behind the end of the file, or has failed. */
 export const fault_sigbus = field("fault_sigbus", [t.cpu], t.bool);

@@ -156,6 +156,8 @@ export const handle_device_fault = declare(
 );
 /** The CPU stops using the mm's tables (it switches to another). */
 export const leave_mm = declare("leave_mm", { cpu: t.cpu });
+/** The CPU uses an mm's tables from here on. */
+export const activate_mm = declare("activate_mm", { cpu: t.cpu, mm: t.mm });
 
 /** Writes ATS Enable of a function (ATS Control Register, E). */
 export const write_ats_enable = declare("write_ats_enable", { dev: t.dev, enable: t.bool });

@@ -38,6 +38,7 @@ import {
 } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import {
+  activate_mm,
   cpu_access,
   cpu_any,
   cpu_any_try,
@@ -56,6 +57,7 @@ import {
   prefetched,
   tlb,
   translated,
+  ttbr0,
   ttbr0_valid,
   walk_cache,
 } from "./tlb.ts";
@@ -210,6 +212,11 @@ export const cpu_any_try_definition = define(cpu_any_try, {
     const x = { cpu, agent, mm, va, write, entry, upper, other, tag, done, choice };
     return [loop(...attempt(x), leave())];
   },
+});
+
+export const activate_mm_definition = define(activate_mm, {
+  source: { file: "Arm ARM D8.2", rules: ["A6"] },
+  body: ({ cpu, mm }) => [atomic(set(ttbr0(cpu), mm), set(ttbr0_valid(cpu), TRUE))],
 });
 
 export const leave_mm_definition = define(leave_mm, {

@@ -6,7 +6,7 @@
 //   i_mmap[mm, va]                                             which places rmap finds
 
 import type { Expr, Place } from "../../ir/expr.ts";
-import { add, and, eq, FALSE, lt, not, num, sub, TRUE, varies } from "../../ir/expr.ts";
+import { add, and, eq, FALSE, lt, not, num, or, sub, TRUE, varies } from "../../ir/expr.ts";
 import { declare } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { call, each, emit, forall, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
@@ -22,6 +22,7 @@ import {
   folio_mapcount,
   gather_delayed_rmap,
   huge_pages,
+  hwpoisoned,
   i_mmap,
   is_file_page,
   is_zero_page,
@@ -86,7 +87,10 @@ export const mapsIndex = (mm: Expr<"mm">, va: Expr<"va">, index: Expr<"pgoff">) 
 
 /** The end of a fault: false if it was VM_FAULT_SIGBUS. */
 export const sigbus = (cpu: Expr<"cpu">): readonly Stmt[] => [
-  when(FILE, when(fault_sigbus(cpu), set(fault_sigbus(cpu), FALSE), ret(FALSE))),
+  when(
+    or(FILE, varies(hwpoisoned)),
+    when(fault_sigbus(cpu), set(fault_sigbus(cpu), FALSE), ret(FALSE)),
+  ),
 ];
 
 const counted = (frame: Expr<"pfn">, count: Expr<"int">): Stmt =>

@@ -7,7 +7,7 @@ import { call, callInto, emit, label, ret, set, when } from "../../ir/stmt.ts";
 import { desc, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { t } from "../../vocabulary/sorts.ts";
-import { entries_swapped, PG_swapcache } from "../state.ts";
+import { entries_swapped, hwpoisoned, PG_swapcache } from "../state.ts";
 import { is_hwpoison_entry } from "../swapops.ts";
 import { folio_lock, folio_unlock } from "./filemap.ts";
 import { readEntry } from "./page_vma_mapped.ts";
@@ -26,7 +26,11 @@ export const memory_failures = [
       function: "memory_failure, hwpoison_user_mappings, unmap_poisoned_folio (6.12)",
       sha: { "6.1": "e3b0c44298fc", "6.12": "382344990b3f" },
     },
-    abstracts: ["signals", "pages of files go as others do", "free pages, huge pages"],
+    abstracts: [
+      "the signal that is sent at once: that of a later fault is",
+      "pages of files go as others do",
+      "free pages, huge pages",
+    ],
     locals: { ok: t.bool, hwpoison: t.bool, entry: desc, upper: desc },
     body: ({ cpu, frame, ok, hwpoison, entry, upper }) => [
       // get_hwpoison_page(): its reference stays.
@@ -36,6 +40,7 @@ export const memory_failures = [
       // A page in the swap cache leaves swap entries.
       set(hwpoison, not(PG_swapcache(frame))),
       set(entries_swapped(), TRUE),
+      set(hwpoisoned(), TRUE),
       label("unmap", call(try_to_unmap, { ...{ cpu, frame }, batch_flush: FALSE, hwpoison })),
       rmap_walk((mm, va) => [
         readEntry(entry, upper, mm, va),

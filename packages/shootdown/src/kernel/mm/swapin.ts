@@ -3,13 +3,15 @@
 
 import { add, eq, FALSE, ne, not, num, or, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { atomic, await_, call, callInto, ret, set, when, whenElse } from "../../ir/stmt.ts";
+import { atomic, await_, call, callInto, label, ret, set, when, whenElse } from "../../ir/stmt.ts";
 import { desc, pfnOf } from "../../vocabulary/descriptor.ts";
 import { t } from "../../vocabulary/sorts.ts";
 import { pte } from "../../vocabulary/state.ts";
 import { mk_pte, pte_mkdirty, pte_mkwrite, set_pte_at } from "../asm/pgtable.ts";
 import {
   entries_swapped,
+  fault_sigbus,
+  hwpoisoned,
   PageAnonExclusive,
   PG_dirty,
   PG_locked,
@@ -23,6 +25,7 @@ import {
   is_device_exclusive_entry,
   is_device_private_entry,
   is_exclusive_entry,
+  is_hwpoison_entry,
   is_migration_entry,
   is_swap_entry,
 } from "../swapops.ts";
@@ -54,7 +57,6 @@ export const swapin = [
     abstracts: [
       "a page that is read in is not put into the swap cache",
       "a write that needs a copy faults again",
-      "poisoned pages: the fault is tried again, for ever",
     ],
     locals: { frame: t.pfn, cached: t.bool, exclusive: t.bool, now: desc, entry: desc },
     body: ({ cpu, mm, va, orig, write, frame, cached, exclusive, now, entry }) => [
@@ -71,6 +73,13 @@ export const swapin = [
         when(
           is_device_private_entry(orig),
           ...[call(migrate_to_ram, { cpu, mm, va, orig }), ret()],
+        ),
+      ),
+      label(
+        "hwpoison",
+        when(
+          varies(hwpoisoned),
+          when(is_hwpoison_entry(orig), set(fault_sigbus(cpu), TRUE), ret()),
         ),
       ),
       when(not(is_swap_entry(orig)), ret()),
