@@ -23,6 +23,8 @@ export interface Operation {
   /** Attributes of `map` and of `vma` for which it does something; absent: writable pages. */
   readonly map?: string;
   readonly vma?: string;
+  /** It is one of pages of files, which `map` says; or does nothing to those. Absent: of any. */
+  readonly files?: "only" | "never";
 }
 
 export const OPERATIONS: readonly Operation[] = [
@@ -104,12 +106,14 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/migrate_device.c: migrate_vma_collect_pmd",
     statements: "migrate_vma($A, $x);",
     by: "kernel",
+    files: "never",
   },
   {
     name: "device_exclusive",
     source: "mm/rmap.c: page_make_device_exclusive_one",
     statements: "make_device_exclusive_range($A, $x);",
     by: "kernel",
+    files: "never",
   },
   {
     name: "ksm_merge",
@@ -118,6 +122,7 @@ export const OPERATIONS: readonly Operation[] = [
     by: "kernel",
     map: "read-only shared",
     vma: "writable",
+    files: "never",
   },
   {
     name: "uprobe",
@@ -128,16 +133,49 @@ export const OPERATIONS: readonly Operation[] = [
     vma: "read-only",
   },
   {
+    name: "file_read_fault",
+    source: "mm/filemap.c: filemap_map_pages",
+    statements: "load $x;",
+    map: "file shared-mapping absent",
+    files: "only",
+  },
+  {
+    name: "file_write_fault",
+    source: "mm/memory.c: wp_page_shared",
+    statements: "store $x;",
+    map: "file shared-mapping read-only",
+    vma: "writable",
+    files: "only",
+  },
+  {
+    name: "file_write_copy",
+    source: "mm/memory.c: wp_page_copy",
+    statements: "store $x;",
+    map: "file",
+    files: "only",
+  },
+  {
     name: "writeback",
     source: "mm/rmap.c: page_vma_mkclean_one",
     statements: "write_cache_pages($P);",
     by: "kernel",
+    map: "file shared-mapping",
+    files: "only",
   },
   {
     name: "truncate",
-    source: "mm/truncate.c: truncate_inode_folio",
-    statements: "truncate_inode_folio($P);",
+    source: "mm/truncate.c: truncate_pagecache",
+    statements: "truncate_pagecache($P);",
     by: "kernel",
+    map: "file shared-mapping",
+    files: "only",
+  },
+  {
+    name: "madvise_remove",
+    source: "mm/madvise.c: madvise_remove",
+    statements: "madvise $x REMOVE;",
+    map: "file shared-mapping",
+    files: "only",
   },
   {
     name: "memory_failure",
@@ -160,6 +198,7 @@ export const OPERATIONS: readonly Operation[] = [
     name: "madvise_free",
     source: "mm/madvise.c: madvise_free_single_vma",
     statements: "madvise $r FREE;",
+    files: "never",
   },
   {
     name: "mprotect_none",
@@ -175,6 +214,7 @@ export const OPERATIONS: readonly Operation[] = [
     name: "userfaultfd_wp",
     source: "mm/userfaultfd.c: mwriteprotect_range",
     statements: "mwriteprotect_range($A, $r);",
+    files: "never",
   },
   { name: "madvise_cold", source: "mm/madvise.c: madvise_cold", statements: "madvise $r COLD;" },
   {
@@ -220,6 +260,7 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/userfaultfd.c: move_pages_pte",
     kernels: "6.8..",
     statements: "move_pages_pte($A, $x, $y);",
+    files: "never",
   },
   {
     name: "hugetlb_write_fault",
@@ -227,6 +268,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "hugetlb_wp($A, $x);",
     map: "read-only exclusive",
     vma: "writable",
+    files: "never",
   },
   {
     name: "oom_reaper",
@@ -240,6 +282,7 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/huge_memory.c: huge_pmd_set_accessed",
     statements: "load $x;",
     map: "huge old",
+    files: "never",
   },
   {
     name: "thp_write_upgrade",
@@ -247,6 +290,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "store $x;",
     map: "huge read-only exclusive",
     vma: "writable",
+    files: "never",
   },
   {
     name: "thp_write_copy",
@@ -254,36 +298,42 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "store $x;",
     map: "huge read-only shared",
     vma: "writable",
+    files: "never",
   },
   {
     name: "thp_split",
     source: "mm/huge_memory.c: __split_huge_pmd",
     statements: "__split_huge_pmd($A, $x);",
     map: "huge",
+    files: "never",
   },
   {
     name: "thp_zap",
     source: "mm/huge_memory.c: zap_huge_pmd",
     statements: "munmap $r;",
     map: "huge",
+    files: "never",
   },
   {
     name: "thp_mprotect",
     source: "mm/huge_memory.c: change_huge_pmd",
     statements: "mprotect $r read-only;",
     map: "huge",
+    files: "never",
   },
   {
     name: "thp_fork",
     source: "mm/huge_memory.c: copy_huge_pmd",
     statements: "fork;",
     map: "huge",
+    files: "never",
   },
   {
     name: "khugepaged_collapse",
     source: "mm/khugepaged.c: collapse_huge_page",
     statements: "collapse_huge_page($A, $x);",
     by: "kernel",
+    files: "never",
   },
   {
     name: "contpte_access_flags",
@@ -291,6 +341,7 @@ export const OPERATIONS: readonly Operation[] = [
     kernels: "6.9..",
     statements: "store $x;",
     map: "contiguous writable clean",
+    files: "never",
   },
   {
     name: "contpte_unfold",
@@ -299,6 +350,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "store $x;",
     map: "contiguous read-only exclusive",
     vma: "writable",
+    files: "never",
   },
   {
     name: "contpte_zap",

@@ -73,6 +73,9 @@ export function excluded(a: Operation, b: Operation, machine: PairMachine): stri
 const ends = ({ statements }: Operation): boolean => /\bexit;/.test(statements);
 /** What changes the attachment of the device. */
 const attaches = ({ statements }: Operation): boolean => statements.includes("$D");
+/** An operation of files' pages on others, or one that does nothing to files' pages on those. */
+const idle = ({ files }: Operation, start: Operation): boolean =>
+  start.files === "only" ? files === "never" : files === "only";
 const isBlock = ({ map = "" }: Operation): boolean => /\bhuge\b/.test(map);
 const repeats = ({ statements }: Operation): boolean => /\bloop\b/.test(statements);
 
@@ -84,6 +87,7 @@ export function pairScenarios(
 ): readonly PairScenario[] {
   const all: PairScenario[] = [];
   const add = (placement: Placement, question: Question, start: Operation) => {
+    if (placement === "shared" && [a, b].some((o) => idle(o, start))) return;
     const text = pairText(a, b, { placement, question, start }, machine);
     all.push({ text, placement, question, start: start.name });
   };
