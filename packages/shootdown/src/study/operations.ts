@@ -234,6 +234,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "folio_referenced($P);",
     by: "kernel",
     map: "huge",
+    files: "never",
   },
   {
     name: "thp_reclaim",
@@ -241,6 +242,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "shrink_folio_list($P);",
     by: "kernel",
     map: "huge",
+    files: "never",
   },
   {
     name: "clear_refs",
@@ -358,6 +360,7 @@ export const OPERATIONS: readonly Operation[] = [
     kernels: "6.9..",
     statements: "munmap $r;",
     map: "contiguous",
+    files: "never",
   },
   {
     name: "contpte_fork",
@@ -365,6 +368,7 @@ export const OPERATIONS: readonly Operation[] = [
     kernels: "6.9..",
     statements: "fork;",
     map: "contiguous",
+    files: "never",
   },
   {
     name: "contpte_madvise_free",
@@ -372,5 +376,6 @@ export const OPERATIONS: readonly Operation[] = [
     kernels: "6.10..",
     statements: "madvise $r FREE;",
     map: "contiguous",
+    files: "never",
   },
 ];

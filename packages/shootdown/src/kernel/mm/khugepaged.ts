@@ -22,6 +22,7 @@ import {
   pte_none,
 } from "../asm/pgtable.ts";
 import { huge_pages, PageAnonExclusive, page_refs, pmd_huge_pte, VM_WRITE, vma } from "../state.ts";
+import { FILE, isFilePlace } from "./file-pages.ts";
 import { tlb_remove_table_sync_one } from "./gup.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
@@ -89,6 +90,13 @@ export const khugepaged = [
         // hugepage_vma_revalidate(), check_pmd_still_valid()
         set(old, pmd(mm, region)),
         when(or(not(vma(mm, va)), not(isTable(old))), call(mmap_write_unlock, { mm }), ret()),
+        // vma_is_anonymous(), of all addresses
+        when(
+          FILE,
+          each(vaSort, range, (a) => [
+            when(isFilePlace(mm, a), call(mmap_write_unlock, { mm }), ret()),
+          ]),
+        ),
         label("start", call(mmu_notifier_invalidate_range_start, { cpu, mm, range })),
         call(spin_lock_ptl, { mm }),
         callInto(old, pmdp_collapse_flush, { cpu, mm, region }),
