@@ -2,9 +2,12 @@
 // Compares the operations of a recording with the routines of the model, one by one.
 
 import type { Folder } from "./folder.ts";
-import type { Operation, Pages } from "./operations.ts";
-import { ALL, argPages, operationsOf } from "./operations.ts";
-import type { Kind } from "./routines.ts";
+import type { Before } from "./history.ts";
+import { History } from "./history.ts";
+import type { Kind } from "./kind.ts";
+import { logged } from "./model.ts";
+import type { Change, Operation, Pages } from "./operations.ts";
+import { ALL, INTERRUPTED, operationsOf, tlbiOf } from "./operations.ts";
 import { KINDS, REASONS } from "./routines.ts";
 
 export interface Compared {
@@ -12,7 +15,7 @@ export interface Compared {
   readonly kind: Kind;
   readonly recorded: readonly string[];
   readonly model: readonly string[];
-  /** Equal but for a DSB that an interrupt's barrier stands for. */
+  /** An interrupt's barrier stands for a DSB. */
   readonly hidden: boolean;
 }
 
@@ -20,49 +23,74 @@ export interface Comparison {
   readonly compared: readonly Compared[];
   /** What was not compared, by reason: operation and how many. */
   readonly left: ReadonlyMap<string, readonly Operation[]>;
+  /** TLBIs of processes with a notifier, of all these operations. */
+  readonly tlbis: number;
+  /** The same that CPU 0 executed, whenever. */
+  readonly executed: number;
 }
 
 /** Every operation of watched processes that CPU 0 ran, compared or left with a reason. */
 export function compareFolder(folder: Folder): Comparison {
   const compared: Compared[] = [];
   const left = new Map<string, Operation[]>();
-  const gone = new Set<string>();
+  const history = new History();
   for (const op of operationsOf(folder)) {
-    const key = (page: number) => `${op.process.mm} ${page}`;
     const began = op.line > op.process.line;
-    if (began && op.words.length > 0) {
-      const kind = KINDS.find((k) => k.is(op));
+    const silent = op.words.length === 0;
+    const kind = KINDS.find((k) => (k.silent ?? false) === silent && k.is(op));
+    if (began && (!silent || kind !== undefined)) {
       const reason = REASONS.find((r) => r.is(op));
       if (kind !== undefined && reason === REASONS.at(-1)) {
-        compared.push(compareOne(op, kind, folder, (page) => !gone.has(key(page))));
+        compared.push(compareOne(op, kind, folder, history.before(op)));
       } else {
         left.set(reason!.why, [...(left.get(reason!.why) ?? []), op]);
       }
     }
-    for (const page of zapped(op)) gone.add(key(page));
-    for (const page of faulted(op)) gone.delete(key(page));
+    history.note(op);
   }
-  return { compared, left };
+  const all = [...compared.map((c) => c.op), ...[...left.values()].flat()];
+  const tlbis = all.flatMap((op) => op.words.filter((w) => /^(r?va|aside|vmalle)/.test(w))).length;
+  return { compared, left, tlbis, executed: executed(folder) };
 }
 
-function compareOne(
-  op: Operation,
-  kind: Kind,
-  folder: Folder,
-  present: (page: number) => boolean,
-): Compared {
+/** TLBIs of the ASIDs of processes that have a notifier by then. */
+function executed({ items, watched }: Folder): number {
+  let line = 0;
+  let found = 0;
+  for (const item of items) {
+    if (item.from === "trace") line = item.line;
+    else if (item.kind === "TLBI") {
+      const { asid } = tlbiOf(item);
+      if (watched.some((w) => w.asid === asid && w.line < line)) found++;
+    }
+  }
+  return found;
+}
+
+function compareOne(op: Operation, kind: Kind, folder: Folder, before: Before): Compared {
   const placed = typeof kind.placed === "function" ? kind.placed(folder) : kind.placed;
   const keeps = (word: string): boolean => {
-    const change = /^(clear|set|change) /.exec(word)?.[1] as "clear" | "set" | "change" | undefined;
+    const change = /^(clear|set|change)(?: pmd)?(?= 0x)/.exec(word)?.[0] as Change | undefined;
     if (change !== undefined && !folder.probes.has(placed[change] ?? "")) return false;
     return kind.about === undefined || isAbout(word, kind.about(op));
   };
-  const recorded = (kind.part?.(op.words) ?? op.words).filter(keeps);
-  const model = kind.run(op, folder, present).filter(keeps);
-  const hidden = op.interrupted && recorded.join() !== model.join();
-  if (!hidden) return { op, kind, recorded, model, hidden };
-  const seen = (words: readonly string[]) => words.filter((w) => w !== "dsb ish");
-  return { op, kind, recorded: seen(recorded), model: seen(model), hidden };
+  const seen = (kind.part?.(op.words) ?? op.words).filter(keeps);
+  const model = logged(kind.run(op, folder, before)).filter(keeps);
+  const recorded = resolved(seen, model);
+  const hidden = recorded.join() !== seen.filter((w) => w !== INTERRUPTED).join();
+  return { op, kind, recorded, model, hidden };
+}
+
+/** What is recorded, with an interrupt's barrier for the one that the model has in its place. */
+function resolved(recorded: readonly string[], model: readonly string[]): string[] {
+  const words: string[] = [];
+  recorded.forEach((word, at) => {
+    if (word !== INTERRUPTED) words.push(word);
+    else if (model[words.length] === "dsb ish" && recorded[at + 1] !== "dsb ish") {
+      words.push("dsb ish");
+    }
+  });
+  return words;
 }
 
 /** Whether a word is about a page of these, or of no address. */
@@ -73,25 +101,3 @@ function isAbout(word: string, { lo, hi }: Pages): boolean {
   const to = match[2] === undefined ? from + 1 : Number(match[2]);
   return from < hi && lo < to;
 }
-
-/** Pages that an operation unmaps. */
-function zapped(op: Operation): number[] {
-  if (op.kind === "sys_munmap") return pagesOf(argPages(op, "addr", "len"));
-  if (op.kind !== "sys_ftruncate") return [];
-  return op.words.flatMap((word) => {
-    const [, from, to] = /^r?vale1is (0x[\da-f]+)(?:\.\.(0x[\da-f]+))?/.exec(word) ?? [];
-    if (from === undefined) return [];
-    return pagesOf({ lo: Number(from), hi: to === undefined ? Number(from) + 1 : Number(to) });
-  });
-}
-
-/** Pages that a fault maps: a read of a file maps those around it, all that the step reads. */
-function faulted(op: Operation): number[] {
-  if (op.kind !== "fault") return [];
-  const page = Number(BigInt(op.args["addr"]!) >> 12n);
-  const { lo, hi } = op.marked;
-  return op.intent === "read" && lo <= page && page < hi ? pagesOf(op.marked) : [page];
-}
-
-const pagesOf = ({ lo, hi }: Pages): number[] =>
-  hi - lo > 4096 ? [] : Array.from({ length: hi - lo }, (_, n) => lo + n);

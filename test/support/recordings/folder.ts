@@ -13,6 +13,9 @@ import { root } from "../files.ts";
 /** Folders of recordings, each with a trace.txt and a tlbi.txt, gzipped or not. */
 export const RECORDINGS = process.env["SHOOTDOWN_TRACES"] ?? join(root, "../shared/traces");
 
+/** Those of operations of memory management. */
+export const MM_FOLDERS = ["6.1-mm-max", "6.1-mm-a72", "6.12-mm-max"] as const;
+
 export const hasRecording = (name: string): boolean => existsSync(join(RECORDINGS, name));
 
 /** What the CPUs of a recording can do, as its kernel says. */

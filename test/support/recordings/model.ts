@@ -3,13 +3,25 @@
 // operation of a recording is.
 
 import type { Value } from "../../../packages/shootdown/src/engine/open-value.ts";
-import type { Sorts } from "../../../packages/shootdown/src/ir/expr.ts";
+import { wordLayout } from "../../../packages/shootdown/src/engine/word.ts";
+import type { FieldDecl, Sorts } from "../../../packages/shootdown/src/ir/expr.ts";
 import type { Declaration } from "../../../packages/shootdown/src/ir/machine.ts";
-import { next_free_page } from "../../../packages/shootdown/src/kernel/state.ts";
-import type { LiveMachine, MapOptions } from "../../../packages/shootdown/src/study/live.ts";
-import { openMachine } from "../../../packages/shootdown/src/study/live.ts";
+import type { AnySort } from "../../../packages/shootdown/src/ir/sort.ts";
+import {
+  mm_subscribed,
+  next_free_page,
+  pmd_huge_pte,
+  tlb_flush_batched,
+  VM_WRITE,
+  vma,
+} from "../../../packages/shootdown/src/kernel/state.ts";
+import type { MapOptions } from "../../../packages/shootdown/src/study/live.ts";
+import { LiveMachine } from "../../../packages/shootdown/src/study/live.ts";
 import type { Task } from "../../../packages/shootdown/src/study/live-task.ts";
-import type { Features, Folder } from "./folder.ts";
+import { descriptor } from "../../../packages/shootdown/src/study/live-view.ts";
+import { desc } from "../../../packages/shootdown/src/vocabulary/descriptor.ts";
+import { pmd, pte_table } from "../../../packages/shootdown/src/vocabulary/state.ts";
+import type { Folder } from "./folder.ts";
 import type { Pages } from "./operations.ts";
 import { PAGE, pagesText, pageText } from "./operations.ts";
 
@@ -17,24 +29,40 @@ const PAGES_OF_TABLE = 512;
 /** No routine makes as many by itself. */
 const STEPS_MAX = 50_000;
 
-/** A machine with the features of a folder: CPU 0 runs one process, and a device is bound to it. */
+/** Processes that a machine runs one after the other, where nothing else is left behind. */
+const PROCESSES = 8;
+
+interface Shared {
+  readonly live: LiveMachine;
+  processes: number;
+}
+
+const shared = new Map<string, Shared>();
+
+/** A machine with the features of a folder: CPU 0 runs one process, which has a notifier. */
 export class Model {
   readonly live: LiveMachine;
   readonly process;
   private readonly folder: Folder;
 
-  constructor(folder: Folder) {
-    const { features, kernel } = folder;
+  /** `begins`: flags of what is there from the start, as huge pages are. */
+  constructor(folder: Folder, begins: readonly FieldDecl[] = [], live = machine(folder, begins)) {
     this.folder = folder;
-    this.live = openMachine({
-      machine: features.rangeTlbi ? "arm64+smmuv3+tlbirange" : "arm64+smmuv3",
-      kernel,
-      knobs: { hafdbs: features.dbm ? "yes" : "no" },
-      cpus: 1,
-    });
-    this.process = this.live.process("A");
-    this.live.runOn(0, this.process);
-    this.live.device("D", this.process);
+    this.live = live;
+    this.process = live.process("A");
+    live.runOn(0, this.process);
+    this.set(mm_subscribed.decl, [this.process.mm], 1);
+  }
+
+  /** One on a machine that others have used: a machine is not made in no time. */
+  static shared(folder: Folder, begins: readonly FieldDecl[] = []): Model {
+    const key = [folder.name, ...begins.map((f) => f.name)].join(" ");
+    let known = shared.get(key);
+    if (known === undefined || known.processes === PROCESSES) {
+      shared.set(key, (known = { live: machine(folder, begins), processes: 0 }));
+    }
+    known.processes++;
+    return new Model(folder, begins, known.live);
   }
 
   /** Maps private pages that are in use; returns their frames. */
@@ -50,6 +78,45 @@ export class Model {
     const end = Math.ceil(hi / PAGES_OF_TABLE) * PAGES_OF_TABLE;
     if (lo % PAGES_OF_TABLE !== 0) one(lo - 1);
     if (hi % PAGES_OF_TABLE !== 0) one(end - 1);
+  }
+
+  /** Maps all pages of a table by one huge page; returns its first frame. */
+  mapHuge(page: number, writable: boolean): number {
+    const { live } = this;
+    const { mm } = this.process;
+    const region = page / PAGES_OF_TABLE;
+    const pages = { lo: page, hi: page + PAGES_OF_TABLE };
+    // What comes with small pages comes with one huge one, but for the table.
+    const [frame] = this.map(pages, { vmaWritable: true });
+    const table = this.get(pmd.decl, [mm, region]);
+    const domain = live["system"].domain;
+    const bits = { RDONLY: writable ? 0 : 1, DBM: writable ? 1 : 0, DIRTY: 1, AF: 1 };
+    this.set(pmd.decl, [mm, region], descriptor(domain, { valid: 1, ...bits, pfn: frame! }));
+    this.set(pmd_huge_pte.decl, [mm, region], wordLayout(desc, domain).get(table, "next"));
+    for (let at = page; at < pages.hi; at++) {
+      this.set(pte_table.decl, [wordLayout(desc, domain).get(table, "next"), at], 0);
+    }
+    return frame!;
+  }
+
+  /** What the address space holds without a page in it. */
+  reserve({ lo, hi }: Pages, writable = false): void {
+    const { mm } = this.process;
+    this.live["fill"](vma.decl, [mm, lo], hi - lo, 1);
+    this.live["fill"](VM_WRITE.decl, [mm, lo], hi - lo, writable ? 1 : 0);
+  }
+
+  /** A flush is owed to the process. */
+  owe(): void {
+    this.set(tlb_flush_batched.decl, [this.process.mm], 1);
+  }
+
+  get(field: FieldDecl, index: readonly number[]): number {
+    return this.live["get"](field, index);
+  }
+
+  set(field: FieldDecl, index: readonly number[], value: number): void {
+    this.live["set"](field, index, value);
   }
 
   load(page: number): Task {
@@ -77,11 +144,12 @@ export class Model {
   }
 
   /** Any routine of the kernel. */
-  call<P extends Sorts>(
-    routine: Declaration<P, undefined>,
+  call<P extends Sorts, R extends AnySort | undefined>(
+    routine: Declaration<P, R>,
     args: { readonly [K in keyof P]: Value },
   ): Task {
-    return this.live["start"](routine.name, routine, args);
+    // Nobody asks for the result.
+    return this.live["start"](routine.name, routine as Declaration<P, undefined>, args);
   }
 
   /** Runs to the end; what was done before this is not told. */
@@ -102,16 +170,46 @@ export class Model {
   }
 }
 
+function machine({ features, kernel }: Folder, begins: readonly FieldDecl[]): LiveMachine {
+  const options = {
+    machine: features.rangeTlbi ? "arm64+smmuv3+tlbirange" : "arm64+smmuv3",
+    kernel,
+    knobs: { hafdbs: features.dbm ? "yes" : "no" },
+    cpus: 1,
+  };
+  const zeros = (field: FieldDecl) => field.index.map(() => 0);
+  return new LiveMachine(
+    options,
+    begins.map((field) => ({ field, index: zeros(field), value: 1 })),
+  );
+}
+
+/** Recorded are the last DSB before a TLBI, and those behind one, up to one for loads too. */
+export function logged(words: readonly string[]): string[] {
+  let open = false;
+  return words.filter((word, at) => {
+    if (!word.startsWith("dsb")) {
+      open ||= isTlbi(word);
+      return true;
+    }
+    const next = words.slice(at + 1).find((w) => w.startsWith("dsb") || isTlbi(w));
+    const kept = open || (next !== undefined && isTlbi(next));
+    if (word === "dsb ish" || word === "dsb nsh") open = false;
+    return kept;
+  });
+}
+
+const isTlbi = (word: string): boolean => /^(r?va|aside|vmalle)/.test(word);
+
 /** Events as words. Events of a bulk group stand for as many repetitions, a page further each. */
-function wordsOf(lines: readonly string[], { features, kernel }: Folder): string[] {
+function wordsOf(lines: readonly string[], folder: Folder): string[] {
   const words: string[] = [];
   for (let at = 0; at < lines.length; ) {
     const more = repetitions(lines[at]!);
     let end = at + 1;
     while (more > 0 && end < lines.length && repetitions(lines[end]!) === more) end++;
     const group = lines.slice(at, end);
-    for (let n = 0; n <= more; n++)
-      words.push(...group.flatMap((l) => word(l, n, kernel, features)));
+    for (let n = 0; n <= more; n++) words.push(...group.flatMap((l) => word(l, n, folder)));
     at = end;
   }
   return words;
@@ -119,7 +217,7 @@ function wordsOf(lines: readonly string[], { features, kernel }: Folder): string
 
 const repetitions = (line: string): number => Number(/ and (\d+) more$/.exec(line)?.[1] ?? 0);
 
-function word(line: string, later: number, kernel: string, features: Features): string[] {
+function word(line: string, later: number, folder: Folder): string[] {
   const name = line.split(" ", 1)[0];
   const [, from = "0", to = "0"] = /range=(0x[\da-f]+)\.\.(0x[\da-f]+)/.exec(line) ?? [];
   const range = pagesText(BigInt(from), BigInt(to));
@@ -140,9 +238,15 @@ function word(line: string, later: number, kernel: string, features: Features): 
         op.toLowerCase(),
         Number(BigInt(from) / 4096n),
         Number(BigInt(to) / 4096n),
-        kernel,
-        features,
+        folder,
       );
+    case "block_store": {
+      // A table that is linked, or a huge page.
+      const page = Number(/region=\D*(\d+)/.exec(line)![1]!) * PAGES_OF_TABLE;
+      const none = (of: string) => line.includes(`${of}=(none)`);
+      const change = none("old") ? "set pmd" : none("value") ? "clear pmd" : "change";
+      return [`${change} ${pageText(page)}`];
+    }
     case "pte_store": {
       const page = Number(BigInt(/va=(0x[\da-f]+)/.exec(line)![1]!) / 4096n) + later;
       // An entry of something that is not there, as one of swap, is none to whoever looks.
@@ -159,12 +263,11 @@ function word(line: string, later: number, kernel: string, features: Features): 
  * table; with it (count+1)*2^(5*scale+1) pages at a time, the smallest first in 6.1, the greatest
  * first since 6.12. KPTI does each again for the ASID of user space.
  */
-function instructions(
+export function instructions(
   op: string,
   lo: number,
   hi: number,
-  kernel: string,
-  features: Features,
+  { kernel, features }: Pick<Folder, "kernel" | "features">,
 ): string[] {
   const found: string[] = [];
   const say = (word: string) => {
@@ -174,7 +277,8 @@ function instructions(
     say(op);
     return found;
   }
-  const tables = op === "vae1is" && lo % PAGES_OF_TABLE === 0 && hi % PAGES_OF_TABLE === 0;
+  // As many pages are not flushed one by one: what is, is flushed by table.
+  const tables = lo % PAGES_OF_TABLE === 0 && hi % PAGES_OF_TABLE === 0;
   const single = (page: number) => say(`${op} ${pageText(page)}`);
   if (!features.rangeTlbi) {
     for (let page = lo; page < hi; page += tables ? PAGES_OF_TABLE : 1) single(page);

@@ -24,8 +24,6 @@ export interface Operation {
   readonly probes: readonly Probe[];
   /** What it did. */
   readonly words: readonly string[];
-  /** The flush waited in an interrupt's barrier, which stands for its own. */
-  readonly interrupted: boolean;
   /** Hints of a level that its TLBIs gave. */
   readonly hints: ReadonlySet<number>;
 }
@@ -37,6 +35,8 @@ export interface Pages {
 }
 
 export const ALL = "all";
+/** An interrupt's barrier, which may stand for that of the flush. */
+export const INTERRUPTED = "dsb sy";
 /** Bytes. */
 export const PAGE = 4096;
 
@@ -56,12 +56,20 @@ export function argPages(op: Operation, start: string, length: string): Pages {
   return { lo, hi: lo + Math.ceil(bytes / PAGE) };
 }
 
+/** What is done to an entry; those of the upper level are called so where it matters. */
+export type Change = "clear" | "set" | "change" | "clear pmd" | "set pmd";
+
 /** Probes at the entry of functions that change a page-table entry, and what they do to it. */
-export const CHANGES: Readonly<Record<string, "clear" | "set" | "change">> = {
+export const CHANGES: Readonly<Record<string, Change>> = {
   ptep_clear_flush: "clear",
   ptep_modify_prot_start: "clear",
   ptep_modify_prot_commit: "set",
+  // Of pages, huge pages and those of hugetlb.
   ptep_set_access_flags: "change",
+  pmdp_invalidate: "clear pmd",
+  pmdp_collapse_flush: "clear pmd",
+  pmdp_huge_clear_flush: "clear pmd",
+  zap_huge_pmd: "clear pmd",
 };
 
 /** A word that a TLBI is: its form and what it covers. */
@@ -168,9 +176,9 @@ function operation(of: Open): Operation {
 function wordsOf(items: readonly Item[], process: Watched) {
   const words: string[] = [];
   const hints = new Set<number>();
-  let interrupted = false;
-  // A DSB belongs to the TLBI behind it, or else to the one before it.
+  // A DSB waits for all TLBIs before it; one for stores belongs to the TLBI behind it.
   let own = false;
+  let interrupted = false;
   items.forEach((item, at) => {
     if (item.from === "trace") {
       const word = wordOf(item, process);
@@ -179,16 +187,19 @@ function wordsOf(items: readonly Item[], process: Watched) {
       if (word !== undefined) words.splice(words.length - (last ? 1 : 0), 0, word);
     } else if (item.kind === "TLBI") {
       const { word, asid, hint } = tlbiOf(item);
-      own = asid === process.asid;
-      if (own) words.push(word);
-      if (own && hint !== undefined) hints.add(hint);
+      const ours = asid === process.asid;
+      own = ours || (own && !interrupted);
+      interrupted = false;
+      if (ours) words.push(word);
+      if (ours && hint !== undefined) hints.add(hint);
     } else if (item.kind === "DSB") {
       const next = items.slice(at + 1).find((i) => i.from === "tlbi" && i.kind !== "CALL");
       const before = next?.from === "tlbi" && next.kind === "TLBI" && item.name === "ishst";
       if (before ? tlbiOf(next).asid !== process.asid : !own) return;
+      words.push(item.name === "sy" ? INTERRUPTED : `dsb ${item.name}`);
       if (item.name === "sy") interrupted = true;
-      else words.push(`dsb ${item.name}`);
+      else if (item.name === "ish") own = interrupted = false;
     }
   });
-  return { words, hints, interrupted };
+  return { words, hints };
 }

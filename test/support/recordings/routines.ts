@@ -11,41 +11,20 @@ import {
   try_to_unmap_flush_dirty,
   try_to_unmap_one,
 } from "../../../packages/shootdown/src/kernel/mm/rmap.ts";
-import type { Folder, Probe } from "./folder.ts";
+import { HUGE_KINDS } from "./huge.ts";
+import type { Kind } from "./kind.ts";
+import { does, has, one, PUT_OFF, page, probe } from "./kind.ts";
 import { Model } from "./model.ts";
-import type { Operation, Pages } from "./operations.ts";
+import { NUMA_KINDS } from "./numa.ts";
+import type { Operation } from "./operations.ts";
 import { argPages } from "./operations.ts";
-
-type Change = "clear" | "set" | "change";
-
-type Placed = { readonly [C in Change]?: string };
-
-export interface Kind {
-  readonly name: string;
-  readonly is: (op: Operation) => boolean;
-  /** The words of the routine that it is; `present`: which pages are mapped when it begins. */
-  readonly run: (op: Operation, folder: Folder, present: (page: number) => boolean) => string[];
-  /** The probe that places a change of an entry. What none places is left out of both. */
-  readonly placed: Placed | ((folder: Folder) => Placed);
-  /** The words of the operation that are the routine's, if others are about. */
-  readonly part?: (recorded: readonly string[]) => readonly string[];
-  /** Only words about these pages are compared, and those without an address. */
-  readonly about?: (op: Operation) => Pages;
-}
+import { MORE_KINDS } from "./pages.ts";
 
 /** Operations that are not compared, and why; the first that fits. */
 export interface Reason {
   readonly why: string;
   readonly is: (op: Operation) => boolean;
 }
-
-const has = (op: Operation, ...events: string[]): boolean =>
-  op.probes.some((p) => events.includes(p.event));
-const probe = (op: Operation, event: string): Probe => op.probes.find((p) => p.event === event)!;
-const does = (op: Operation, ...words: string[]): boolean =>
-  words.some((word) => op.words.some((w) => w.startsWith(word)));
-const page = (op: Operation): number => Number(BigInt(op.args["addr"]!) >> 12n);
-const one = (at: number): Pages => ({ lo: at, hi: at + 1 });
 
 /** Whether the fault that ptep_set_access_flags() is called in is a write. */
 const written = (op: Operation): boolean =>
@@ -55,22 +34,8 @@ const wasWritable = (op: Operation): boolean =>
   (BigInt(probe(op, "ptep_set_access_flags").args["old"]!) & (1n << 51n)) !== 0n;
 const setsFlags = (op: Operation): boolean => op.kind === "fault" && does(op, "change");
 
-/** How often leaf entries were flushed. */
-const leafFlushes = (op: Operation): number =>
-  op.words.filter((w, at) => w === "dsb ishst" && !/^r?vae1is/.test(op.words[at + 1] ?? "")).length;
-
-/** What is done to blocks, and to what they become. */
-const HUGE = [
-  ...["split_huge_pmd", "zap_huge_pmd", "do_huge_pmd_wp_page", "huge_pmd_set_accessed"],
-  ...["hugetlb_fault", "huge_ptep_set_access_flags", "collapse_huge_page", "pmdp_collapse_flush"],
-];
-
 /** MREMAP_FIXED. */
 const moves = (op: Operation): boolean => (Number(`0x${op.args["flags"]}`) & 2) !== 0;
-
-/** Where the flush is put off, an entry is cleared by what has no probe. */
-const PUT_OFF = ({ kernel }: Folder): Placed =>
-  kernel === "linux-6.1" ? { clear: "ptep_clear_flush" } : {};
 
 /** Values of MADV_, in the hexadecimal digits of the trace. */
 const ADVICE: Readonly<Record<string, (typeof behavior.values)[number]>> = {
@@ -84,32 +49,17 @@ export const REASONS: readonly Reason[] = [
     why: "other threads work on the same pages",
     is: (op) => op.step === "threads_upgrade_at_once" && op.intent === "helpers_write",
   },
-  {
-    why: "NUMA hinting and migration in a fault",
-    is: (op) => op.kind === "fault" && has(op, "migrate_pages", "ptep_modify_prot_start"),
-  },
-  { why: "swap", is: (op) => has(op, "do_swap_page") },
-  {
-    why: "blocks and huge pages: a machine of the open executor begins with none",
-    is: (op) =>
-      op.args["behavior"] !== COLLAPSE &&
-      (has(op, ...HUGE) || (op.kind !== "fault" && /^(thp|hugetlb)/.test(op.step))),
-  },
-  {
-    why: "two vmas with a hole between: the kernel flushes for each, the model for both at once",
-    is: (op) => op.kind === "sys_munmap" && leafFlushes(op) > 1,
-  },
-  { why: "a vma is cut or merged: mmap", is: (op) => op.kind === "sys_mmap" },
   { why: "no routine of the model", is: () => true },
 ];
 
-export const KINDS: readonly Kind[] = [
+/** What maps pages of 4 KiB, and is an operation of its own. */
+const SMALL: readonly Kind[] = [
   {
     name: "write fault that makes an entry writable: handle_mm_fault, ptep_set_access_flags",
     is: (op) => setsFlags(op) && written(op) && !wasWritable(op),
     placed: { change: "ptep_set_access_flags" },
     run: (op, folder) => {
-      const model = new Model(folder);
+      const model = Model.shared(folder);
       model.map(one(page(op)), { writable: false });
       return model.words(model.store(page(op)));
     },
@@ -119,7 +69,7 @@ export const KINDS: readonly Kind[] = [
     is: (op) => setsFlags(op) && written(op) && wasWritable(op),
     placed: { change: "ptep_set_access_flags" },
     run: (op, folder) => {
-      const model = new Model(folder);
+      const model = Model.shared(folder);
       model.map(one(page(op)), { dirty: false });
       return model.words(model.store(page(op)));
     },
@@ -129,7 +79,7 @@ export const KINDS: readonly Kind[] = [
     is: (op) => setsFlags(op) && !written(op),
     placed: { change: "ptep_set_access_flags" },
     run: (op, folder) => {
-      const model = new Model(folder);
+      const model = Model.shared(folder);
       model.map(one(page(op)), { young: false });
       return model.words(model.load(page(op)));
     },
@@ -139,7 +89,7 @@ export const KINDS: readonly Kind[] = [
     is: (op) => op.kind === "fault" && has(op, "wp_page_copy", "do_wp_page") && does(op, "clear"),
     placed: { clear: "ptep_clear_flush" },
     run: (op, folder) => {
-      const model = new Model(folder);
+      const model = Model.shared(folder);
       model.map(one(page(op)));
       // The child keeps its references, so that the page is shared.
       model.before(model.fork());
@@ -151,7 +101,7 @@ export const KINDS: readonly Kind[] = [
     is: (op) => op.kind === "sys_mprotect",
     placed: { clear: "ptep_modify_prot_start", set: "ptep_modify_prot_commit" },
     run: (op, folder) => {
-      const model = new Model(folder);
+      const model = Model.shared(folder);
       const range = argPages(op, "start", "len");
       // PROT_NONE is as PROT_READ here.
       const writable = (Number(`0x${op.args["prot"]}`) & 2) !== 0;
@@ -163,12 +113,16 @@ export const KINDS: readonly Kind[] = [
     name: "munmap: do_munmap, zap_pte_range, free_pgtables, tlb_finish_mmu",
     is: (op) => op.kind === "sys_munmap",
     placed: {},
-    run: (op, folder, present) => {
-      const model = new Model(folder);
+    run: (op, folder, { present, covered, sealed }) => {
+      const model = Model.shared(folder);
       const range = argPages(op, "addr", "len");
       // Whether other mappings keep the table is taken from the recording.
       if (!does(op, "vae1is", "rvae1is")) model.neighbours(range);
-      for (let at = range.lo; at < range.hi; at++) if (present(at)) model.map(one(at));
+      for (let at = range.lo; at < range.hi; at++) {
+        if (present(at)) model.map(one(at), { vmaWritable: !sealed(at) });
+        // A page that was given up lies in its vma, unless that was unmapped.
+        else if (covered(at)) model.reserve(one(at), true);
+      }
       return model.words(model.munmap(range));
     },
   },
@@ -177,7 +131,7 @@ export const KINDS: readonly Kind[] = [
     is: (op) => op.kind === "sys_madvise" && ADVICE[op.args["behavior"]!] !== undefined,
     placed: {},
     run: (op, folder) => {
-      const model = new Model(folder);
+      const model = Model.shared(folder);
       const range = argPages(op, "start", "len_in");
       model.map(range);
       const advice = behavior.values.indexOf(ADVICE[op.args["behavior"]!]!);
@@ -255,7 +209,7 @@ export const KINDS: readonly Kind[] = [
     placed: {},
     about: (op) => op.marked,
     run: (op, folder) => {
-      const model = new Model(folder);
+      const model = Model.shared(folder);
       model.map(op.marked);
       return model.words(model.fork());
     },
@@ -271,3 +225,6 @@ export const KINDS: readonly Kind[] = [
     },
   },
 ];
+
+/** The first that fits. */
+export const KINDS: readonly Kind[] = [...HUGE_KINDS, ...NUMA_KINDS, ...SMALL, ...MORE_KINDS];

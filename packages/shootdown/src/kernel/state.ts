@@ -15,6 +15,13 @@ export const vma = field("vma", [t.mm, t.va], t.bool);
 /** PROT_NONE: vma_is_accessible() is false. */
 export const VM_NONE = field("VM_NONE", [t.mm, t.va], t.bool);
 export const VM_WRITE = field("VM_WRITE", [t.mm, t.va], t.bool);
+/** A vma of hugetlb, with the levels that mm/hugetlb.ts has. */
+export const VM_HUGETLB = field("VM_HUGETLB", [t.mm, t.va], t.bool);
+
+/** A range that is unmapped may hold several vmas, or none in places: a system begins with it. */
+export const vmas_several = field("vmas_several", [], t.bool);
+/** Taken out of the process by what unmaps it now: the vma that covered a page, if one did. */
+export const vma_detached = field("vma_detached", [t.mm, t.va], t.bool);
 
 /** References to a page: one for each mapping, and those that a routine holds. */
 export const page_refs = field("page_refs", [t.pfn], t.int);

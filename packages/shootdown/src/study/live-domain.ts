@@ -25,6 +25,7 @@ export const LIVE_LIMITS = {
   DEVICE_REQUESTS: 65536,
   PAGE_REQUESTS: 512,
   PRIQ_ENTRIES: 512,
+  SPARE_TABLES: PAGES / 1024,
 } as const;
 
 /** A domain with so many CPUs, and a worker for each device. */

@@ -32,11 +32,14 @@ function bodyOf(routine: Declaration<Sorts, undefined>): readonly Stmt[] {
 
 export class Routines {
   private readonly system: System;
+  private readonly others: boolean;
   private readonly later = STARTED.map(bodyOf);
   private readonly known = new Map<string, Routine>();
 
-  constructor(system: System) {
+  /** `others`: any may be started; what it writes varies for itself alone. */
+  constructor(system: System, others: boolean) {
     this.system = system;
+    this.others = others;
   }
 
   /** The machine that they run on. */
@@ -49,7 +52,8 @@ export class Routines {
     const { name, params: parameters } = routine;
     let lowered = this.known.get(name);
     if (!lowered) {
-      if (!STARTED.some((s) => s.name === name)) throw new Error(`${name} is not to be started`);
+      const known = this.others || STARTED.some((s) => s.name === name);
+      if (!known) throw new Error(`${name} is not to be started`);
       const spec = { name, parameters, locals: {}, body: bodyOf(routine) };
       this.known.set(name, (lowered = lowerRoutine(this.system, spec, this.later)));
     }

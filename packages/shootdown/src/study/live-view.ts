@@ -6,7 +6,7 @@ import type { OpenLogEntry, Sweep, SweepPair, Value } from "../engine/open-value
 import type { Domain, System } from "../engine/program.ts";
 import { nameOf } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
-import { desc } from "../vocabulary/descriptor.ts";
+import { desc, entry_kind } from "../vocabulary/descriptor.ts";
 import { eventNamed } from "../vocabulary/events.ts";
 import { cd_asid, cd_v } from "../vocabulary/iommu.ts";
 import { pmd, pte_table } from "../vocabulary/state.ts";
@@ -45,7 +45,10 @@ export function descriptor(domain: Domain, parts: Readonly<Record<string, number
 export function showDescriptor(domain: Domain, value: number): string {
   const layout = wordLayout(desc, domain);
   const bit = (f: string) => layout.get(value, f) === 1;
-  if (!bit("valid")) return "none";
+  if (!bit("valid")) {
+    const kind = entry_kind.values[layout.get(value, "kind")];
+    return kind === "protnone" ? `protnone frame ${layout.get(value, "pfn")}` : "none";
+  }
   if (bit("table")) return `table ${layout.get(value, "next")}`;
   const permission = !bit("DBM") ? "ro" : bit("RDONLY") ? "rw-clean" : "rw";
   return `frame ${layout.get(value, "pfn")} ${permission}${bit("AF") ? "" : " old"}`;

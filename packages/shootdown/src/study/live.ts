@@ -13,7 +13,7 @@ import { OpenMachine } from "../engine/open.ts";
 import type { Scheduler } from "../engine/open-schedule.ts";
 import { prompt, seeded } from "../engine/open-schedule.ts";
 import type { OpenLogEntry, Value } from "../engine/open-value.ts";
-import type { System } from "../engine/program.ts";
+import type { Initial, System } from "../engine/program.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import { KNOBS, MACHINE } from "../hardware/machines.ts";
 import type { FieldDecl, Sorts } from "../ir/expr.ts";
@@ -31,6 +31,7 @@ import {
   page_refs,
   VM_WRITE,
   vma,
+  vmas_several,
 } from "../kernel/state.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { cd_asid, dev_ats, ste_eats } from "../vocabulary/iommu.ts";
@@ -39,6 +40,7 @@ import { LIVE_OBSERVERS } from "../vocabulary/properties.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
 import { configure } from "./configuration.ts";
 import { LIVE_LIMITS, liveDomain } from "./live-domain.ts";
+import type { Device, LiveOptions, MapOptions, Process } from "./live-options.ts";
 import { Routines } from "./live-routines.ts";
 import type { Completion, Task } from "./live-task.ts";
 import { taskOf } from "./live-task.ts";
@@ -51,42 +53,7 @@ const PTRS_PER_PTE = LIVE_LIMITS.PTRS_PER_PTE;
 /** What one frame more adds to a descriptor word: six flag bits lie below. */
 const FRAME_UNIT = 2 ** 6;
 
-export interface LiveOptions {
-  /** `arm64+smmuv3+ats` */
-  readonly machine: string;
-  /** `linux-6.12` */
-  readonly kernel: string;
-  readonly knobs?: Readonly<Record<string, string>>;
-  /** Number of CPUs, 1..64; default 2. */
-  readonly cpus?: number;
-}
-
-/** A process: its mm. */
-export interface Process {
-  readonly name: string;
-  readonly mm: number;
-}
-
-export interface Device {
-  readonly name: string;
-  readonly dev: number;
-  readonly process: Process;
-}
-
-export interface MapOptions {
-  /** Address; default: behind the last mapping. */
-  readonly at?: number;
-  /** Number of pages, default 1. */
-  readonly pages?: number;
-  /** What the entries permit now; default true. */
-  readonly writable?: boolean;
-  /** Written since it was mapped; default as `writable`. */
-  readonly dirty?: boolean;
-  /** Accessed since it was mapped or aged; default true. */
-  readonly young?: boolean;
-  /** What the vma permits; default true. */
-  readonly vmaWritable?: boolean;
-}
+export type { Device, LiveOptions, MapOptions, Process } from "./live-options.ts";
 
 /** Steps that a run makes at most before it says that it does not end. */
 const STEPS_MAX = 10_000_000;
@@ -109,7 +76,11 @@ export class LiveMachine {
   private nextPage = 16;
   private nextTable = 0;
 
-  constructor(options: LiveOptions) {
+  /**
+   * `initial`, for who starts routines beyond those of the methods: what begins otherwise, as
+   * where huge pages are mapped.
+   */
+  constructor(options: LiveOptions, initial?: readonly Initial[]) {
     const configured = configure(options.machine, options.kernel, options.knobs ?? {});
     if (!configured.ok) {
       const { what, name, known } = configured.problem;
@@ -126,14 +97,14 @@ export class LiveMachine {
       knobs: { ...Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]])), ...knobs },
       threads: [],
       observers: LIVE_OBSERVERS,
-      initial: [],
+      initial: [{ field: vmas_several.decl, index: [], value: 1 }, ...(initial ?? [])],
       entries: [],
     };
     const log = (e: OpenLogEntry) => this.log.push(e);
     // Frames follow each other along a mapping, and tables along an address space: one run each.
     const affine = { desc: "pfn" };
     const stairs = { [pte_table.decl.name]: { index: 0, every: PTRS_PER_PTE } };
-    this.routines = new Routines(this.system);
+    this.routines = new Routines(this.system, initial !== undefined);
     this.open = new OpenMachine(this.routines.program(), { log, affine, stairs });
     this.finish(this.start("reset", arm_smmu_device_reset, {}));
   }

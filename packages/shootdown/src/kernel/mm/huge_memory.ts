@@ -4,10 +4,24 @@
 //   split   block ──pmdp_invalidate──► invalid, flushed ──entries filled──► table, the same frames
 
 import type { Expr } from "../../ir/expr.ts";
-import { add, after, and, eq, FALSE, limit, ne, not, num, TRUE, varies } from "../../ir/expr.ts";
+import {
+  add,
+  after,
+  and,
+  eq,
+  FALSE,
+  limit,
+  ne,
+  not,
+  num,
+  or,
+  TRUE,
+  varies,
+} from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import {
+  atomic,
   call,
   callInto,
   each,
@@ -35,8 +49,9 @@ import {
   table as tableSort,
   va as vaSort,
 } from "../../vocabulary/sorts.ts";
-import { pmd } from "../../vocabulary/state.ts";
+import { is_contiguous, pmd } from "../../vocabulary/state.ts";
 import {
+  CONTPTE,
   mk_pte,
   pmd_populate,
   pmd_trans_huge,
@@ -53,13 +68,16 @@ import {
   pte_wrprotect,
 } from "../asm/pgtable.ts";
 import {
+  contpte_aligned,
   gather_page,
   gather_pmds,
   huge_pages,
   PageAnonExclusive,
   page_refs,
   pmd_huge_pte,
+  VM_NONE,
   VM_WRITE,
+  vma,
 } from "../state.ts";
 import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
@@ -79,6 +97,9 @@ export const HUGE = varies(huge_pages);
 
 /** `split_huge_pmd()`: the huge page that maps an address becomes small ones. */
 export const __split_huge_pmd = declare("__split_huge_pmd", at);
+/** The edges of a range are to be those of vmas: no huge page may lie across one. */
+export const vma_adjust_trans_huge = declare("vma_adjust_trans_huge", ranged);
+export const split_huge_pmd_if_needed = declare("split_huge_pmd_if_needed", at);
 export const __split_huge_pmd_locked = declare("__split_huge_pmd_locked", upper);
 export const huge_pmd_set_accessed = declare("huge_pmd_set_accessed", {
   ...at,
@@ -195,7 +216,40 @@ const faults = [
   }),
 ];
 
+/** Whether two pages lie in different vmas: their flags differ. */
+const apart = (mm: Expr<"mm">, a: Expr<"va">, b: Expr<"va">): Expr<"bool"> =>
+  or(
+    ne(vma(mm, a), vma(mm, b)),
+    ne(VM_WRITE(mm, a), VM_WRITE(mm, b)),
+    ne(VM_NONE(mm, a), VM_NONE(mm, b)),
+  );
+
 const splits = [
+  define(vma_adjust_trans_huge, {
+    source: { file, sha: { "6.1": "0dd777d43b37", "6.12": "0dd777d43b37" } },
+    abstracts: ["a vma that begins later: adjust_next"],
+    body: ({ cpu, mm, range }) => [
+      call(split_huge_pmd_if_needed, { cpu, mm, va: Range.lo(range) }),
+      call(split_huge_pmd_if_needed, { cpu, mm, va: Range.hi(range) }),
+    ],
+  }),
+  define(split_huge_pmd_if_needed, {
+    source: {
+      file,
+      function: "split_huge_pmd_if_needed, split_huge_pmd_address",
+      sha: { "6.1": "69bb2b8ce11f", "6.12": "69bb2b8ce11f" },
+    },
+    locals: { other: t.range },
+    body: ({ cpu, mm, va, other }) => [
+      when(eq(va, firstPage(regionOf(va))), ret()),
+      // range_in_vma()
+      atomic(
+        set(other, EMPTY),
+        each(vaSort, pagesOf(regionOf(va)), (a) => [when(apart(mm, va, a), grow(other, a))]),
+      ),
+      when(and(vma(mm, va), Range.empty(other)), call(__split_huge_pmd, { cpu, mm, va })),
+    ],
+  }),
   define(__split_huge_pmd, {
     source: {
       file,
@@ -238,6 +292,8 @@ const splits = [
         // 6.1 leaves it to the page alone that it is dirty.
         since("6.6", [when(pte_dirty(old), set(entry, pte_mkdirty(entry)))]),
         call(store_pte, { cpu, mm, va, table: pgtable, value: entry }),
+        // set_ptes() of all of them: those that may be joined are.
+        since("6.9", [when(CONTPTE, when(contpte_aligned(va), set(is_contiguous(va), TRUE)))]),
       ]),
       label("populate", call(pmd_populate, { cpu, mm, region, table: pgtable })),
     ],

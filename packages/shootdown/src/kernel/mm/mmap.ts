@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unmapping and exit: mm/mmap.c, mm/vma.c, mm/memory.c (free_pgtables), 6.1 and 6.12.
 
-import { after, eq, FALSE, not, num, TRUE } from "../../ir/expr.ts";
+import type { Expr } from "../../ir/expr.ts";
+import { after, eq, FALSE, ne, not, num, or, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
+import type { Stmt } from "../../ir/stmt.ts";
 import {
   atomic,
   await_,
@@ -12,8 +14,11 @@ import {
   emit,
   grow,
   label,
+  leave,
+  loop,
   ret,
   set,
+  since,
   when,
   whenElse,
 } from "../../ir/stmt.ts";
@@ -33,8 +38,20 @@ import {
   WHOLE_MM,
 } from "../../vocabulary/sorts.ts";
 import { flush_tlb_mm } from "../asm/tlbflush.ts";
-import { gather_table, i_mmap, i_mmap_readers, mm_alive, vma } from "../state.ts";
+import {
+  gather_table,
+  i_mmap,
+  i_mmap_readers,
+  mm_alive,
+  VM_HUGETLB,
+  VM_NONE,
+  VM_WRITE,
+  vma,
+  vma_detached,
+  vmas_several,
+} from "../state.ts";
 import { FILE } from "./file-pages.ts";
+import { HUGE, vma_adjust_trans_huge } from "./huge_memory.ts";
 import { zap_pte_range } from "./memory.ts";
 import {
   mmap_read_lock,
@@ -62,10 +79,29 @@ const ranged = { cpu: t.cpu, mm: t.mm, range: t.range };
 export const do_munmap = declare("do_munmap", ranged);
 /** What nothing covers any more: its entries, then the tables that held nothing else. */
 export const unmap_region = declare("unmap_region", ranged);
+/** Clears entries of one vma after the other; the result is what is left to tlb_finish_mmu(). */
+export const unmap_vmas = declare("unmap_vmas", ranged, t.range);
 export const free_pgtables = declare("free_pgtables", ranged, t.range);
 /** rmap finds the places no more: i_mmap_rwsem is held for writing. */
 export const unlink_file_vma = declare("unlink_file_vma", { mm: t.mm, range: t.range });
 export const exit_mmap = declare("exit_mmap", { cpu: t.cpu, mm: t.mm });
+
+const SEVERAL = varies(vmas_several);
+
+/** Takes what covers a range out of the process; unmap_region() follows. */
+export const detach = (mm: Expr<"mm">, range: Expr<"range">): Stmt =>
+  each(vaSort, range, (va) => [
+    when(SEVERAL, set(vma_detached(mm, va), vma(mm, va))),
+    set(vma(mm, va), FALSE),
+  ]);
+
+/** Whether two pages of a range that was taken out lie in different vmas. */
+const apart = (mm: Expr<"mm">, a: Expr<"va">, b: Expr<"va">): Expr<"bool"> =>
+  or(
+    ne(vma_detached(mm, a), vma_detached(mm, b)),
+    ne(VM_WRITE(mm, a), VM_WRITE(mm, b)),
+    ne(VM_NONE(mm, a), VM_NONE(mm, b)),
+  );
 
 export const mmap = [
   define(do_munmap, {
@@ -74,10 +110,11 @@ export const mmap = [
       function: "do_mas_align_munmap (6.1), do_vmi_align_munmap (6.12)",
       sha: { "6.1": "b0e235b371cf", "6.12": "81a3163e1047" },
     },
-    abstracts: ["splitting vmas: the range is whole vmas"],
+    abstracts: ["splitting vmas, but for the huge pages that they cut"],
     body: ({ cpu, mm, range }) => [
       call(mmap_write_lock, { mm }),
-      each(vaSort, range, (va) => [set(vma(mm, va), FALSE)]),
+      when(HUGE, call(vma_adjust_trans_huge, { cpu, mm, range })),
+      detach(mm, range),
       call(mmap_write_downgrade, { mm }),
       call(unmap_region, { cpu, mm, range }),
       call(mmap_read_unlock, { mm }),
@@ -94,11 +131,17 @@ export const mmap = [
       call(tlb_gather_mmu, { mm }),
       // unmap_vmas()
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
-      callInto(gathered, zap_pte_range, { cpu, mm, range }),
-      callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
-      when(
-        Range.empty(owed),
-        each(vaSort, gathered, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
+      whenElse(
+        SEVERAL,
+        [callInto(owed, unmap_vmas, { cpu, mm, range })],
+        [
+          callInto(gathered, zap_pte_range, { cpu, mm, range }),
+          callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
+          when(
+            Range.empty(owed),
+            each(vaSort, gathered, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
+          ),
+        ],
       ),
       call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
       callInto(tables, free_pgtables, { cpu, mm, range }),
@@ -106,6 +149,47 @@ export const mmap = [
       each(vaSort, owed, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
       call(tlb_flush_mmu_free, { cpu }),
     ],
+  }),
+  define(unmap_vmas, {
+    source: {
+      file: "mm/memory.c, mm/hugetlb.c",
+      function: "unmap_vmas, unmap_single_vma, unmap_page_range, __unmap_hugepage_range",
+      sha: { "6.1": "251ed97b04a0", "6.12": "c1a2c719edac" },
+    },
+    abstracts: ["vmas whose flags are the same count as one"],
+    locals: { gathered: t.range, owed: t.range, rest: t.range, other: t.range, left: t.range },
+    body: ({ cpu, mm, range, gathered, owed, rest, other, left }) => {
+      const at = { cpu, mm, range: Range.make(Range.lo(rest), Range.lo(other)) };
+      const hugetlb = (notify: Stmt): Stmt =>
+        when(varies(VM_HUGETLB), when(VM_HUGETLB(mm, Range.lo(rest)), notify));
+      return [
+        set(owed, EMPTY),
+        set(rest, range),
+        loop(
+          when(Range.empty(rest), leave()),
+          atomic(
+            // What lies behind the first of them.
+            set(other, Range.make(Range.hi(rest), Range.hi(rest))),
+            each(vaSort, rest, (va) => [when(apart(mm, Range.lo(rest), va), grow(other, va))]),
+          ),
+          when(
+            vma_detached(mm, Range.lo(rest)),
+            // "hugetlb: remove duplicate mmu notifications"
+            since("6.6", [], [hugetlb(call(mmu_notifier_invalidate_range_start, at))]),
+            callInto(gathered, zap_pte_range, at),
+            since("6.6", [], [hugetlb(call(mmu_notifier_invalidate_range_end, at))]),
+            callInto(left, tlb_end_vma, { cpu, mm, range: gathered }),
+            whenElse(
+              Range.empty(left),
+              [each(vaSort, gathered, (va) => [emit(events.revoked, { mm, va, reads: TRUE })])],
+              [each(vaSort, left, (va) => [grow(owed, va)])],
+            ),
+          ),
+          set(rest, Range.make(Range.lo(other), Range.hi(range))),
+        ),
+        ret(owed),
+      ];
+    },
   }),
   define(free_pgtables, {
     source: {

@@ -40,7 +40,7 @@ import {
 } from "../state.ts";
 import { is_migration_entry, is_writable_entry, make_readable_entry } from "../swapops.ts";
 import { FILE } from "./file-pages.ts";
-import { change_pmd_range, HUGE } from "./huge_memory.ts";
+import { change_pmd_range, HUGE, vma_adjust_trans_huge } from "./huge_memory.ts";
 import {
   mmap_write_lock,
   mmap_write_unlock,
@@ -82,6 +82,7 @@ export const mprotect = [
         ...[call(mmap_write_unlock, { mm }), ret()],
       ),
       call(tlb_gather_mmu, { mm }),
+      when(HUGE, call(vma_adjust_trans_huge, { cpu, mm, range })),
       each(vaSort, range, (va) => [
         set(VM_WRITE(mm, va), writable),
         when(varies(entries_protnone), set(VM_NONE(mm, va), FALSE)),

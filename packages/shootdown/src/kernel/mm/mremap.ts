@@ -25,7 +25,7 @@ import { pte_present, ptep_get_and_clear, set_pte_at } from "../asm/pgtable.ts";
 import { flush_tlb_range } from "../asm/tlbflush.ts";
 import { i_mmap, VM_SHARED, VM_WRITE, vm_file, vm_pgoff, vma } from "../state.ts";
 import { FILE } from "./file-pages.ts";
-import { unmap_region } from "./mmap.ts";
+import { detach, unmap_region } from "./mmap.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range_end,
@@ -79,7 +79,7 @@ export const mremap = [
     body: ({ cpu, mm, range, to, by_table, old }) => [
       call(mmap_write_lock, { mm }),
       // do_munmap() of the target: who clears entries there at the same time is waited for, too.
-      each(vaSort, targets(range, to), (va) => [set(vma(mm, va), FALSE)]),
+      detach(mm, targets(range, to)),
       call(unmap_region, { cpu, mm, range: targets(range, to) }),
       // copy_vma()
       each(vaSort, range, (va) => [
@@ -95,7 +95,7 @@ export const mremap = [
       // From here on nobody of the process uses the old addresses.
       each(vaSort, old, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
       // do_munmap() of what was moved: there is no entry, but perhaps a table.
-      each(vaSort, range, (va) => [set(vma(mm, va), FALSE)]),
+      detach(mm, range),
       call(unmap_region, { cpu, mm, range }),
       call(mmap_write_unlock, { mm }),
     ],

@@ -3,7 +3,7 @@
 
 import { and, FALSE, not, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, each, emit, ret, set, when } from "../../ir/stmt.ts";
+import { call, callInto, each, emit, ret, set, since, when } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { EMPTY, Range, t, va as vaSort } from "../../vocabulary/sorts.ts";
@@ -23,6 +23,8 @@ import { change_pte_range } from "./mprotect.ts";
 export const mwriteprotect_range = declare("mwriteprotect_range", {
   ...{ cpu: t.cpu, mm: t.mm, range: t.range },
 });
+/** The way back, of a part of a vma under mmap_lock: when it is unregistered, or by UFFDIO. */
+export const userfaultfd_clear_vma = declare("userfaultfd_clear_vma", mwriteprotect_range.params);
 
 export const userfaultfd = [
   define(mwriteprotect_range, {
@@ -59,6 +61,26 @@ export const userfaultfd = [
         ),
       ]),
       call(mmap_read_unlock, { mm }),
+    ],
+  }),
+  define(userfaultfd_clear_vma, {
+    source: {
+      file: "mm/userfaultfd.c",
+      function: "uffd_wp_range",
+      sha: { "6.1": "9ec0657b50b4", "6.12": "a97c5ecab651" },
+    },
+    abstracts: ["the mark in the entry"],
+    locals: { gathered: t.range, owed: t.range, writable: t.bool },
+    body: ({ cpu, mm, range, gathered, owed, writable }) => [
+      call(tlb_gather_mmu, { mm }),
+      call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
+      // vma_wants_manual_pte_write_upgrade(): until 6.5 the next write does it.
+      set(writable, FALSE),
+      since("6.6", [set(writable, TRUE)]),
+      callInto(gathered, change_pte_range, { cpu, mm, range, writable }),
+      call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
+      callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
+      call(tlb_finish_mmu, { cpu, mm, range: owed, tables: EMPTY }),
     ],
   }),
 ];
