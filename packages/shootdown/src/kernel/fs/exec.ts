@@ -8,13 +8,13 @@ import { t } from "../../vocabulary/sorts.ts";
 import { exit_mmap } from "../mm/mmap.ts";
 
 /** The thread goes on in another address space, and its old one goes with it. */
-export const exec_mmap = declare("exec_mmap", { cpu: t.cpu, mm: t.mm, new: t.mm });
+export const exec_mmap = declare("exec_mmap", { cpu: t.cpu, mm: t.mm, next: t.mm });
 
 export const exec = [
   define(exec_mmap, {
     source: { file: "fs/exec.c", sha: { "6.1": "cdf5345d90cd", "6.12": "f43bb1f78e8d" } },
     abstracts: ["the CPU uses neither address space while the old one goes; the kernel's, the new"],
-    body: ({ cpu, mm, new: next }) => [
+    body: ({ cpu, mm, next }) => [
       // mmput(): the threads that shared it are gone.
       call(exit_mmap, { cpu, mm }),
       call(activate_mm, { cpu, mm: next }),

@@ -27,14 +27,14 @@ export const rmap_aging = [
   define(folio_referenced, {
     source: { file, sha: { "6.1": "4833f7a61f25", "6.12": "44a142119432" } },
     abstracts: ["the page's lock and its own marks"],
-    locals: { any: t.bool, young: t.bool },
-    body: ({ cpu, frame, any, young }) => [
-      set(any, FALSE),
+    locals: { used: t.bool, young: t.bool },
+    body: ({ cpu, frame, used, young }) => [
+      set(used, FALSE),
       rmap_walk((mm, va) => [
         callInto(young, folio_referenced_one, { cpu, mm, va, frame }),
-        when(young, set(any, TRUE)),
+        when(young, set(used, TRUE)),
       ]),
-      ret(any),
+      ret(used),
     ],
   }),
   define(folio_referenced_one, {

@@ -124,9 +124,9 @@ export const kvm_main = [
   }),
   define(kvm_mmu_notifier_clear_flush_young, {
     source: { file, sha: { "6.1": "25091eca5b78", "6.12": "3770e1dbb669" } },
-    locals: { young: t.bool, any: t.bool },
-    body: ({ mm, range, young, any }) => [
-      set(any, FALSE),
+    locals: { young: t.bool, used: t.bool },
+    body: ({ mm, range, young, used }) => [
+      set(used, FALSE),
       guests(mm, (dev) => [
         lock(dev),
         set(young, FALSE),
@@ -140,9 +140,9 @@ export const kvm_main = [
         ]),
         label("flush", when(young, call(kvm_flush_remote_tlbs, { dev }))),
         unlock(dev),
-        when(young, set(any, TRUE)),
+        when(young, set(used, TRUE)),
       ]),
-      ret(any),
+      ret(used),
     ],
   }),
   define(kvm_mmu_notifier_release, {
