@@ -35,13 +35,26 @@ const run = (
   expected,
 });
 
+/** A run of another scenario, on a machine by its whole name. */
+const other = (
+  scenario: string,
+  machine: string,
+  kernel: string,
+  expected: Evidence["expected"],
+  set: Readonly<Record<string, string>> = machine.includes("smmuv3") ? off : { hafdbs: "no" },
+): Evidence => ({ scenario: `litmus/${scenario}.litmus`, machine, kernel, set, expected });
+const smmu = "arm64+smmuv3";
+const placed = (scenario: string, kernel: string, expected: Evidence["expected"]) =>
+  other(`linux/secondary/placement-${scenario}`, smmu, kernel, expected);
+
 const snoop = { atcSnoopWait: "yes", atcSnoopOrder: "after-tlb" } as const;
 
 export const QUESTIONS: readonly Question[] = [
   {
     id: "upgrade",
     title: "Can a device fault for ever on a page that is writable by now?",
-    asked: "A. Popple, RFC 2023-06-20; Q13 doubts that it was a real problem",
+    asked:
+      "A. Popple, RFC 2023-06-20; Q13 doubts that it was a real problem, Q16 asks about stable",
     answer:
       "Yes, until 6.5: the fault that makes an entry writable flushes the CPU's TLB and " +
       "tells no notifier, so an SMMU that keeps the read-only entry denies the device, " +
@@ -68,6 +81,115 @@ export const QUESTIONS: readonly Question[] = [
       "The driver only ever hears of what the kernel tells it: with the callback gone, " +
       "6.12 has the same endless fault, with every page-table change in its place.",
     evidence: [run("upgrade", "", "linux-6.12+no-notifier", "sometimes")],
+  },
+  {
+    id: "driver-before-answer",
+    title: "Could the driver invalidate before it answers the fault? (Q5)",
+    asked: "J. Gunthorpe and A. Popple, 2023",
+    answer:
+      "For a device whose faults come to the kernel, yes. One that is denied and tries again by " +
+      "itself raises none: the driver is never asked, and the entry stays.",
+    evidence: [
+      other("linux/secondary/driver-invalidates", smmu, "linux-6.1+driver", "never"),
+      other("linux/secondary/driver-invalidates-no-fault", smmu, "linux-6.1+driver", "sometimes"),
+      other("linux/secondary/driver-invalidates-no-fault", smmu, "linux-6.12", "never"),
+    ],
+  },
+  {
+    id: "start-and-end-behind",
+    title: "May start and end both come behind the change? (Q3)",
+    asked: "S. Christopherson, 2023",
+    answer:
+      "For the upgrade it worked, because the end called invalidate_range() then; since 6.6 it " +
+      "does not, and the device is stuck again. Where a page is replaced a guest goes on with the " +
+      "old one: start is what takes its entry away.",
+    evidence: [
+      other("linux/secondary/end-after-upgrade", smmu, "linux-6.1+proposed", "never"),
+      other("linux/secondary/end-after-upgrade", smmu, "linux-6.12+proposed", "sometimes"),
+      other("linux/secondary/start-after-change", "arm64", "linux-6.12+after", "sometimes"),
+    ],
+  },
+  {
+    id: "kvm",
+    title: "Why does KVM not have the bug? (Q4)",
+    asked: "A. Popple, 2023",
+    answer:
+      "Its tables are its own: a guest's write faults to KVM, which makes its entry writable and " +
+      "flushes it. It would be stuck if that flush were missing.",
+    evidence: [
+      other("linux/secondary/kvm-upgrade", "arm64", "linux-6.1", "never"),
+      other("linux/secondary/kvm-upgrade", "arm64", "linux-6.12+kvm-relax-unflushed", "sometimes"),
+    ],
+  },
+  {
+    id: "kvm-retry",
+    title: "Was what KVM used invalidate_range() for a missing retry? (Q7)",
+    asked: "J. Gunthorpe, 2023",
+    answer:
+      "Yes: with the retry protocol the page that is looked up again during an invalidation is " +
+      "not kept, and no call of the range callback is needed for it.",
+    evidence: [
+      other(
+        "museum/reload-at-start/reload-at-start",
+        ...(["arm64", "linux-6.12+kvm-no-retry", "sometimes"] as const),
+      ),
+      other("museum/reload-at-start/reload-at-start", "arm64", "linux-6.12", "never"),
+    ],
+  },
+  {
+    id: "options",
+    title: "Which of the proposed places is right? (Q10)",
+    asked: "A. Popple, RFC 2023-06-20: in arm64 alone, in generic code, a separate tlb_notifier",
+    answer:
+      "All of them end the upgrade's fault, and so does the call beside the flush, which was " +
+      "merged; none breaks munmap or copy on write. They differ in what can be forgotten, which " +
+      "docs/MUTANTS.md counts, and in what they call without need.",
+    evidence: [
+      placed("upgrade", "linux-6.1+upgrade-notify", "never"),
+      placed("upgrade", "linux-6.1+generic-calls", "never"),
+      placed("upgrade", "linux-6.1+tlb-notifier", "never"),
+      placed("upgrade", "linux-6.1+flush-calls", "never"),
+      placed("unmap", "linux-6.1+tlb-notifier", "never"),
+      placed("unmap", "linux-6.1+flush-calls", "never"),
+      placed("copy", "linux-6.1+tlb-notifier", "never"),
+      placed("copy", "linux-6.1+flush-calls", "never"),
+    ],
+  },
+  {
+    id: "layer",
+    title: "Would one layer over all flushes do? (Q15)",
+    asked: "A. Popple, 2023",
+    answer: "Yes, for all three: each flush is followed by the call, whoever flushes.",
+    evidence: [
+      placed("upgrade", "linux-6.1+flush-layer", "never"),
+      placed("unmap", "linux-6.1+flush-layer", "never"),
+      placed("copy", "linux-6.1+flush-layer", "never"),
+    ],
+  },
+  {
+    id: "batch",
+    title: "Who is told when reclaim flushes a batch? (Q19, Q20)",
+    asked: "SeongJae Park and others, linux-next of July 2023; Huang Ying",
+    answer:
+      "The address space of each page, when the page is added. The second version told that of " +
+      "the thread that flushes, and reclaim's has none: a device writes a page that was written " +
+      "out. The range that stands for the whole address space is safe if drivers take it so; " +
+      "where its size overflowed (e7ad6c2a4b1a), nothing was invalidated. What it costs is time, " +
+      "which a search of states does not see.",
+    evidence: [
+      other(
+        "museum/batch-notifies-current/batch-notifies-current",
+        ...([`${smmu}+ats`, "linux-6.12+batch-notifies-current", "sometimes", {}] as const),
+      ),
+      other(
+        "museum/batch-notifies-current/batch-notifies-current",
+        ...([`${smmu}+ats`, "linux-6.12", "never", {}] as const),
+      ),
+      other(
+        "museum/whole-range-overflows/whole-range-overflows",
+        ...([smmu, "linux-6.12+whole-overflows", "sometimes"] as const),
+      ),
+    ],
   },
   {
     id: "btm-range",

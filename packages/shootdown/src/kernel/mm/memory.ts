@@ -280,7 +280,7 @@ export const memory = [
       callInto(frame, alloc_page, {}),
       // __wp_page_copy_user()
       label("copy", copiedAway(pfnOf(orig))),
-      call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),
+      label("start", call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) })),
       call(spin_lock_ptl, { mm }),
       whenElse(
         and(HUGE, not(isTable(pmd(mm, regionOf(va))))),
@@ -316,7 +316,7 @@ export const memory = [
       ),
       call(set_pte_at, { cpu, mm, va, entry: pte_mkwrite(pte_mkdirty(mk_pte(frame))) }),
       call(spin_unlock_ptl, { mm }),
-      ...onlyEnd(cpu, mm, va),
+      label("end", ...onlyEnd(cpu, mm, va)),
       when(
         not(is_zero_page(pfnOf(orig))),
         folio_remove_rmap(pfnOf(orig)),
