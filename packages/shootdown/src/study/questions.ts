@@ -101,8 +101,8 @@ export const QUESTIONS: readonly Question[] = [
     asked: "S. Christopherson, 2023",
     answer:
       "For the upgrade it worked, because the end called invalidate_range() then; since 6.6 it " +
-      "does not, and the device is stuck again. Where a page is replaced a guest goes on with the " +
-      "old one: start is what takes its entry away.",
+      "does not, and the device is stuck again. Where a page is replaced a guest goes on with " +
+      "the old one: start is what takes its entry away.",
     evidence: [
       other("linux/secondary/end-after-upgrade", smmu, "linux-6.1+proposed", "never"),
       other("linux/secondary/end-after-upgrade", smmu, "linux-6.12+proposed", "sometimes"),
