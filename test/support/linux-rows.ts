@@ -205,10 +205,10 @@ export const ROWS: readonly LinuxRow[] = [
   },
   {
     operation: "mprotect and fork of huge pages",
-    routines: ["change_pmd_range", "change_huge_pmd", "copy_huge_pmd"],
-    scenarios: ["linux/thp/write-protect", "linux/thp/fork"],
-    audit: ["thp_mprotect", "thp_fork"],
-    left: "NUMA hinting and userfaultfd-wp of huge pages: change_huge_pmd() with other bits",
+    routines: ["change_pmd_range", "change_huge_pmd", "change_huge_pmd_none", "copy_huge_pmd"],
+    scenarios: ["linux/thp/write-protect", "linux/thp/protnone", "linux/thp/fork"],
+    audit: ["thp_mprotect", "thp_mprotect_none", "thp_fork"],
+    left: "userfaultfd-wp of huge pages: change_huge_pmd() with another bit",
   },
   {
     operation: "Soft-dirty is cleared (/proc/PID/clear_refs)",

@@ -52,7 +52,7 @@ import { mmu_gather_full } from "./mm/mmu_gather-full.ts";
 import { mmu_interval } from "./mm/mmu_interval.ts";
 import { mmu_notifier } from "./mm/mmu_notifier.ts";
 import { mprotect } from "./mm/mprotect.ts";
-import { mprotect_none } from "./mm/mprotect-none.ts";
+import { mprotect_none, mprotect_none_huge } from "./mm/mprotect-none.ts";
 import { mremap } from "./mm/mremap.ts";
 import { oom_kill } from "./mm/oom_kill.ts";
 import { page_alloc } from "./mm/page_alloc.ts";
@@ -145,6 +145,7 @@ const ARCHITECTURES: Readonly<Record<Architecture, readonly Definition[]>> = {
     ...arm_smmu_v3_ats,
     ...pgtable_generic_huge,
     ...huge_memory,
+    ...mprotect_none_huge,
     ...task_mmu_huge,
     ...vmalloc,
     ...exec,

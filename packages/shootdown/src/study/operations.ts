@@ -324,6 +324,12 @@ export const OPERATIONS: readonly Operation[] = [
     files: "never",
   },
   {
+    name: "thp_mprotect_none",
+    source: "mm/huge_memory.c: change_huge_pmd",
+    statements: "mprotect $r none;",
+    map: "huge",
+  },
+  {
     name: "thp_fork",
     source: "mm/huge_memory.c: copy_huge_pmd",
     statements: "fork;",
