@@ -278,14 +278,24 @@ function foreignProblem(
     }
     return undefined;
   };
-  const huge = scenario.items.some((i) => i.kind === "map" && i.attributes.size !== undefined);
   const message =
-    huge && architectureOf(knobs) === "x86"
-      ? `on ${quote(machine)} the kernel's large pages are not modelled`
-      : visit(scenario.bodies.flatMap((b) => b.statements));
+    (architectureOf(knobs) === "x86" ? beyondX86(scenario, machine) : undefined) ??
+    visit(scenario.bodies.flatMap((b) => b.statements));
   if (message === undefined) return undefined;
   const span = from?.machine?.span;
   return span ? problemAt({ code: "C007", span, message, notes: [] }, text) : problem(message, {});
+}
+
+/** What entries of arm64 alone may be: to pass over it would change what is asked. */
+function beyondX86({ items }: Scenario, machine: string): string | undefined {
+  for (const i of items) {
+    if (i.kind !== "map") continue;
+    const { size, scope, group } = i.attributes;
+    if (size) return `on ${quote(machine)} the kernel's large pages are not modelled`;
+    if (scope) return `on ${quote(machine)} global entries are not modelled`;
+    if (group) return `${quote(machine)} has no contiguous groups`;
+  }
+  return undefined;
 }
 
 /** Statements that are instructions of other architectures. */

@@ -34,8 +34,9 @@ export function readSource(
 ): string | undefined {
   const start: Span = { file, line: 1, col: 1, offset: 0, end: 0 };
   if (input.length > MAX_SOURCE_BYTES) {
-    const size = `${input.length} ${typeof input === "string" ? "characters" : "bytes"}`;
-    out.report("L003", start, `the file has ${size}; the limit is ${MAX_SOURCE_BYTES}`);
+    // Who reads files stops somewhere behind the limit: how large they are is not known here.
+    const most = `${MAX_SOURCE_BYTES} ${typeof input === "string" ? "characters" : "bytes"}`;
+    out.report("L003", start, `the file is larger than ${most}`);
     return undefined;
   }
   const text = textOf(input);
