@@ -22,6 +22,7 @@ import {
   pmd_huge_pte,
   VM_WRITE,
   vma,
+  vmas_several,
   zero_pfn,
 } from "../kernel/state.ts";
 import { dev_pasid } from "../vocabulary/iommu.ts";
@@ -45,6 +46,7 @@ import { placesOf } from "./places.ts";
 import { countCalls, countVerbs } from "./symbols.ts";
 import { isHandled, signalsOf } from "./threads.ts";
 import { initialFiles, pgoffsOf, unnamed } from "./world-files.ts";
+import { unmapsSeveral } from "./world-vmas.ts";
 
 /** TLBIs of one PE that one target may owe; a PE waits for room beyond it. */
 const TLBI_OUTSTANDING = 2;
@@ -386,6 +388,7 @@ function initialState(
   }
   initialFiles(places, world, addresses, put);
   if (changers(scenario) > 1) put(entries_race, [], 1);
+  if (unmapsSeveral(scenario, places, addresses)) put(vmas_several, [], 1);
   put(next_free_page, [], frames.size);
   const zero = domain.sizes["pfn"]! - 1;
   put(zero_pfn, [], zero);

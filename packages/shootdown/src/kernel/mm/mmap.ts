@@ -178,7 +178,7 @@ export const mmap = [
             since("6.6", [], [hugetlb(call(mmu_notifier_invalidate_range_start, at))]),
             callInto(gathered, zap_pte_range, at),
             since("6.6", [], [hugetlb(call(mmu_notifier_invalidate_range_end, at))]),
-            callInto(left, tlb_end_vma, { cpu, mm, range: gathered }),
+            label("flush", callInto(left, tlb_end_vma, { cpu, mm, range: gathered })),
             whenElse(
               Range.empty(left),
               [each(vaSort, gathered, (va) => [emit(events.revoked, { mm, va, reads: TRUE })])],
