@@ -9,7 +9,7 @@
 // RDONLY of such an entry is no permission: it is clear where the page was exclusive.
 
 import type { Expr } from "../ir/expr.ts";
-import { and, applied, FALSE, member, not, varies, withFields } from "../ir/expr.ts";
+import { and, applied, FALSE, member, not, TRUE, varies, withFields } from "../ir/expr.ts";
 import type { Desc } from "../vocabulary/descriptor.ts";
 import { DBM, entry_kind, isKind, PTE_NONE, RDONLY } from "../vocabulary/descriptor.ts";
 import { entries_exclusive, is_device_private } from "./state.ts";
@@ -39,6 +39,9 @@ export const make_migration_entry = (e: Desc, exclusive: Expr<"bool">): Desc =>
 /** The same entry of a page that may not be written; exclusive as it was. */
 export const make_readable_entry = (e: Desc): Desc =>
   applied("make_readable_entry", [e], withFields(e, { DBM: FALSE }));
+/** The same entry of a page that another process has too: pte_swp_clear_exclusive() and others. */
+export const make_shared_entry = (e: Desc): Desc =>
+  applied("make_shared_entry", [e], withFields(e, { DBM: FALSE, RDONLY: TRUE }));
 /** The entry of a page in the memory of a device, in place of one that would map it. */
 export const make_device_private_entry = (e: Desc): Desc =>
   applied(

@@ -82,7 +82,7 @@ export const ksm = [
     locals: { ok: t.bool, orig: desc },
     body: ({ cpu, mm, va, frame, kpage, ok, orig }) => [
       when(eq(frame, kpage), ret()),
-      when(isFilePage(frame), ret()),
+      when(or(isFilePage(frame), isFilePage(kpage)), ret()),
       callInto(ok, folio_trylock, { frame }),
       when(not(ok), ret()),
       callInto(orig, write_protect_page, { cpu, mm, va, frame }),

@@ -75,6 +75,7 @@ import {
   flushUnderLock,
   folio_remove_rmap,
   isFilePage,
+  isSharedPlace,
   shouldZap,
   tableOr,
   wp_page_reuse,
@@ -103,7 +104,7 @@ import {
 import { alloc_page, put_page } from "./page_alloc.ts";
 import { ptep_clear_flush, ptep_clear_flush_notify } from "./pgtable-generic.ts";
 import { flush_tlb_batched_pending } from "./rmap.ts";
-import { do_swap_page, SWAPPED } from "./swapin.ts";
+import { copy_nonpresent_pte, do_swap_page, SWAPPED } from "./swapin.ts";
 
 const file = "mm/memory.c";
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };
@@ -353,7 +354,11 @@ export const memory = [
       set(upper, pmd(mm, regionOf(va))),
       when(not(isTable(upper)), ret()),
       set(entry, pte(mm, va)),
-      when(not(pte_present(entry)), ret()),
+      when(
+        not(pte_present(entry)),
+        when(SWAPPED, when(not(isSharedPlace(mm, va)), call(copy_nonpresent_pte, { cpu, mm, va }))),
+        ret(),
+      ),
       // vma_needs_copy(): what the child finds in the file by itself.
       when(FILE, when(or(VM_SHARED(mm, va), is_file_page(pfnOf(entry))), ret())),
       when(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Faults on entries that stand for a page: do_swap_page() of mm/memory.c, 6.1 and 6.12.
 
-import { add, eq, FALSE, ne, not, num, or, TRUE, varies } from "../../ir/expr.ts";
+import { add, and, eq, FALSE, ne, not, num, or, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { atomic, await_, call, callInto, label, ret, set, when, whenElse } from "../../ir/stmt.ts";
 import { desc, pfnOf } from "../../vocabulary/descriptor.ts";
@@ -27,7 +27,9 @@ import {
   is_exclusive_entry,
   is_hwpoison_entry,
   is_migration_entry,
+  is_readable_entry,
   is_swap_entry,
+  make_shared_entry,
 } from "../swapops.ts";
 import { folio_lock, folio_unlock } from "./filemap.ts";
 import { migrate_to_ram } from "./migrate_device.ts";
@@ -47,6 +49,10 @@ export const do_swap_page = declare("do_swap_page", {
 export const migration_entry_wait = declare("migration_entry_wait", {
   ...{ mm: t.mm, va: t.va },
   orig: desc,
+});
+/** Of fork: what stands for a private page is neither exclusive nor writable from here on. */
+export const copy_nonpresent_pte = declare("copy_nonpresent_pte", {
+  ...{ cpu: t.cpu, mm: t.mm, va: t.va },
 });
 /** Takes a page out of the swap cache, once no entry but one needs its slot. */
 export const folio_free_swap = declare("folio_free_swap", { frame: t.pfn });
@@ -124,6 +130,18 @@ export const swapin = [
   define(migration_entry_wait, {
     source: { file: "mm/migrate.c", sha: { "6.1": "78ad182826a1", "6.12": "e25699a11672" } },
     body: ({ mm, va, orig }) => [await_(or(not(PG_locked(pfnOf(orig))), ne(pte(mm, va), orig)))],
+  }),
+  define(copy_nonpresent_pte, {
+    source: { file, sha: { "6.1": "214a6977d76c", "6.12": "2ebdf1474692" } },
+    abstracts: ["the child's entries: they never become mappings", "entries of devices"],
+    locals: { entry: desc },
+    body: ({ cpu, mm, va, entry }) => [
+      set(entry, pte(mm, va)),
+      when(
+        and(or(is_swap_entry(entry), is_migration_entry(entry)), not(is_readable_entry(entry))),
+        label("share", call(set_pte_at, { cpu, mm, va, entry: make_shared_entry(entry) })),
+      ),
+    ],
   }),
   define(folio_free_swap, {
     source: { file: "mm/swapfile.c", sha: { "6.1": "08185611600f", "6.12": "955a547026ca" } },

@@ -118,6 +118,8 @@ export const vmscan = [
     body: ({ frame, ok }) => [
       atomic(
         set(ok, and(eq(page_refs(frame), ALONE), not(PG_dirty(frame)))),
+        // folio_mapping(): it may have left its file.
+        when(FILE, when(and(is_file_page(frame), not(folio_mapping(frame))), set(ok, FALSE))),
         when(
           ok,
           ...[set(page_refs(frame), num(0)), set(PG_swapcache(frame), FALSE)],
