@@ -22,13 +22,13 @@ export const ROWS: readonly LinuxRow[] = [
     operation: "Write fault, the page is exclusive: read-only becomes writable",
     routines: ["handle_pte_fault", "do_wp_page", "wp_page_reuse", "ptep_set_access_flags"],
     scenarios: ["permission-upgrade/upgrade", "museum/permission-upgrade/permission-upgrade"],
-    audit: ["write_fault_upgrade"],
+    audit: ["write_fault_upgrade", "file_write_fault"],
   },
   {
     operation: "Access-flag and dirty fault",
     routines: ["handle_pte_fault", "ptep_set_access_flags", "flush_tlb_fix_spurious_fault"],
     scenarios: ["permission-upgrade/dirty-by-hardware", "linux/anon/clear-young"],
-    audit: ["read_fault", "device_fault"],
+    audit: ["read_fault", "device_fault", "file_read_fault"],
   },
   {
     operation: "Copy on write",
@@ -37,7 +37,7 @@ export const ROWS: readonly LinuxRow[] = [
       ...["permission-upgrade/cow", "linux/secondary/kvm-copy", "linux/secondary/hmm-copy"],
       "linux/file/private-copy",
     ],
-    audit: ["write_fault_copy"],
+    audit: ["write_fault_copy", "file_write_copy"],
   },
   {
     operation: "A private page in place of the zero page",
@@ -346,12 +346,12 @@ export const ROWS: readonly LinuxRow[] = [
   },
   {
     operation: "Truncation, holes in files",
-    routines: ["truncate_inode_folio"],
+    routines: ["truncate_pagecache", "unmap_mapping_range"],
     scenarios: [
-      ...["linux/rmap/truncate", "linux/rmap/truncate-against-munmap", "linux/file/truncate"],
+      ...["linux/rmap/truncate", "linux/file/truncate"],
       ...["linux/file/hole", "linux/file/truncate-private-copy"],
     ],
-    audit: ["truncate"],
+    audit: ["truncate", "madvise_remove"],
   },
   {
     operation: "Failed memory",
