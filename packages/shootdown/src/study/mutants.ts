@@ -53,7 +53,7 @@ export function mutantsOf(kernel: Kernel, routine: string): readonly Mutant[] {
   const places = placesOf(body);
   const mutants: Mutant[] = [];
   for (const [s, step] of steps) {
-    if (s.k === "emit") continue;
+    if (said(s)) continue;
     const place = places.get(s)!;
     const within = stepsWithin(s, steps);
     const inside = within.length > 0 ? within : [step];
@@ -86,6 +86,21 @@ function placesOf(body: readonly Stmt[]): ReadonlyMap<Stmt, Place> {
   visit(body);
   return places;
 }
+
+/** Whether a statement is there for what it emits alone. */
+function said(s: Stmt): boolean {
+  if (s.k === "emit") return true;
+  const inner = nested(s).flat();
+  const finds = (o: Stmt) => o.k === "set" && o.to.k === "local";
+  return inner.some(said) && inner.every((o) => said(o) || finds(o) || findsWithin(o));
+}
+
+/** An `if` or a loop that only gives locals values. */
+const findsWithin = (s: Stmt): boolean =>
+  nested(s).length > 0 &&
+  nested(s)
+    .flat()
+    .every((o) => (o.k === "set" && o.to.k === "local") || findsWithin(o));
 
 const stepsWithin = (s: Stmt, steps: ReadonlyMap<Stmt, number>): number[] =>
   nested(s).flatMap((block) =>
@@ -121,7 +136,7 @@ function moves(
   const free = (list: readonly Stmt[]) => list.every((o) => !leaves(o) && independent(s, o));
   const without = (list: readonly Stmt[]) => list.filter((o) => o !== s);
   const next = block[at + 1];
-  if (next && next.k !== "emit" && free([next])) {
+  if (next && !said(next) && free([next])) {
     add("swap", (list) => list.flatMap((o) => (o === s ? [next] : o === next ? [s] : [o])));
   }
   if (at > 1 && free(others(0, at))) add("earlier", (list) => [s, ...without(list)]);

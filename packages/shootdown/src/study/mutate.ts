@@ -272,10 +272,18 @@ export class Mutator {
 
 type Checked = Pick<Verdict, "variants"> & { readonly observed: Observation | "broken" };
 
-/** A verdict; `broken`: the mutant reads what is not there, as the entry of a table in no table. */
+/** How a limit of the model ends that is no limit of the search. */
+const OVERFLOW = "exceeds the domain";
+
+/**
+ * A verdict; `broken`: the mutant reads what is not there, as an entry of a table in no table; or a
+ * counter leaves the values that it can have, as one that goes below zero.
+ */
 function checked(checker: Checker, configuration: Configuration, options: CheckOptions): Checked {
   try {
-    return checker.check(configuration, options);
+    const verdict = checker.check(configuration, options);
+    const overflows = verdict.limit?.endsWith(OVERFLOW) && verdict.observed === "inconclusive";
+    return overflows ? { ...verdict, observed: "broken" } : verdict;
   } catch {
     return { observed: "broken", variants: [] };
   } finally {
