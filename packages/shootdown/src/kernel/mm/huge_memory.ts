@@ -69,6 +69,7 @@ import {
 } from "../asm/pgtable.ts";
 import {
   contpte_aligned,
+  entries_protnone,
   gather_page,
   gather_pmds,
   huge_pages,
@@ -291,6 +292,11 @@ const splits = [
         when(not(AF(old)), set(entry, pte_mkold(entry))),
         // 6.1 leaves it to the page alone that it is dirty.
         since("6.6", [when(pte_dirty(old), set(entry, pte_mkdirty(entry)))]),
+        // vm_page_prot of a vma that permits nothing
+        when(
+          varies(entries_protnone),
+          when(VM_NONE(mm, va), set(entry, asKind(pte_wrprotect(entry), "protnone"))),
+        ),
         call(store_pte, { cpu, mm, va, table: pgtable, value: entry }),
         // set_ptes() of all of them: those that may be joined are.
         since("6.9", [when(CONTPTE, when(contpte_aligned(va), set(is_contiguous(va), TRUE)))]),
