@@ -135,6 +135,8 @@ export const is_file_page = field("is_file_page", [t.pfn], t.bool);
 export const folio_mapcount = field("folio_mapcount", [t.pfn], t.int);
 /** struct mmu_gather: mappings that were cleared and that rmap is told of after the flush. */
 export const gather_delayed_rmap = field("gather_delayed_rmap", [t.cpu, t.pfn], t.int);
+/** struct mmu_gather, fullmm: the gather of exit_mmap(). */
+export const gather_fullmm = field("gather_fullmm", [t.cpu], t.bool);
 /** struct zap_details, even_cows: of private mappings, pages that were copied stay. */
 export const keep_cows = field("keep_cows", [t.cpu], t.bool);
 /** Something unmaps a frame for good whose memory has failed: whoever does writes this. */

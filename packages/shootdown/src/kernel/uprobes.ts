@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Breakpoints in a program's text: kernel/events/uprobes.c, 6.1 and 6.12.
 
-import { add, FALSE, num, TRUE } from "../ir/expr.ts";
+import { add, and, FALSE, num, or, TRUE } from "../ir/expr.ts";
 import { declare, define } from "../ir/machine.ts";
 import { call, callInto, emit, label, ret, set, since, when } from "../ir/stmt.ts";
 import { desc, pfnOf, valid } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { mk_pte, pte_present } from "./asm/pgtable.ts";
-import { copiedAway, folio_remove_rmap, isSharedPlace } from "./mm/file-pages.ts";
+import { copiedAway, FILE, folio_remove_rmap, isSharedPlace } from "./mm/file-pages.ts";
 import { folio_lock, folio_unlock } from "./mm/filemap.ts";
 import {
   mmap_write_lock,
@@ -23,7 +23,7 @@ import {
 import { alloc_page, put_page } from "./mm/page_alloc.ts";
 import { page_vma_mapped_walk, readEntry } from "./mm/page_vma_mapped.ts";
 import { ptep_clear_flush, ptep_clear_flush_notify, setPteAtNotify } from "./mm/pgtable-generic.ts";
-import { PageAnonExclusive, page_refs } from "./state.ts";
+import { PageAnonExclusive, page_refs, VM_WRITE } from "./state.ts";
 
 const file = "kernel/events/uprobes.c";
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };
@@ -47,9 +47,9 @@ export const uprobes = [
       readEntry(entry, upper, mm, va),
       when(valid(entry), set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1)))),
       call(spin_unlock_ptl, { mm }),
-      // valid_vma(): of private mappings alone.
+      // valid_vma(): of private mappings alone, that nobody may write.
       when(
-        isSharedPlace(mm, va),
+        or(isSharedPlace(mm, va), and(FILE, VM_WRITE(mm, va))),
         when(valid(entry), call(put_page, { frame: pfnOf(entry) })),
         ...[call(mmap_write_unlock, { mm }), ret()],
       ),

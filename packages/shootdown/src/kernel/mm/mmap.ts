@@ -39,6 +39,7 @@ import {
 } from "../../vocabulary/sorts.ts";
 import { flush_tlb_mm } from "../asm/tlbflush.ts";
 import {
+  gather_fullmm,
   gather_table,
   i_mmap,
   i_mmap_readers,
@@ -273,6 +274,7 @@ export const mmap = [
       call(mmu_notifier_release, { cpu, mm }),
       call(mmap_read_lock, { mm }),
       call(tlb_gather_mmu, { mm }),
+      set(gather_fullmm(cpu), TRUE),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: WHOLE_MM }),
       callInto(gathered, zap_pte_range, { cpu, mm, range: WHOLE_MM }),
       // fullmm: tlb_end_vma() does nothing, and a batch of pages that is full is freed at once.

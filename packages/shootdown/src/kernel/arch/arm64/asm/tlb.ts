@@ -28,7 +28,7 @@ import {
 } from "../../../mm/mmu_gather.ts";
 import { tlb_table_invalidate } from "../../../mm/mmu_gather-full.ts";
 import { mmu_notifier_invalidate_range } from "../../../mm/mmu_notifier.ts";
-import { gather_pmds, gather_ptes, mm_alive } from "../../../state.ts";
+import { gather_fullmm, gather_pmds, gather_ptes } from "../../../state.ts";
 import { __flush_tlb_range } from "./tlbflush.ts";
 
 /** The gather's range ends one page into the last table; the CPU's flush rounds it up. */
@@ -66,7 +66,7 @@ export const tlb = [
     },
     body: ({ cpu, mm, range }) => [
       // fullmm without freed tables: nobody uses the ASID again.
-      when(and(mm_alive(mm), not(Range.empty(range))), ...flushed(cpu, mm, range)),
+      when(and(not(gather_fullmm(cpu)), not(Range.empty(range))), ...flushed(cpu, mm, range)),
     ],
   }),
   define(tlb_table_invalidate, {
@@ -77,7 +77,7 @@ export const tlb = [
     },
     body: ({ cpu, mm, tables }) => [
       whenElse(
-        not(mm_alive(mm)),
+        gather_fullmm(cpu),
         [call(flush_tlb_mm, { cpu, mm })],
         [
           call(__flush_tlb_range, {
