@@ -4,6 +4,9 @@
 import { Worker } from "node:worker_threads";
 import type { StudyTask } from "./jobs.ts";
 
+/** Programs come and go: with room for young objects fewer of them are copied. */
+const LIMITS = { maxYoungGenerationSizeMb: 96 };
+
 export interface Crew {
   /** Resolves when all is done; rejects with the first mistake of the program. */
   readonly done: Promise<void>;
@@ -36,7 +39,9 @@ export function startCrew<R>(
   const lane = () =>
     new Promise<void>((resolve, reject) => {
       if (stopped || next >= tasks.length) return resolve();
-      const worker = new Worker(new URL("./worker.js", import.meta.url));
+      const worker = new Worker(new URL("./worker.js", import.meta.url), {
+        resourceLimits: LIMITS,
+      });
       workers.push(worker);
       const give = () => {
         if (stopped || next >= tasks.length) {

@@ -72,6 +72,8 @@ export const gathers_nest = field("gathers_nest", [], t.bool);
 /** Something writes PROT_NONE entries; some vma is write-protected by userfaultfd: as above. */
 export const entries_protnone = field("entries_protnone", [], t.bool);
 export const vmas_uffd_wp = field("vmas_uffd_wp", [], t.bool);
+/** MMF_UNSTABLE: the OOM reaper has begun, and nothing new is mapped. */
+export const mmf_unstable = field("mmf_unstable", [t.mm], t.bool);
 /** More than one CPU changes entries: who does knows what others have stored under the lock. */
 export const entries_race = field("entries_race", [], t.bool);
 

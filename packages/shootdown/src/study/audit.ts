@@ -81,6 +81,8 @@ export class Auditor {
   private readonly limits: AuditLimits;
   private readonly outcomes: Outcomes = new Map();
   private readonly machine: PairMachine;
+  /** Of the last text that was asked about. */
+  private last: { readonly text: string; readonly checker: Checker | string } | undefined;
 
   constructor(configuration: Configuration, limits: AuditLimits) {
     const knobs = { ...AUDIT_KNOBS, ...configuration.knobs };
@@ -149,12 +151,21 @@ export class Auditor {
 
   /** Properties that a scenario could violate: a table that nobody frees is not used after that. */
   private possible(text: string): readonly string[] {
-    const scenario = read(text);
-    if (typeof scenario === "string") return PAIR_PROPERTIES;
-    const checker = new Checker(scenario, this.outcomes);
+    const checker = this.checker(text);
+    if (typeof checker === "string") return PAIR_PROPERTIES;
     const programs = [...checker.choices(this.configuration, this.options())];
     const frees = programs.some(({ program }) => writes(program, table_life.decl));
     return frees ? PAIR_PROPERTIES : PAIR_PROPERTIES.filter((p) => p !== TABLES);
+  }
+
+  private checker(text: string): Checker | string {
+    if (this.last?.text !== text) {
+      const scenario = read(text);
+      const checker =
+        typeof scenario === "string" ? scenario : new Checker(scenario, this.outcomes);
+      this.last = { text, checker };
+    }
+    return this.last.checker;
   }
 
   private shown({ text, question }: PairScenario, property: string) {
@@ -172,11 +183,9 @@ export class Auditor {
 
   private observed(text: string): Observed {
     const nothing = { states: 0, latched: [] } as const;
-    const scenario = read(text);
-    if (typeof scenario === "string") {
-      return { observed: "inconclusive", ...nothing, limit: scenario };
-    }
-    const checker = new Checker(scenario, this.outcomes);
+    const checker = this.checker(text);
+    if (typeof checker === "string")
+      return { observed: "inconclusive", ...nothing, limit: checker };
     const verdict = checker.check(this.configuration, this.options());
     const { observed, states, limit, variant } = verdict;
     const latched = isYes(observed) ? latchedAtEnd(variant) : [];

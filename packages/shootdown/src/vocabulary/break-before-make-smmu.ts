@@ -10,7 +10,7 @@ import { forall, set, when } from "../ir/stmt.ts";
 import { pagesOf } from "./blocks.ts";
 import { isTable } from "./descriptor.ts";
 import { command } from "./events.ts";
-import { cd_aset, cd_asid, cd_ttb0, cd_v, cr2_ptm } from "./iommu.ts";
+import { cd_aset, cd_asid, cd_epd0, cd_ttb0, cd_v, cr2_ptm } from "./iommu.ts";
 import { Range, t } from "./sorts.ts";
 import {
   blocks_linked,
@@ -50,7 +50,7 @@ const contextOf = (mm: Expr<"mm">, then: (pasid: Expr<"pasid">) => readonly Stmt
 /** An entry that was valid is not: the SMMU may hold it from here on. */
 export const smmuMustForget = (at: Place<"break_stage">, mm: Expr<"mm">): Stmt[] => [
   set(at, stage("none")),
-  contextOf(mm, () => [set(at, stage("stored"))]),
+  contextOf(mm, (pasid) => [when(not(cd_epd0(pasid)), set(at, stage("stored")))]),
 ];
 
 /** It was told, or there is none. */
@@ -99,7 +99,7 @@ function removesUpper(
 const advance = (
   [from, to]: readonly [Stage, Stage],
   c: Command,
-  also: (at: Expr<"break_stage">, by: Expr<"cpu">) => Expr<"bool">,
+  also: (at: Expr<"break_stage">, by: Expr<"cpu">, pasid: Expr<"pasid">) => Expr<"bool">,
 ): Stmt =>
   forall(t.mm, (mm) => [
     contextOf(mm, (pasid) => {
@@ -109,7 +109,7 @@ const advance = (
           when(
             and(
               ...[eq(smmu_breaking(mm, va), stage(from)), removesPage(c, va, of)],
-              also(breaking(mm, va), breaking_cpu(mm, va)),
+              also(breaking(mm, va), breaking_cpu(mm, va), pasid),
             ),
             set(smmu_breaking(mm, va), stage(to)),
           ),
@@ -121,7 +121,7 @@ const advance = (
               and(
                 eq(smmu_breaking_upper(mm, r), stage(from)),
                 removesUpper(c, r, { was: broken_upper(mm, r), of }),
-                also(breaking_upper(mm, r), breaking_upper_cpu(mm, r)),
+                also(breaking_upper(mm, r), breaking_upper_cpu(mm, r), pasid),
               ),
               set(smmu_breaking_upper(mm, r), stage(to)),
             ),
@@ -135,5 +135,11 @@ const advance = (
 export const queuedTowardsSmmu = (cpu: Expr<"cpu">, c: Command): Stmt =>
   advance(["stored", "sent"], c, (at, by) => or(eq(by, cpu), ne(at, stage("stored"))));
 
-/** A command is complete; what was sent and it removes is gone. */
-export const completedBySmmu = (c: Command): Stmt => advance(["sent", "complete"], c, () => TRUE);
+/**
+ * A command is complete; what was sent and it removes is gone. Of tables that the SMMU does not walk
+ * any more nothing comes after it.
+ */
+export const completedBySmmu = (c: Command): Stmt[] => [
+  advance(["sent", "complete"], c, () => TRUE),
+  advance(["stored", "complete"], c, (_at, _by, pasid) => cd_epd0(pasid)),
+];

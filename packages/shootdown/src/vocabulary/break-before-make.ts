@@ -4,7 +4,7 @@
 //   none ──invalid stored──► stored ──DSB──► ordered ──TLBI──► sent ──DSB ISH──► complete
 
 import type { Expr, Place } from "../ir/expr.ts";
-import { and, eq, ite, member, ne, not, or, ruleHolds, TRUE, varies } from "../ir/expr.ts";
+import { and, eq, FALSE, ite, member, ne, not, or, ruleHolds, TRUE, varies } from "../ir/expr.ts";
 import { observer, on } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { forall, set, violate, when } from "../ir/stmt.ts";
@@ -25,8 +25,10 @@ import {
   break_stage,
   breaking,
   breaking_cpu,
+  breaking_sent,
   breaking_upper,
   breaking_upper_cpu,
+  breaking_upper_sent,
   broken,
   broken_upper,
   is_global,
@@ -46,6 +48,8 @@ interface Sequence {
   /** The same of the SMMU. */
   readonly smmu: Place<"break_stage">;
   readonly by: Place<"cpu">;
+  /** Who has sent a TLBI since, and will see it complete. */
+  readonly sent: (cpu: Expr<"cpu">) => Place<"bool">;
   /** What the entry was. */
   readonly was: Place<"desc">;
 }
@@ -67,6 +71,7 @@ const page = (mm: Expr<"mm">, va: Expr<"va">): Sequence => ({
   at: breaking(mm, va),
   smmu: smmu_breaking(mm, va),
   by: breaking_cpu(mm, va),
+  sent: (cpu) => breaking_sent(cpu, mm, va),
   was: broken(mm, va),
 });
 
@@ -74,6 +79,7 @@ const upper = (mm: Expr<"mm">, r: Expr<"region">): Sequence => ({
   at: breaking_upper(mm, r),
   smmu: smmu_breaking_upper(mm, r),
   by: breaking_upper_cpu(mm, r),
+  sent: (cpu) => breaking_upper_sent(cpu, mm, r),
   was: broken_upper(mm, r),
 });
 
@@ -104,6 +110,8 @@ const stored = (
     and(ruleHolds("A18"), not(valid(old)), needsBreak(s.was, value)),
     when(not(forgotten(s)), violate("break_before_make")),
   ),
+  // Who stores another invalid entry does so after the store that it saw, and goes on with it.
+  when(and(not(valid(old)), not(valid(value)), eq(s.at, stage("stored"))), set(s.by, cpu)),
   when(and(valid(old), not(valid(value)), reachable), ...breaks(s, cpu, mm, old)),
   when(valid(value), set(s.was, PTE_NONE)),
 ];
@@ -112,6 +120,7 @@ const stored = (
 const breaks = (s: Sequence, cpu: Expr<"cpu">, mm: Expr<"mm">, old: Expr<"desc">): Stmt[] => [
   set(s.was, old),
   ...reached(s, "stored", cpu),
+  forall(t.cpu, (of) => [set(s.sent(of), FALSE)]),
   ...smmuMustForget(s.smmu, mm),
 ];
 
@@ -164,23 +173,25 @@ const ofPages = ({ cpu, mm, old, value }: Store, va: Expr<"va">): Stmt[] => {
   ];
 };
 
-/** For each entry whose sequence stands at `from`. */
-const advance = (
-  [from, to]: readonly [Stage, Stage],
-  cpu: Expr<"cpu">,
+/** For each entry that changes. */
+const forEach = (
+  then: (s: Sequence) => readonly Stmt[],
   ofPage: (s: Sequence, mm: Expr<"mm">, va: Expr<"va">) => Expr<"bool">,
   ofUpper: (s: Sequence, mm: Expr<"mm">, r: Expr<"region">) => Expr<"bool">,
-): Stmt => {
-  const step = (s: Sequence, also: Expr<"bool">) =>
-    when(and(eq(s.at, stage(from)), also), ...reached(s, to, cpu));
-  return forall(t.mm, (mm) => [
-    forall(t.va, (va) => [step(page(mm, va), ofPage(page(mm, va), mm, va))]),
+): Stmt =>
+  forall(t.mm, (mm) => [
+    forall(t.va, (va) => {
+      const s = page(mm, va);
+      return [when(ofPage(s, mm, va), ...then(s))];
+    }),
     when(
       varies(blocks_linked),
-      forall(t.region, (r) => [step(upper(mm, r), ofUpper(upper(mm, r), mm, r))]),
+      forall(t.region, (r) => {
+        const s = upper(mm, r);
+        return [when(ofUpper(s, mm, r), ...then(s))];
+      }),
     ),
   ]);
-};
 
 export const break_before_make = observer(
   "break_before_make",
@@ -196,20 +207,24 @@ export const break_before_make = observer(
     forall(t.va, (va) => [when(eq(regionOf(va), r), ...ofPages({ cpu, mm, old, value }, va))]),
   ]),
   on(events.cmdq, ({ cpu, ...command }) => [queuedTowardsSmmu(cpu, command)]),
-  on(events.cmdq_done, (command) => [completedBySmmu(command)]),
-  on(events.tlbi, ({ cpu, ...operation }) => [
-    advance(
-      ["ordered", "sent"],
-      cpu,
-      ({ was }, mm, va) => and(reaches(operation, mm), removesPage(operation, va, was)),
-      ({ was }, mm, r) => and(reaches(operation, mm), removesUpper(operation, r, was)),
-    ),
-  ]),
-  on(events.dsb, ({ cpu, op }) => {
-    const own = ({ by }: Sequence) => eq(by, cpu);
+  on(events.cmdq_done, (command) => completedBySmmu(command)),
+  on(events.tlbi, ({ cpu, ...operation }) => {
+    const waits = (s: Sequence) => eq(s.at, stage("ordered"));
     return [
-      when(eq(op, member(dsb_op, "ISH")), advance(["sent", "complete"], cpu, own, own)),
-      when(ne(op, member(dsb_op, "NSH")), advance(["stored", "ordered"], cpu, own, own)),
+      forEach(
+        (s) => [set(s.sent(cpu), TRUE)],
+        (s, mm, va) => and(waits(s), reaches(operation, mm), removesPage(operation, va, s.was)),
+        (s, mm, r) => and(waits(s), reaches(operation, mm), removesUpper(operation, r, s.was)),
+      ),
+    ];
+  }),
+  on(events.dsb, ({ cpu, op }) => {
+    const sent = (s: Sequence) => and(eq(s.at, stage("ordered")), s.sent(cpu));
+    const own = (s: Sequence) => and(eq(s.at, stage("stored")), eq(s.by, cpu));
+    const to = (name: Stage) => (s: Sequence) => [set(s.at, stage(name))];
+    return [
+      when(eq(op, member(dsb_op, "ISH")), forEach(to("complete"), sent, sent)),
+      when(ne(op, member(dsb_op, "NSH")), forEach(to("ordered"), own, own)),
     ];
   }),
 );

@@ -51,6 +51,9 @@ export const broken = field("broken", [t.mm, t.va], desc);
 /** The same of upper-level entries, where blocks are linked. */
 export const breaking_upper = field("breaking_upper", [t.mm, t.region], break_stage);
 export const breaking_upper_cpu = field("breaking_upper_cpu", [t.mm, t.region], t.cpu);
+/** Who has sent a TLBI for it since. */
+export const breaking_sent = field("breaking_sent", [t.cpu, t.mm, t.va], t.bool);
+export const breaking_upper_sent = field("breaking_upper_sent", [t.cpu, t.mm, t.region], t.bool);
 export const broken_upper = field("broken_upper", [t.mm, t.region], desc);
 /** The same of an SMMU that hears no broadcasts: how far it has been told. */
 export const smmu_breaking = field("smmu_breaking", [t.mm, t.va], break_stage);

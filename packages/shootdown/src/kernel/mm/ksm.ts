@@ -3,7 +3,7 @@
 
 import { add, and, eq, FALSE, ne, not, num, or, sub, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, emit, label, ret, set, when, whenElse } from "../../ir/stmt.ts";
+import { atomic, call, callInto, emit, label, ret, set, when, whenElse } from "../../ir/stmt.ts";
 import { desc, PTE_NONE, pfnOf, valid } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { Range, t } from "../../vocabulary/sorts.ts";
@@ -57,8 +57,8 @@ export const ksm = [
   define(cmp_and_merge_page, {
     source: { file, sha: { "6.1": "09a70ca5d4d2", "6.12": "d23ecf356e88" } },
     abstracts: ["which page of the stable tree has the same contents"],
-    locals: { entry: desc, upper: desc },
-    body: ({ cpu, mm, va, kpage, entry, upper }) => [
+    locals: { entry: desc, upper: desc, held: t.bool },
+    body: ({ cpu, mm, va, kpage, entry, upper, held }) => [
       call(mmap_read_lock, { mm }),
       // follow_page()
       call(spin_lock_ptl, { mm }),
@@ -70,7 +70,16 @@ export const ksm = [
       call(spin_unlock_ptl, { mm }),
       when(
         and(valid(entry), not(is_zero_page(pfnOf(entry)))),
-        call(try_to_merge_one_page, { ...{ cpu, mm, va }, frame: pfnOf(entry), kpage }),
+        // A page of the stable tree that is still there, and then stays.
+        atomic(
+          set(held, ne(page_refs(kpage), num(0))),
+          when(held, set(page_refs(kpage), add(page_refs(kpage), num(1)))),
+        ),
+        when(
+          held,
+          call(try_to_merge_one_page, { ...{ cpu, mm, va }, frame: pfnOf(entry), kpage }),
+          call(put_page, { frame: kpage }),
+        ),
         call(put_page, { frame: pfnOf(entry) }),
       ),
       call(mmap_read_unlock, { mm }),

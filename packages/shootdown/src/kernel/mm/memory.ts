@@ -104,6 +104,7 @@ import {
 import { alloc_page, put_page } from "./page_alloc.ts";
 import { ptep_clear_flush, ptep_clear_flush_notify } from "./pgtable-generic.ts";
 import { flush_tlb_batched_pending } from "./rmap.ts";
+import { stableOr } from "./stable.ts";
 import { copy_nonpresent_pte, do_swap_page, SWAPPED } from "./swapin.ts";
 
 const file = "mm/memory.c";
@@ -210,10 +211,13 @@ export const memory = [
         call(spin_lock_ptl, { mm }),
         ...tableOr(mm, va, [call(spin_unlock_ptl, { mm }), ret()]),
         set(now, pte(mm, va)),
+        ...stableOr(mm, [call(spin_unlock_ptl, { mm }), ret()]),
         when(pte_none(now), call(set_pte_at, { cpu, mm, va, entry: mk_pte(zero_pfn()) })),
         call(spin_unlock_ptl, { mm }),
         ret(),
       ),
+      // It would be given back: frames of a model are few.
+      ...stableOr(mm, [ret()]),
       callInto(frame, alloc_page, {}),
       call(spin_lock_ptl, { mm }),
       ...tableOr(mm, va, [call(spin_unlock_ptl, { mm }), call(put_page, { frame }), ret()]),
@@ -222,6 +226,7 @@ export const memory = [
         not(pte_none(now)),
         ...[call(spin_unlock_ptl, { mm }), call(put_page, { frame }), ret()],
       ),
+      ...stableOr(mm, [call(spin_unlock_ptl, { mm }), call(put_page, { frame }), ret()]),
       set(PageAnonExclusive(frame), TRUE),
       set(entry, pte_mkdirty(mk_pte(frame))),
       when(VM_WRITE(mm, va), set(entry, pte_mkwrite(entry))),

@@ -3,10 +3,10 @@
 
 import { and, not, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, each, grow, set, when, whenElse } from "../../ir/stmt.ts";
+import { call, callInto, each, grow, label, set, when, whenElse } from "../../ir/stmt.ts";
 import { EMPTY, Range, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import { kvm_guest } from "../shadow-state.ts";
-import { gathers_nest, vma } from "../state.ts";
+import { gathers_nest, mmf_unstable, vma } from "../state.ts";
 import { isSharedPlace } from "./file-pages.ts";
 import { zap_page_range_single } from "./memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "./mmap_lock.ts";
@@ -34,6 +34,7 @@ export const oom_kill = [
       // Threads of the process may gather at the same time.
       set(gathers_nest(), TRUE),
       call(mmap_read_lock, { mm }),
+      label("unstable", set(mmf_unstable(mm), TRUE)),
       set(vmas, EMPTY),
       each(vaSort, WHOLE_MM, (va) => [
         when(and(vma(mm, va), not(isSharedPlace(mm, va))), grow(vmas, va)),

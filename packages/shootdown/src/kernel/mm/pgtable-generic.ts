@@ -2,7 +2,7 @@
 // Clearing and flushing one entry: mm/pgtable-generic.c and include/linux/mmu_notifier.h.
 
 import type { Expr } from "../../ir/expr.ts";
-import { eq, num } from "../../ir/expr.ts";
+import { eq, num, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { call, callInto, label, leave, loop, ret, set, since, when } from "../../ir/stmt.ts";
@@ -23,7 +23,7 @@ import {
   set_pte_at,
 } from "../asm/pgtable.ts";
 import { flush_pmd_tlb_range, flush_tlb_page, flush_tlb_range } from "../asm/tlbflush.ts";
-import { tlb_flush_pending } from "../state.ts";
+import { entries_race, tlb_flush_pending } from "../state.ts";
 import { PENDING_ASKED } from "./mmu_gather.ts";
 import { mmu_notifier_change_pte, mmu_notifier_invalidate_range } from "./mmu_notifier.ts";
 
@@ -51,6 +51,7 @@ export const pgtable_generic_huge = [
     },
     locals: { old: desc },
     body: ({ cpu, mm, region, old }) => [
+      when(varies(entries_race), call(observe_stores, { cpu })),
       label(
         "clear",
         callInto(old, xchg_pmd, {
@@ -89,6 +90,7 @@ export const pgtable_generic_huge = [
     },
     locals: { old: desc },
     body: ({ cpu, mm, region, old }) => [
+      when(varies(entries_race), call(observe_stores, { cpu })),
       label("clear", callInto(old, xchg_pmd, { cpu, mm, region, value: PTE_NONE })),
       label("flush", call(flush_tlb_range, { cpu, mm, range: pagesOf(region) })),
       ret(old),
