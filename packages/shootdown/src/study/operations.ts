@@ -76,7 +76,12 @@ export const OPERATIONS: readonly Operation[] = [
     map: "read-only shared",
     vma: "writable",
   },
-  { name: "fork", source: "kernel/fork.c: dup_mmap", statements: "fork;" },
+  {
+    name: "fork",
+    source: "kernel/fork.c: dup_mmap",
+    statements: "fork;",
+    silent: "the end of its range tells them; the flush at the end of dup_mmap() is for CPUs alone",
+  },
   {
     name: "mprotect_downgrade",
     source: "mm/mprotect.c: do_mprotect_pkey",
@@ -94,6 +99,8 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/vmscan.c: shrink_folio_list",
     statements: "shrink_folio_list($P);",
     by: "kernel",
+    silent:
+      "each page's notifier tells them; flush_tlb_batched_pending() is of CPUs, and 6.1 batches nothing",
   },
   {
     name: "migration",
@@ -216,7 +223,12 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "mwriteprotect_range($A, $r);",
     files: "never",
   },
-  { name: "madvise_cold", source: "mm/madvise.c: madvise_cold", statements: "madvise $r COLD;" },
+  {
+    name: "madvise_cold",
+    source: "mm/madvise.c: madvise_cold",
+    statements: "madvise $r COLD;",
+    silent: "nothing is taken away: who keeps the young entry may use the page",
+  },
   {
     name: "madvise_pageout",
     source: "mm/madvise.c: madvise_pageout",
@@ -227,6 +239,8 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/rmap.c: folio_referenced_one",
     statements: "folio_referenced($P);",
     by: "kernel",
+    silent:
+      "nothing is taken away: who keeps the young entry may use the page, and nobody relies on it",
   },
   {
     name: "thp_aging",
@@ -235,6 +249,7 @@ export const OPERATIONS: readonly Operation[] = [
     by: "kernel",
     map: "huge",
     files: "never",
+    silent: "nothing is taken away, as with small pages",
   },
   {
     name: "thp_reclaim",
@@ -285,6 +300,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "load $x;",
     map: "huge old",
     files: "never",
+    silent: "an old block is never cached (A1): who faulted walks again",
   },
   {
     name: "thp_write_upgrade",

@@ -136,8 +136,8 @@ export const queuedTowardsSmmu = (cpu: Expr<"cpu">, c: Command): Stmt =>
   advance(["stored", "sent"], c, (at, by) => or(eq(by, cpu), ne(at, stage("stored"))));
 
 /**
- * A command is complete; what was sent and it removes is gone. Of tables that the SMMU does not walk
- * any more nothing comes after it.
+ * A command is complete; what was sent and it removes is gone. Of tables that the SMMU does not
+ * walk any more nothing comes after it.
  */
 export const completedBySmmu = (c: Command): Stmt[] => [
   advance(["sent", "complete"], c, () => TRUE),

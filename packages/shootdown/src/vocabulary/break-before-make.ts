@@ -48,7 +48,7 @@ interface Sequence {
   /** The same of the SMMU. */
   readonly smmu: Place<"break_stage">;
   readonly by: Place<"cpu">;
-  /** Who has sent a TLBI since, and will see it complete. */
+  /** Until it is ordered, who else has seen the store; then who has sent a TLBI since. */
   readonly sent: (cpu: Expr<"cpu">) => Place<"bool">;
   /** What the entry was. */
   readonly was: Place<"desc">;
@@ -111,7 +111,7 @@ const stored = (
     when(not(forgotten(s)), violate("break_before_make")),
   ),
   // Who stores another invalid entry does so after the store that it saw, and goes on with it.
-  when(and(not(valid(old)), not(valid(value)), eq(s.at, stage("stored"))), set(s.by, cpu)),
+  when(and(not(valid(old)), not(valid(value)), eq(s.at, stage("stored"))), set(s.sent(cpu), TRUE)),
   when(and(valid(old), not(valid(value)), reachable), ...breaks(s, cpu, mm, old)),
   when(valid(value), set(s.was, PTE_NONE)),
 ];
@@ -120,9 +120,11 @@ const stored = (
 const breaks = (s: Sequence, cpu: Expr<"cpu">, mm: Expr<"mm">, old: Expr<"desc">): Stmt[] => [
   set(s.was, old),
   ...reached(s, "stored", cpu),
-  forall(t.cpu, (of) => [set(s.sent(of), FALSE)]),
+  ...nobodySent(s),
   ...smmuMustForget(s.smmu, mm),
 ];
+
+const nobodySent = (s: Sequence): Stmt[] => [forall(t.cpu, (of) => [set(s.sent(of), FALSE)])];
 
 /** Every agent has been made to forget. */
 const forgotten = (s: Sequence): Expr<"bool"> =>
@@ -220,11 +222,12 @@ export const break_before_make = observer(
   }),
   on(events.dsb, ({ cpu, op }) => {
     const sent = (s: Sequence) => and(eq(s.at, stage("ordered")), s.sent(cpu));
-    const own = (s: Sequence) => and(eq(s.at, stage("stored")), eq(s.by, cpu));
-    const to = (name: Stage) => (s: Sequence) => [set(s.at, stage(name))];
+    const seen = (s: Sequence) => and(eq(s.at, stage("stored")), or(eq(s.by, cpu), s.sent(cpu)));
+    const completed = (s: Sequence) => [set(s.at, stage("complete"))];
+    const ordered = (s: Sequence) => [set(s.at, stage("ordered")), ...nobodySent(s)];
     return [
-      when(eq(op, member(dsb_op, "ISH")), forEach(to("complete"), sent, sent)),
-      when(ne(op, member(dsb_op, "NSH")), forEach(to("ordered"), own, own)),
+      when(eq(op, member(dsb_op, "ISH")), forEach(completed, sent, sent)),
+      when(ne(op, member(dsb_op, "NSH")), forEach(ordered, seen, seen)),
     ];
   }),
 );

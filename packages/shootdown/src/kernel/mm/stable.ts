@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// check_stable_address_space() of include/linux/oom.h: what the OOM reaper has begun to take away is
-// not mapped again.
+// check_stable_address_space() of include/linux/oom.h: what the OOM reaper has begun to take away
+// is not mapped again.
 
 import type { Expr } from "../../ir/expr.ts";
 import { varies } from "../../ir/expr.ts";
