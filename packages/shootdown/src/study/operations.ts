@@ -99,8 +99,7 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/vmscan.c: shrink_folio_list",
     statements: "shrink_folio_list($P);",
     by: "kernel",
-    silent:
-      "each page's notifier tells them; flush_tlb_batched_pending() is of CPUs, and 6.1 batches nothing",
+    silent: "a notifier for each page; flush_tlb_batched_pending() is of CPUs, 6.1 batches nothing",
   },
   {
     name: "migration",
