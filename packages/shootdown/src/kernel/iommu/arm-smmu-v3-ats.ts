@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turning ATS on and off for a master: drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, 6.12.
+// Turning ATS on and off for a master: drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, 6.1 and 6.12.
 //
-//   unmap                        arm_smmu_attach_commit
+//   unmap                        arm_smmu_attach_commit, 6.11 and later
 //   TLBI, CMD_SYNC               nr_ats_masters++
 //   reads nr_ats_masters         STE.EATS, CMD_CFGI_STE, CMD_SYNC
 //   CMD_ATC_INV if not 0         the function's ATS Enable, then master->ats_enabled
@@ -10,7 +10,7 @@ import type { Expr } from "../../ir/expr.ts";
 import { add, constant, FALSE, member, num, sub, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { call, label, set } from "../../ir/stmt.ts";
+import { call, label, set, since } from "../../ir/stmt.ts";
 import { command } from "../../vocabulary/events.ts";
 import { ste_eats } from "../../vocabulary/iommu.ts";
 import { asid, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
@@ -50,11 +50,22 @@ export const arm_smmu_v3_ats = [
     },
     abstracts: ["another domain before", "smp_mb(): CPUs run in order"],
     body: ({ cpu, dev }) => [
-      label("count", counted(dev, add)),
-      label("ste", set(ste_eats(dev), TRUE), synced(cpu, dev, "CMD_CFGI_STE")),
-      label("mark-first"),
-      label("enable", synced(cpu, dev, "CMD_ATC_INV"), call(pci_enable_ats, { dev })),
-      label("mark", set(master_ats_enabled(dev), TRUE)),
+      since(
+        "6.11",
+        [
+          label("count", counted(dev, add)),
+          label("ste", set(ste_eats(dev), TRUE), synced(cpu, dev, "CMD_CFGI_STE")),
+          label("mark-first"),
+          label("enable", synced(cpu, dev, "CMD_ATC_INV"), call(pci_enable_ats, { dev })),
+          label("mark", set(master_ats_enabled(dev), TRUE)),
+        ],
+        [
+          label("mark", set(master_ats_enabled(dev), TRUE)),
+          label("ste", set(ste_eats(dev), TRUE), synced(cpu, dev, "CMD_CFGI_STE")),
+          label("count", counted(dev, add)),
+          label("enable", synced(cpu, dev, "CMD_ATC_INV"), call(pci_enable_ats, { dev })),
+        ],
+      ),
     ],
   }),
   define(arm_smmu_detach_ats, {
@@ -68,10 +79,21 @@ export const arm_smmu_v3_ats = [
     abstracts: ["the new domain"],
     body: ({ cpu, dev }) => [
       label("disable", call(pci_disable_ats, { dev })),
-      label("atc", synced(cpu, dev, "CMD_ATC_INV")),
-      label("ste", set(ste_eats(dev), FALSE), synced(cpu, dev, "CMD_CFGI_STE")),
-      counted(dev, sub),
-      set(master_ats_enabled(dev), FALSE),
+      since(
+        "6.11",
+        [
+          label("ste", set(ste_eats(dev), FALSE), synced(cpu, dev, "CMD_CFGI_STE")),
+          label("atc", synced(cpu, dev, "CMD_ATC_INV")),
+          counted(dev, sub),
+          set(master_ats_enabled(dev), FALSE),
+        ],
+        [
+          label("atc", synced(cpu, dev, "CMD_ATC_INV")),
+          counted(dev, sub),
+          set(master_ats_enabled(dev), FALSE),
+          label("ste", set(ste_eats(dev), FALSE), synced(cpu, dev, "CMD_CFGI_STE")),
+        ],
+      ),
     ],
   }),
 ];

@@ -13,7 +13,7 @@ import { asid, t, WHOLE_MM } from "../../vocabulary/sorts.ts";
 import { sigbus } from "../mm/file-pages.ts";
 import { handle_mm_fault } from "../mm/memory.ts";
 import { mmap_read_lock, mmap_read_unlock } from "../mm/mmap_lock.ts";
-import { mm_alive, VM_WRITE, vma } from "../state.ts";
+import { mm_alive, VM_NONE, VM_WRITE, vma } from "../state.ts";
 import { arm_smmu_cmdq_issue_cmdlist } from "./arm-smmu-v3-sva.ts";
 
 /** `iopf_handle_single` in 6.1. */
@@ -39,7 +39,7 @@ export const io_pgfault = [
       when(not(mm_alive(mm)), ret(FALSE)),
       call(mmap_read_lock, { mm }),
       when(
-        or(not(vma(mm, va)), and(write, not(VM_WRITE(mm, va)))),
+        or(not(vma(mm, va)), VM_NONE(mm, va), and(write, not(VM_WRITE(mm, va)))),
         call(mmap_read_unlock, { mm }),
         ret(FALSE),
       ),

@@ -110,8 +110,9 @@ export const huge_pmd_set_accessed = declare("huge_pmd_set_accessed", {
 /** Whether the fault goes on with a small page (VM_FAULT_FALLBACK). */
 export const do_huge_pmd_wp_page = declare("do_huge_pmd_wp_page", { ...at, orig: desc }, t.bool);
 export const do_huge_pmd_numa_page = declare("do_huge_pmd_numa_page", { ...at, orig: desc });
-export const zap_huge_pmd = declare("zap_huge_pmd", upper);
-export const change_huge_pmd = declare("change_huge_pmd", { ...upper, writable: t.bool });
+/** These two: whether there was a huge page. */
+export const zap_huge_pmd = declare("zap_huge_pmd", upper, t.bool);
+export const change_huge_pmd = declare("change_huge_pmd", { ...upper, writable: t.bool }, t.bool);
 export const copy_huge_pmd = declare("copy_huge_pmd", upper);
 /** Huge pages in a range: zapped, or split where the range ends inside. What is to be flushed. */
 export const zap_pmd_range = declare("zap_pmd_range", ranged, t.range);
@@ -281,7 +282,12 @@ const splits = [
   }),
   define(__split_huge_pmd_locked, {
     source: { file, sha: { "6.1": "e32fca16a788", "6.12": "fc5a90cf3253" } },
-    abstracts: ["migration entries", "the huge zero page", "file pages"],
+    abstracts: [
+      "migration entries",
+      "the huge zero page",
+      "file pages",
+      "the folio's own mark that it is dirty",
+    ],
     locals: { old: desc, entry: desc, pgtable: t.table },
     body: ({ cpu, mm, region, old, entry, pgtable }) => [
       callInto(old, pmdp_invalidate, { cpu, mm, region }),
@@ -309,12 +315,17 @@ const splits = [
 const ranges = [
   define(zap_huge_pmd, {
     source: { file, sha: { "6.1": "77c564c7c592", "6.12": "820da816aaef" } },
-    abstracts: ["migration entries", "the huge zero page", "file pages"],
+    abstracts: [
+      "migration entries",
+      "the huge zero page",
+      "file pages",
+      "a batch that is full after it",
+    ],
     locals: { old: desc },
     body: ({ cpu, mm, region, old }) => [
       call(spin_lock_ptl, { mm }),
       set(old, pmd(mm, region)),
-      when(not(pmd_trans_huge(old)), call(spin_unlock_ptl, { mm }), ret()),
+      when(not(pmd_trans_huge(old)), call(spin_unlock_ptl, { mm }), ret(FALSE)),
       callInto(old, xchg_pmd, { cpu, mm, region, value: PTE_NONE }),
       eachPiece(region, old, (frame) => [
         set(gather_page(cpu, frame), add(gather_page(cpu, frame), num(1))),
@@ -326,18 +337,22 @@ const ranges = [
         after(tableSort, pmd_huge_pte(mm, region), limit("SPARE_TABLES")),
       ),
       call(spin_unlock_ptl, { mm }),
+      ret(TRUE),
     ],
   }),
   define(zap_pmd_range, {
     source: { file: "mm/memory.c", sha: { "6.1": "939a1532b953", "6.12": "1f4ea2029130" } },
     abstracts: ["tables: zap_pte_range() looks for them itself"],
-    locals: { gathered: t.range },
-    body: ({ cpu, mm, range, gathered }) => [
+    locals: { gathered: t.range, done: t.bool },
+    body: ({ cpu, mm, range, gathered, done }) => [
       set(gathered, EMPTY),
       eachHuge({ cpu, mm, range }, (r) => [
-        call(zap_huge_pmd, { cpu, mm, region: r }),
-        set(gather_pmds(cpu), TRUE),
-        each(vaSort, pagesOf(r), (va) => [grow(gathered, va)]),
+        callInto(done, zap_huge_pmd, { cpu, mm, region: r }),
+        when(
+          done,
+          set(gather_pmds(cpu), TRUE),
+          each(vaSort, pagesOf(r), (va) => [grow(gathered, va)]),
+        ),
       ]),
       ret(gathered),
     ],
@@ -349,7 +364,7 @@ const ranges = [
     body: ({ cpu, mm, region, writable, old, entry, reuse }) => [
       call(spin_lock_ptl, { mm }),
       set(old, pmd(mm, region)),
-      when(not(pmd_trans_huge(old)), call(spin_unlock_ptl, { mm }), ret()),
+      when(not(pmd_trans_huge(old)), call(spin_unlock_ptl, { mm }), ret(FALSE)),
       // pmdp_invalidate_ad()
       callInto(old, pmdp_invalidate, { cpu, mm, region }),
       set(entry, pte_wrprotect(asKind(old, "none"))),
@@ -360,6 +375,7 @@ const ranges = [
       ]),
       call(store_pmd, { cpu, mm, region, value: entry }),
       call(spin_unlock_ptl, { mm }),
+      ret(TRUE),
     ],
   }),
   define(change_pmd_range, {
@@ -368,13 +384,16 @@ const ranges = [
       sha: { "6.1": "89e378bb09d7", "6.12": "94b35ca3708f" },
     },
     abstracts: ["tables: change_pte_range() looks for them itself"],
-    locals: { gathered: t.range },
-    body: ({ cpu, mm, range, writable, gathered }) => [
+    locals: { gathered: t.range, done: t.bool },
+    body: ({ cpu, mm, range, writable, gathered, done }) => [
       set(gathered, EMPTY),
       eachHuge({ cpu, mm, range }, (r) => [
-        call(change_huge_pmd, { cpu, mm, region: r, writable }),
-        set(gather_pmds(cpu), TRUE),
-        each(vaSort, pagesOf(r), (va) => [grow(gathered, va)]),
+        callInto(done, change_huge_pmd, { cpu, mm, region: r, writable }),
+        when(
+          done,
+          set(gather_pmds(cpu), TRUE),
+          each(vaSort, pagesOf(r), (va) => [grow(gathered, va)]),
+        ),
       ]),
       ret(gathered),
     ],

@@ -195,7 +195,12 @@ export const hugetlb = [
       function: "hugetlb_wp, set_huge_ptep_writable",
       sha: { "6.1": "1d41c70c5902", "6.12": "c6f7719846c8" },
     },
-    abstracts: ["contiguous pages", "reservations", "the locks of the fault path"],
+    abstracts: [
+      "contiguous pages",
+      "reservations",
+      "the locks of the fault path",
+      "an ATC that keeps a huge page in pieces: flush_tlb_page() tells it of the first 4 KiB",
+    ],
     locals: { orig: desc, now: desc, old: desc, frame: t.pfn, refs: t.int, reuse: t.bool },
     body: ({ cpu, mm, va, orig, now, old, frame, refs, reuse }) => [
       call(mmap_read_lock, { mm }),

@@ -56,6 +56,7 @@ import {
   PageAnonExclusive,
   page_refs,
   tlb_flush_pending,
+  VM_NONE,
   VM_SHARED,
   VM_WRITE,
   vm_file,
@@ -180,7 +181,14 @@ export const memory = [
           ...[call(do_swap_page, { cpu, mm, va, orig, write }), ret()],
         ),
       ),
-      when(PROTNONE, when(pte_protnone(orig), call(do_numa_page, { cpu, mm, va, orig }), ret())),
+      when(
+        PROTNONE,
+        when(
+          and(pte_protnone(orig), not(VM_NONE(mm, va))),
+          call(do_numa_page, { cpu, mm, va, orig }),
+          ret(),
+        ),
+      ),
       when(
         not(pte_present(orig)),
         when(FILE, when(vm_file(mm, va), call(do_fault, { cpu, mm, va, write }), ret())),
@@ -380,7 +388,10 @@ export const memory = [
       function: "zap_present_folio_ptes, tlb_flush_rmaps (6.12), zap_pte_range",
       sha: { "6.1": "ce1b0c7af344", "6.12": "76a99e2f48de" },
     },
-    abstracts: ["one lock for all tables"],
+    abstracts: [
+      "one lock for all tables",
+      "need_resched(): the lock is given up where a batch is full",
+    ],
     locals: { gathered: t.range, upper: desc, old: desc, force_flush: t.bool, more: t.bool },
     body: ({ cpu, mm, range, gathered, upper, old, force_flush, more }) => [
       set(gathered, EMPTY),
@@ -406,7 +417,7 @@ export const memory = [
                 "put",
                 set(gather_page(cpu, pfnOf(old)), add(gather_page(cpu, pfnOf(old)), num(1))),
               ),
-              when(NOWAIT_FAILS, ...forceFlush({ cpu, mm, va }, gathered, more)),
+              when(NOWAIT_FAILS, ...forceFlush({ cpu, mm, va }, gathered, { more, force_flush })),
             ),
           ),
           when(

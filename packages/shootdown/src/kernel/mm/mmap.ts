@@ -138,16 +138,15 @@ export const mmap = [
         [
           callInto(gathered, zap_pte_range, { cpu, mm, range }),
           callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
-          when(
-            Range.empty(owed),
-            each(vaSort, gathered, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
-          ),
         ],
       ),
       call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
       callInto(tables, free_pgtables, { cpu, mm, range }),
       label("finish", call(tlb_finish_mmu, { cpu, mm, range: owed, tables })),
-      each(vaSort, owed, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
+      // Also of pages whose entries somebody else has cleared, who may owe the flush.
+      each(vaSort, range, (va) => [
+        when(or(not(SEVERAL), vma_detached(mm, va)), emit(events.revoked, { mm, va, reads: TRUE })),
+      ]),
       call(tlb_flush_mmu_free, { cpu }),
     ],
   }),
@@ -180,11 +179,7 @@ export const mmap = [
             callInto(gathered, zap_pte_range, at),
             since("6.6", [], [hugetlb(call(mmu_notifier_invalidate_range_end, at))]),
             label("flush", callInto(left, tlb_end_vma, { cpu, mm, range: gathered })),
-            whenElse(
-              Range.empty(left),
-              [each(vaSort, gathered, (va) => [emit(events.revoked, { mm, va, reads: TRUE })])],
-              [each(vaSort, left, (va) => [grow(owed, va)])],
-            ),
+            each(vaSort, left, (va) => [grow(owed, va)]),
           ),
           set(rest, Range.make(Range.lo(other), Range.hi(range))),
         ),

@@ -13,7 +13,7 @@ import { t } from "../../vocabulary/sorts.ts";
 import { is_contiguous } from "../../vocabulary/state.ts";
 import { CONTPTE } from "../asm/pgtable.ts";
 import { gather_table, nowait_fails } from "../state.ts";
-import { flushUnderLock } from "./file-pages.ts";
+import { FILE, flushUnderLock } from "./file-pages.ts";
 import { tlb_remove_table_sync_one } from "./gup.ts";
 import { pte_offset_map_lock, spin_unlock_ptl } from "./mmap_lock.ts";
 import { tlb_flush_mmu_free } from "./mmu_gather.ts";
@@ -42,7 +42,7 @@ export const tlb_remove_table = declare(
 export const forceFlush = (
   { cpu, mm, va: at }: { cpu: Expr<"cpu">; mm: Expr<"mm">; va: Expr<"va"> },
   gathered: Place<"range">,
-  more: Place<"bool">,
+  { more, force_flush }: { more: Place<"bool">; force_flush: Place<"bool"> },
 ): Stmt[] => [
   callInto(more, tlb_next_batch, {}),
   when(
@@ -51,6 +51,7 @@ export const forceFlush = (
     label("batch-full", ...flushUnderLock(cpu, mm, gathered)),
     call(spin_unlock_ptl, { mm }),
     call(tlb_flush_mmu_free, { cpu }),
+    when(FILE, set(force_flush, FALSE)),
     call(pte_offset_map_lock, { cpu, mm }),
     call(flush_tlb_batched_pending, { cpu, mm }),
   ),

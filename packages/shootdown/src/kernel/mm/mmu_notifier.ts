@@ -70,11 +70,16 @@ export const mmu_notifier_invalidate_range_start_nonblock = declare(
   t.bool,
 );
 
+/** What an end does for the subscribers of the list. */
+const listEnds = (cpu: Expr<"cpu">, mm: Expr<"mm">, range: Expr<"range">): Stmt[] => [
+  when(varies(kvm_guest), call(kvm_mmu_notifier_invalidate_range_end, { cpu, mm, range })),
+  emit(events.notifier_end, { cpu, mm, range }),
+];
+
 /** What every end does. */
 const ends = (cpu: Expr<"cpu">, mm: Expr<"mm">, range: Expr<"range">): Stmt[] => [
   when(varies(mirrors_mm), call(mn_itree_inv_end, { mm })),
-  when(varies(kvm_guest), call(kvm_mmu_notifier_invalidate_range_end, { cpu, mm, range })),
-  emit(events.notifier_end, { cpu, mm, range }),
+  ...listEnds(cpu, mm, range),
 ];
 
 export const mmu_notifier = [
@@ -198,12 +203,13 @@ export const mmu_notifier = [
       function: "mn_hlist_invalidate_range_start, __mmu_notifier_invalidate_range_start",
       sha: { "6.1": "eb106bb43648", "6.12": "eb106bb43648" },
     },
-    abstracts: ["a second subscriber that would block, or not, and keeps no entries"],
+    abstracts: ["a last subscriber of the list that would block, or not, and keeps no entries"],
     locals: { blocks: t.bool },
     body: ({ cpu, mm, range, blocks }) => [
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
       either([set(blocks, FALSE)], [set(blocks, TRUE)]),
-      when(blocks, label("pair", ...ends(cpu, mm, range)), ret(FALSE)),
+      // Subscribers of the list get their end; the interval tree, which began before, gets none.
+      when(blocks, label("pair", ...listEnds(cpu, mm, range)), ret(FALSE)),
       ret(TRUE),
     ],
   }),

@@ -94,14 +94,15 @@ export const mprotect = [
       call(tlb_finish_mmu, { cpu, mm, range: owed, tables: EMPTY }),
       when(
         not(writable),
-        each(vaSort, gathered, (va) => [
+        // Also of pages whose entries somebody else has cleared, who may owe the flush.
+        each(vaSort, range, (va) => [
           whenElse(
             and(HUGE, not(isTable(pmd(mm, regionOf(va))))),
             [set(entry, pmd(mm, regionOf(va)))],
             [set(entry, pte(mm, va))],
           ),
           when(
-            and(pte_present(entry), not(pte_write(entry))),
+            not(and(pte_present(entry), pte_write(entry))),
             emit(events.revoked, { mm, va, reads: FALSE }),
           ),
         ]),

@@ -5,7 +5,7 @@
 //   move_normal_pmd   lock ─► clear the old upper entry, link its table anew ─► flush ─► unlock
 
 import type { Expr } from "../../ir/expr.ts";
-import { after, and, FALSE, ne, not, num, TRUE } from "../../ir/expr.ts";
+import { after, and, FALSE, ne, not, num, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { atomic, call, callInto, each, emit, grow, label, ret, set, when } from "../../ir/stmt.ts";
 import { desc, isTable, nextOf, PTE_NONE, valid } from "../../vocabulary/descriptor.ts";
@@ -93,7 +93,12 @@ export const mremap = [
       ]),
       callInto(old, move_page_tables, { cpu, mm, range, to, by_table }),
       // From here on nobody of the process uses the old addresses.
-      each(vaSort, old, (va) => [emit(events.revoked, { mm, va, reads: TRUE })]),
+      each(vaSort, range, (va) => [
+        when(
+          or(Range.contains(old, va), not(valid(pte(mm, va)))),
+          emit(events.revoked, { mm, va, reads: TRUE }),
+        ),
+      ]),
       // do_munmap() of what was moved: there is no entry, but perhaps a table.
       detach(mm, range),
       call(unmap_region, { cpu, mm, range }),

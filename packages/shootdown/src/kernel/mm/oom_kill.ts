@@ -5,7 +5,7 @@ import { and, not, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { call, callInto, each, grow, label, set, when, whenElse } from "../../ir/stmt.ts";
 import { EMPTY, Range, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
-import { kvm_guest } from "../shadow-state.ts";
+import { kvm_guest, mirrors_mm } from "../shadow-state.ts";
 import { gathers_nest, mmf_unstable, vma } from "../state.ts";
 import { isSharedPlace } from "./file-pages.ts";
 import { zap_page_range_single } from "./memory.ts";
@@ -43,7 +43,7 @@ export const oom_kill = [
         not(Range.empty(vmas)),
         // unmap_page_range() between a gather's begin and its end
         whenElse(
-          varies(kvm_guest),
+          varies(kvm_guest, mirrors_mm),
           [
             // The start of the zap lies inside that one.
             callInto(started, mmu_notifier_invalidate_range_start_nonblock, {

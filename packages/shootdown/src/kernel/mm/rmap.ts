@@ -172,6 +172,7 @@ const unmapping = [
     abstracts: [
       "hugetlb, mlock, userfaultfd, MADV_FREE",
       "one call of the notifiers a place",
+      "a pinned exclusive page, which gets its entry back",
       "of a huge page that it splits one page is unmapped, not all",
     ],
     locals: { found: t.bool, old: desc, defer: t.bool, exclusive: t.bool },

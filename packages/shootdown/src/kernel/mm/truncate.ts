@@ -23,7 +23,6 @@ import {
   PG_dirty,
   page_refs,
   VM_SHARED,
-  VM_WRITE,
   vm_pgoff,
 } from "../state.ts";
 import { FILE, mapsIndex } from "./file-pages.ts";
@@ -195,10 +194,10 @@ const removing = [
   }),
   define(madvise_remove, {
     source: { file: "mm/madvise.c", sha: { "6.1": "4d9634df2f18", "6.12": "4d9634df2f18" } },
-    abstracts: ["the file system: its hole is one in the page cache"],
+    abstracts: ["the file system: its hole is one in the page cache", "VM_MAYWRITE: it is set"],
     locals: { index: t.pgoff },
     body: ({ cpu, mm, va, index }) => [
-      when(not(and(FILE, VM_SHARED(mm, va), VM_WRITE(mm, va))), ret()),
+      when(not(and(FILE, VM_SHARED(mm, va))), ret()),
       set(index, vm_pgoff(mm, va)),
       call(mmap_read_unlock, { mm }),
       call(truncate_pagecache_range, { cpu, index }),

@@ -53,10 +53,10 @@ export const userfaultfd = [
       call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
       callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
       call(tlb_finish_mmu, { cpu, mm, range: owed, tables: EMPTY }),
-      each(vaSort, gathered, (va) => [
+      each(vaSort, range, (va) => [
         set(entry, pte(mm, va)),
         when(
-          and(pte_present(entry), not(pte_write(entry))),
+          not(and(pte_present(entry), pte_write(entry))),
           emit(events.revoked, { mm, va, reads: FALSE }),
         ),
       ]),

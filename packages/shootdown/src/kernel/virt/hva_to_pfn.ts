@@ -18,7 +18,7 @@ import {
   spin_lock_ptl,
   spin_unlock_ptl,
 } from "../mm/mmap_lock.ts";
-import { is_zero_page, mm_alive, page_refs, VM_WRITE, vma } from "../state.ts";
+import { is_zero_page, mm_alive, page_refs, VM_NONE, VM_WRITE, vma } from "../state.ts";
 
 const file = "virt/kvm/kvm_main.c";
 
@@ -31,7 +31,7 @@ export const hva_to_pfn = declare(
 
 /** Whether the mm is there and lets a fault be handled. */
 export const faultable = (mm: Expr<"mm">, va: Expr<"va">, write: Expr<"bool">): Expr<"bool"> =>
-  and(mm_alive(mm), vma(mm, va), or(not(write), VM_WRITE(mm, va)));
+  and(mm_alive(mm), vma(mm, va), not(VM_NONE(mm, va)), or(not(write), VM_WRITE(mm, va)));
 
 /** The mm's leaf for a page. */
 export const lookedUp = (

@@ -147,7 +147,9 @@ export const kvm_main = [
   }),
   define(kvm_mmu_notifier_release, {
     source: { file, sha: { "6.1": "35e2f78e935a", "6.12": "35e2f78e935a" } },
-    abstracts: ["kvm_arch_flush_shadow_all() takes entries out one by one"],
+    abstracts: [
+      "kvm_arch_flush_shadow_all() takes entries out one by one, as 6.12 on arm64 does not",
+    ],
     body: ({ mm }) => [
       guests(mm, (dev) => [
         lock(dev),

@@ -114,7 +114,7 @@ export const tlbflush = [
       commits: { "6.6": "6bbd42e2df8f (f7edb07ad7c6 mends the range in 6.14 and 6.12.y)" },
     },
     abstracts: [
-      "one operation for the whole range",
+      "one operation for the whole range: at the stride of a block, all leaves of it",
       "TTL hints",
       "6.12 flushes one page more by range",
     ],

@@ -171,6 +171,7 @@ export const contpte = [
       sha: { "6.12": "c9b701f3e2ba" },
     },
     kernels: "6.9..",
+    abstracts: ["__flush_tlb_range_nosync(): a DSB is issued"],
     locals: { old: desc, ok: t.bool, young: t.bool, group: t.range },
     body: ({ cpu, mm, va, old, ok, young, group }) => [
       set(young, FALSE),
@@ -184,7 +185,6 @@ export const contpte = [
         ),
         when(AF(old), set(young, TRUE)),
       ]),
-      // The kernel leaves its DSB out, as of one page.
       label(
         "flush",
         when(
