@@ -2,7 +2,7 @@
 // Operations on pages that the file systems, userfaultfd and compaction begin.
 
 import { clear_refs_write } from "../../../packages/shootdown/src/kernel/fs/task_mmu.ts";
-import { zap_page_range_single } from "../../../packages/shootdown/src/kernel/mm/memory.ts";
+import { zap_page_range_single } from "../../../packages/shootdown/src/kernel/mm/memory-zap.ts";
 import { do_munmap } from "../../../packages/shootdown/src/kernel/mm/mmap.ts";
 import {
   try_to_migrate_one,

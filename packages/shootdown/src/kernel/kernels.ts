@@ -42,6 +42,7 @@ import { madvise_pageouts } from "./mm/madvise-pageout.ts";
 import { memory } from "./mm/memory.ts";
 import { memory_failures } from "./mm/memory-failure.ts";
 import { memory_file } from "./mm/memory-file.ts";
+import { memory_zap } from "./mm/memory-zap.ts";
 import { mempolicy } from "./mm/mempolicy.ts";
 import { migrate } from "./mm/migrate.ts";
 import { migrate_device } from "./mm/migrate_device.ts";
@@ -86,6 +87,7 @@ const GENERIC: readonly Definition[] = [
   ...mmu_gather,
   ...memory,
   ...memory_file,
+  ...memory_zap,
   ...mprotect,
   ...madvise,
   ...madvise_pageouts,

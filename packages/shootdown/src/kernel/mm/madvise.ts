@@ -37,7 +37,7 @@ import {
 import { gathers_nest, is_zero_page, vma } from "../state.ts";
 import { FILE, isFilePlace } from "./file-pages.ts";
 import { HUGE } from "./huge_memory.ts";
-import { zap_page_range_single } from "./memory.ts";
+import { zap_page_range_single } from "./memory-zap.ts";
 import {
   mmap_read_lock,
   mmap_read_unlock,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Faults, copy on write, fork's copy and unmapping: mm/memory.c, 6.1 and 6.12.
+// Faults, copy on write and fork's copy: mm/memory.c, 6.1 and 6.12.
 
 import type { Expr } from "../../ir/expr.ts";
 import { add, and, eq, FALSE, lt, ne, not, num, or, TRUE, varies } from "../../ir/expr.ts";
@@ -10,7 +10,6 @@ import {
   callInto,
   each,
   emit,
-  grow,
   label,
   ret,
   set,
@@ -21,18 +20,9 @@ import {
 import { desc, isTable, PTE_NONE, pfnOf } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { observe_stores } from "../../vocabulary/primitives.ts";
-import {
-  EMPTY,
-  Range,
-  region,
-  regionOf,
-  regionsOf,
-  t,
-  va as vaSort,
-} from "../../vocabulary/sorts.ts";
+import { Range, region, regionOf, regionsOf, t, va as vaSort } from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
 import {
-  clearFullPtes,
   mk_pte,
   pmd_trans_huge,
   pte_mkdirty,
@@ -49,8 +39,6 @@ import {
 } from "../asm/pgtable.ts";
 import { flush_tlb_fix_spurious_fault, flush_tlb_page } from "../asm/tlbflush.ts";
 import {
-  gather_page,
-  gather_ptes,
   is_file_page,
   is_zero_page,
   PageAnonExclusive,
@@ -64,24 +52,15 @@ import {
   zero_pfn,
 } from "../state.ts";
 import {
-  DEVICE_EXCLUSIVE,
-  DEVICE_PRIVATE,
-  is_device_exclusive_entry,
-  is_device_private_entry,
-} from "../swapops.ts";
-import {
   copiedAway,
   do_fault,
   FILE,
-  flushUnderLock,
   folio_remove_rmap,
   isFilePage,
   isSharedPlace,
-  shouldZap,
   tableOr,
   wp_page_reuse,
   wp_page_shared,
-  zapOfFile,
 } from "./file-pages.ts";
 import {
   __pte_alloc,
@@ -90,12 +69,9 @@ import {
   do_huge_pmd_wp_page,
   HUGE,
   huge_pmd_set_accessed,
-  zap_pmd_range,
 } from "./huge_memory.ts";
 import { do_numa_page, PROTNONE } from "./mempolicy.ts";
-import { pte_offset_map_lock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
-import { tlb_end_vma, tlb_finish_mmu, tlb_flush_mmu_free, tlb_gather_mmu } from "./mmu_gather.ts";
-import { forceFlush, NOWAIT_FAILS } from "./mmu_gather-full.ts";
+import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_change_pte,
   mmu_notifier_invalidate_range_end,
@@ -104,7 +80,6 @@ import {
 } from "./mmu_notifier.ts";
 import { alloc_page, put_page } from "./page_alloc.ts";
 import { ptep_clear_flush, ptep_clear_flush_notify } from "./pgtable-generic.ts";
-import { flush_tlb_batched_pending } from "./rmap.ts";
 import { stableOr } from "./stable.ts";
 import { copy_nonpresent_pte, do_swap_page, SWAPPED } from "./swapin.ts";
 
@@ -123,17 +98,6 @@ export const copy_page_range = declare("copy_page_range", {
 });
 /** `range`: all that is copied, of which this is one entry. */
 export const copy_present_pte = declare("copy_present_pte", { ...at, range: t.range });
-export const zap_pte_range = declare(
-  "zap_pte_range",
-  { cpu: t.cpu, mm: t.mm, range: t.range },
-  t.range,
-);
-export const zap_page_range_single = declare("zap_page_range_single", {
-  cpu: t.cpu,
-  mm: t.mm,
-  range: t.range,
-});
-
 /** The end of a notified page whose callback was made already: 6.1 has a form that makes none. */
 const onlyEnd = (cpu: Expr<"cpu">, mm: Expr<"mm">, va: Expr<"va">): Stmt[] => [
   since(
@@ -380,81 +344,6 @@ export const memory = [
         set(PageAnonExclusive(pfnOf(entry)), FALSE),
       ),
       when(pte_write(entry), ...wrprotectPtes({ cpu, mm, va }, range)),
-    ],
-  }),
-  define(zap_pte_range, {
-    source: {
-      file: "mm/memory.c, mm/mmu_gather.c",
-      function: "zap_present_folio_ptes, tlb_flush_rmaps (6.12), zap_pte_range",
-      sha: { "6.1": "ce1b0c7af344", "6.12": "76a99e2f48de" },
-    },
-    abstracts: [
-      "one lock for all tables",
-      "need_resched(): the lock is given up where a batch is full",
-    ],
-    locals: { gathered: t.range, upper: desc, old: desc, force_flush: t.bool, more: t.bool },
-    body: ({ cpu, mm, range, gathered, upper, old, force_flush, more }) => [
-      set(gathered, EMPTY),
-      set(force_flush, FALSE),
-      when(HUGE, callInto(gathered, zap_pmd_range, { cpu, mm, range })),
-      call(pte_offset_map_lock, { cpu, mm }),
-      label("batched", call(flush_tlb_batched_pending, { cpu, mm })),
-      each(vaSort, range, (va) => [
-        set(upper, pmd(mm, regionOf(va))),
-        when(
-          isTable(upper),
-          set(old, pte(mm, va)),
-          when(
-            and(pte_present(old), shouldZap(cpu, old)),
-            ...clearFullPtes({ cpu, mm, va }, range, old),
-            grow(gathered, va),
-            when(HUGE, set(gather_ptes(cpu), TRUE)),
-            when(FILE, ...zapOfFile(cpu, old, force_flush)),
-            // vm_normal_page() has none for the zero page.
-            when(
-              not(is_zero_page(pfnOf(old))),
-              label(
-                "put",
-                set(gather_page(cpu, pfnOf(old)), add(gather_page(cpu, pfnOf(old)), num(1))),
-              ),
-              when(NOWAIT_FAILS, ...forceFlush({ cpu, mm, va }, gathered, { more, force_flush })),
-            ),
-          ),
-          when(
-            SWAPPED,
-            when(
-              and(not(pte_present(old)), not(pte_none(old)), shouldZap(cpu, old)),
-              // free_swap_and_cache(): a slot that nobody needs goes with the page in the cache.
-              call(set_pte_at, { cpu, mm, va, entry: PTE_NONE }),
-              // These have a reference, as a mapping has.
-              when(
-                or(
-                  and(DEVICE_PRIVATE, is_device_private_entry(old)),
-                  and(DEVICE_EXCLUSIVE, is_device_exclusive_entry(old)),
-                ),
-                call(put_page, { frame: pfnOf(old) }),
-              ),
-            ),
-          ),
-        ),
-      ]),
-      label("force-flush", when(FILE, when(force_flush, ...flushUnderLock(cpu, mm, gathered)))),
-      call(spin_unlock_ptl, { mm }),
-      when(FILE, when(force_flush, call(tlb_flush_mmu_free, { cpu }))),
-      ret(gathered),
-    ],
-  }),
-  define(zap_page_range_single, {
-    source: { file, sha: { "6.1": "e5914a39b367", "6.12": "faafd0d34e47" } },
-    locals: { gathered: t.range, owed: t.range },
-    body: ({ cpu, mm, range, gathered, owed }) => [
-      call(tlb_gather_mmu, { mm }),
-      call(mmu_notifier_invalidate_range_start, { cpu, mm, range }),
-      callInto(gathered, zap_pte_range, { cpu, mm, range }),
-      callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
-      call(mmu_notifier_invalidate_range_end, { cpu, mm, range }),
-      call(tlb_finish_mmu, { cpu, mm, range: owed, tables: EMPTY }),
-      call(tlb_flush_mmu_free, { cpu }),
     ],
   }),
 ];

@@ -53,7 +53,7 @@ import {
 } from "../state.ts";
 import { FILE } from "./file-pages.ts";
 import { HUGE, vma_adjust_trans_huge } from "./huge_memory.ts";
-import { zap_pte_range } from "./memory.ts";
+import { zap_pte_range } from "./memory-zap.ts";
 import {
   mmap_read_lock,
   mmap_read_unlock,

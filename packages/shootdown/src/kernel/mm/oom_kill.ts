@@ -8,7 +8,7 @@ import { EMPTY, Range, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.
 import { kvm_guest, mirrors_mm } from "../shadow-state.ts";
 import { gathers_nest, mmf_unstable, vma } from "../state.ts";
 import { isSharedPlace } from "./file-pages.ts";
-import { zap_page_range_single } from "./memory.ts";
+import { zap_page_range_single } from "./memory-zap.ts";
 import { mmap_read_lock, mmap_read_unlock } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range_end,

@@ -27,7 +27,7 @@ import {
 } from "../state.ts";
 import { FILE, mapsIndex } from "./file-pages.ts";
 import { folio_lock, folio_unlock } from "./filemap.ts";
-import { zap_page_range_single } from "./memory.ts";
+import { zap_page_range_single } from "./memory-zap.ts";
 import { mmap_read_lock, mmap_read_unlock } from "./mmap_lock.ts";
 import { put_page } from "./page_alloc.ts";
 import { readEntry } from "./page_vma_mapped.ts";
