@@ -48,6 +48,8 @@ const NOW: readonly (readonly [string, string])[] = [
   ["ksm_merge", "munmap"],
   ["migration", "exit"],
   ["fork", "device_exclusive"],
+  ["uprobe", "cpu_access"],
+  ["uprobe", "mprotect_upgrade"],
 ];
 
 for (const pair of NOW) {

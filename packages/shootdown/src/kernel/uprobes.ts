@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Breakpoints in a program's text: kernel/events/uprobes.c, 6.1 and 6.12.
 
-import { add, and, FALSE, num, or, TRUE } from "../ir/expr.ts";
+import { add, FALSE, num, or, TRUE } from "../ir/expr.ts";
 import { declare, define } from "../ir/machine.ts";
 import { call, callInto, emit, label, ret, set, since, when } from "../ir/stmt.ts";
 import { desc, pfnOf, valid } from "../vocabulary/descriptor.ts";
 import { events } from "../vocabulary/events.ts";
 import { Range, t } from "../vocabulary/sorts.ts";
 import { mk_pte, pte_present } from "./asm/pgtable.ts";
-import { copiedAway, FILE, folio_remove_rmap, isSharedPlace } from "./mm/file-pages.ts";
+import { copiedAway, folio_remove_rmap, isSharedPlace } from "./mm/file-pages.ts";
 import { folio_lock, folio_unlock } from "./mm/filemap.ts";
 import {
   mmap_write_lock,
@@ -49,7 +49,7 @@ export const uprobes = [
       call(spin_unlock_ptl, { mm }),
       // valid_vma(): of private mappings alone, that nobody may write.
       when(
-        or(isSharedPlace(mm, va), and(FILE, VM_WRITE(mm, va))),
+        or(isSharedPlace(mm, va), VM_WRITE(mm, va)),
         when(valid(entry), call(put_page, { frame: pfnOf(entry) })),
         ...[call(mmap_write_unlock, { mm }), ret()],
       ),

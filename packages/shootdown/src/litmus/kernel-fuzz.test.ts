@@ -33,7 +33,8 @@ const BLOCKS = `kernel {
   }
   in do_munmap {
     before 2 { bool done; done = shift_ptes(cpu, mm, range.start, range.end); }
-    move 4 after 5; drop 6;
+    move "mmap_write_downgrade(mm);" after "unmap_region(cpu, mm, range);";
+    drop "mmap_read_unlock(mm);";
   }
 }
 `;

@@ -135,8 +135,9 @@ export const OPERATIONS: readonly Operation[] = [
     source: "kernel/events/uprobes.c: __replace_page",
     statements: "uprobe_write_opcode($A, $x);",
     by: "kernel",
-    map: "read-only exclusive",
+    map: "file",
     vma: "read-only",
+    files: "only",
   },
   {
     name: "file_read_fault",
