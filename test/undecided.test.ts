@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { openCheck } from "../packages/shootdown/src/api/check.ts";
 import { detailsOf } from "../packages/shootdown/src/report/check-text.ts";
 
-const file = "litmus/hardware/pcie/stop-marker-missing.litmus";
+const file = "litmus/hardware/pcie/write-after-clean.litmus";
 const text = readFileSync(new URL(`../${file}`, import.meta.url));
 
 function run(limits: { states_max?: number }) {
