@@ -28,7 +28,8 @@ const widest = (text: string): number =>
 
 describe("widths", () => {
   test.each([
-    [80, ["check", "litmus", "-v"]],
+    [80, ["check", "litmus/hardware", "-v"]],
+    [80, ["check", "litmus/museum", "-v"]],
     [80, ["check", UPGRADE, "--expect", "never"]],
     [80, ["check", UPGRADE, "--expect", "never", "--format", "ktap"]],
     [75, ["check", UPGRADE, "--format", "mail", "--expect", "never"]],
@@ -61,7 +62,7 @@ describe("colours", () => {
 
 describe("streams", () => {
   test("every line of NDJSON is an object with a type, the last the summary", () => {
-    const { stdout, stderr } = shootdown(["check", "litmus", "--format", "ndjson"], { cwd });
+    const { stdout, stderr } = shootdown(["check", "litmus/museum", "--format", "ndjson"], { cwd });
     const objects = stdout
       .trimEnd()
       .split("\n")
