@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every Result line of a part of the scenario library on both semantics, and every witness replayed.
+// Every Result line of a part of the library, on both semantics, and every witness replayed.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
