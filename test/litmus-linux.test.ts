@@ -3,4 +3,4 @@
 
 import { testLibrary } from "./support/library.ts";
 
-testLibrary((file) => file.startsWith("linux"));
+testLibrary((file) => /^linux\b(?!.after)/.test(file));
