@@ -258,3 +258,12 @@ test("64-bit words", () => {
   ]);
   expect(formatPage(0xffff8cab1)).toBe("0xffff8cab1000");
 });
+
+test.each(["change_pte", "clear_flush_young", "clear_young", "test_young"])(
+  "%s: the core's call and the subscriber's callback are told apart",
+  async (what) => {
+    const rest = `mm=${MM} start=0x5000 end=0x6000 addr=0x5000 pte=0x0`;
+    expect(await decodeOne(`mn_${what}: ${rest}`)).toMatchObject({ what, seen: "call" });
+    expect(await decodeOne(`cb_${what}: ${rest}`)).toMatchObject({ what, seen: "callback" });
+  },
+);
