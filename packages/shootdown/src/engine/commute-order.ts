@@ -13,7 +13,7 @@ import type { Variables } from "./commute-variables.ts";
 import { NOTHING_KNOWN } from "./commute-variables.ts";
 
 /** Why the order of `t` and `u` may matter to a variable, or undefined. */
-export function obstacle(
+export function whyOrdered(
   v: number,
   t: Accesses,
   u: Accesses,

@@ -15,7 +15,7 @@ import { AccessFinder } from "./commute-access.ts";
 import { withoutLoops } from "./commute-cycles.ts";
 import type { Certain } from "./commute-facts.ts";
 import { standings, UNCERTAIN } from "./commute-facts.ts";
-import { obstacle } from "./commute-order.ts";
+import { whyOrdered } from "./commute-order.ts";
 import { Variables } from "./commute-variables.ts";
 import { beginsStep } from "./flow.ts";
 import type { Semantics } from "./packed.ts";
@@ -110,7 +110,7 @@ function hindered(
   for (const v of t.does.touched()) {
     for (const u of met[v]!) {
       if (u.thread === t.thread) continue;
-      const why = obstacle(v, t.does, u.does, variables);
+      const why = whyOrdered(v, t.does, u.does, variables);
       if (why === undefined) continue;
       let never = apart.get(u);
       if (never === undefined) apart.set(u, (never = neverMeet(t, u, variables)));

@@ -66,7 +66,7 @@ export function starvedBy(
 }
 
 /** What keeps a loop from being a fair run; undefined if nothing does. */
-export function obstacle(
+export function putOffIn(
   machine: PackedMachine,
   from: Int32Array,
   loop: readonly PathStep[],

@@ -9,7 +9,7 @@
 import { PackedMachine, type Semantics } from "../engine/packed.ts";
 import type { Program } from "../engine/program.ts";
 import { FairGraph } from "./fair-graph.ts";
-import { obstacle, starvedBy, victimsIn } from "./fair-loop.ts";
+import { putOffIn, starvedBy, victimsIn } from "./fair-loop.ts";
 import type { Step, Victim, Waits } from "./fairness.ts";
 import { View } from "./fairness.ts";
 import type { Limits, Outcome, PathStep, Progress } from "./search.ts";
@@ -136,7 +136,7 @@ class Liveness {
       const steps = loop.map(({ from: a, by, to }) =>
         graph.step(view!.state(a), by, view!.state(to)),
       );
-      const missing = obstacle(machine, from, steps);
+      const missing = putOffIn(machine, from, steps);
       if (!missing && starvedBy(machine, from, steps, this.waits)) return steps;
       if (!missing) route.toEntry(view!.set, view!.slot(part![0]!));
       else if ("transition" in missing) route.toTransition(missing.transition);
