@@ -19,3 +19,5 @@ export const mmu_invalidate_in_progress = field("mmu_invalidate_in_progress", [t
 /** subscriptions->active_invalidate_ranges, and whether one of them concerns this notifier. */
 export const active_invalidate_ranges = field("active_invalidate_ranges", [t.mm], t.int);
 export const interval_invalidating = field("interval_invalidating", [t.dev], t.bool);
+/** mmu_notifier_release() has taken the subscribers, guests among them, off the list. */
+export const mmu_notifiers_released = field("mmu_notifiers_released", [t.mm], t.bool);

@@ -13,7 +13,16 @@ import { pagesOf } from "../../vocabulary/blocks.ts";
 import { asKind, desc, isTable } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { store_pmd } from "../../vocabulary/primitives.ts";
-import { EMPTY, Range, regionOf, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.ts";
+import {
+  EMPTY,
+  Range,
+  regionOf,
+  region as regionSort,
+  regionsOf,
+  t,
+  va as vaSort,
+  WHOLE_MM,
+} from "../../vocabulary/sorts.ts";
 import { pmd, pte } from "../../vocabulary/state.ts";
 import {
   pmd_trans_huge,
@@ -147,7 +156,10 @@ export const task_mmu = [
     body: ({ cpu, mm, range, old }) => [
       when(
         HUGE,
-        eachHuge({ cpu, mm, range }, (r) => [call(clear_soft_dirty_pmd, { cpu, mm, region: r })]),
+        // A huge page lies in one vma, and the range ends with one: none is split.
+        each(regionSort, regionsOf(range), (r) => [
+          call(clear_soft_dirty_pmd, { cpu, mm, region: r }),
+        ]),
       ),
       call(pte_offset_map_lock, { cpu, mm }),
       each(vaSort, range, (va) => [

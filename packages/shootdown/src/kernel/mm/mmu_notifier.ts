@@ -2,7 +2,7 @@
 // Notifier calls: mm/mmu_notifier.c, 6.1 and 6.12; users share page tables or keep their own.
 
 import type { Expr } from "../../ir/expr.ts";
-import { FALSE, TRUE, varies } from "../../ir/expr.ts";
+import { and, FALSE, not, TRUE, varies } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
 import { call, callInto, either, emit, label, ret, set, when } from "../../ir/stmt.ts";
@@ -13,7 +13,7 @@ import {
   arm_smmu_mm_arch_invalidate_secondary_tlbs,
   arm_smmu_mm_release,
 } from "../iommu/arm-smmu-v3-sva.ts";
-import { kvm_guest, mirrors_mm } from "../shadow-state.ts";
+import { kvm_guest, mirrors_mm, mmu_notifiers_released } from "../shadow-state.ts";
 import { mm_subscribed } from "../state.ts";
 import {
   kvm_mmu_notifier_change_pte,
@@ -70,9 +70,13 @@ export const mmu_notifier_invalidate_range_start_nonblock = declare(
   t.bool,
 );
 
+/** Whether a guest is still on the list of subscribers: until mmu_notifier_release(). */
+const listed = (mm: Expr<"mm">): Expr<"bool"> =>
+  and(varies(kvm_guest), not(and(varies(mmu_notifiers_released), mmu_notifiers_released(mm))));
+
 /** What an end does for the subscribers of the list. */
 const listEnds = (cpu: Expr<"cpu">, mm: Expr<"mm">, range: Expr<"range">): Stmt[] => [
-  when(varies(kvm_guest), call(kvm_mmu_notifier_invalidate_range_end, { cpu, mm, range })),
+  when(listed(mm), call(kvm_mmu_notifier_invalidate_range_end, { cpu, mm, range })),
   emit(events.notifier_end, { cpu, mm, range }),
 ];
 
@@ -119,7 +123,7 @@ export const mmu_notifier = [
     body: ({ cpu, mm, range }) => [
       emit(events.notifier_start, { cpu, mm, range }),
       when(varies(mirrors_mm), call(mn_itree_invalidate, { cpu, mm, range })),
-      when(varies(kvm_guest), call(kvm_mmu_notifier_invalidate_range_start, { cpu, mm, range })),
+      when(listed(mm), call(kvm_mmu_notifier_invalidate_range_start, { cpu, mm, range })),
     ],
   }),
   define(mmu_notifier_invalidate_range_end, {
@@ -165,7 +169,11 @@ export const mmu_notifier = [
         call(mn_itree_invalidate, { cpu, mm, range: WHOLE_MM }),
         call(mn_itree_inv_end, { mm }),
       ),
-      when(varies(kvm_guest), call(kvm_mmu_notifier_release, { cpu, mm })),
+      when(
+        varies(kvm_guest),
+        call(kvm_mmu_notifier_release, { cpu, mm }),
+        set(mmu_notifiers_released(mm), TRUE),
+      ),
       when(
         mm_subscribed(mm),
         emit(events.notifier_release, { cpu, mm }),
