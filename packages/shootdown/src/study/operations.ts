@@ -23,6 +23,8 @@ export interface Operation {
   /** Attributes of `map` and of `vma` for which it does something; absent: writable pages. */
   readonly map?: string;
   readonly vma?: string;
+  /** Frames that it takes; absent: one a page. */
+  readonly frames?: number;
   /** It is one of pages of files, which `map` says; or does nothing to those. Absent: of any. */
   readonly files?: "only" | "never";
 }
@@ -357,6 +359,7 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/khugepaged.c: collapse_huge_page",
     statements: "collapse_huge_page($A, $x);",
     by: "kernel",
+    frames: 3,
     files: "never",
   },
   {

@@ -143,7 +143,7 @@ export function pairText(
     ...worldOf("y", "Q", startOf(ofY)),
     ...(apart ? [] : ["  own-table A:x..y;"]),
     ...(device ? ["  device D in A;"] : []),
-    `  free-frames ${FREE_FRAMES};`,
+    `  free-frames ${framesOf(a) + framesOf(b)};`,
     "}",
     "",
     ...programs.filter((p) => p !== undefined),
@@ -160,8 +160,9 @@ const SENTENCES: Readonly<Record<Question, string>> = {
   handled: "the device gets what it may",
 };
 
-/** Two operations on two pages take no more. */
+/** Two operations on two pages take no more, but who takes a frame for each place of a table. */
 const FREE_FRAMES = 4;
+const framesOf = ({ frames = FREE_FRAMES / 2 }: Operation): number => frames;
 
 const wordsOf = (placement: Placement, start: Operation): string =>
   placement === "shared" ? `on both pages, as ${start.name} finds them` : "on neighbouring pages";

@@ -14,8 +14,8 @@ export const store_desc = declare("store_desc", {
   value: desc,
 });
 /**
- * This CPU has observed every store to a last-level descriptor: it holds the lock under which they
- * were made. Its next DSB orders them as it orders its own (rule A20).
+ * This CPU has observed every store to a descriptor: it holds the lock under which they were made.
+ Its next DSB orders them as it orders its own (rule A20).
  */
 export const observe_stores = declare("observe_stores", { cpu: t.cpu });
 /** Atomic exchange of a last-level descriptor; the result is the old one. */

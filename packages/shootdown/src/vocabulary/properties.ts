@@ -6,7 +6,7 @@ import { and, eq, FALSE, member, not, or, TRUE, varies } from "../ir/expr.ts";
 import type { ObserverDecl } from "../ir/machine.ts";
 import { observer, on } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import { each, set, violate, when } from "../ir/stmt.ts";
+import { each, set, violate, when, whenElse } from "../ir/stmt.ts";
 import { isBlock, pagesOf, pieceOf } from "./blocks.ts";
 import { break_before_make } from "./break-before-make.ts";
 import { DBM, DIRTY, isTable, nextOf, PTE_NONE, pfnOf, RDONLY, valid } from "./descriptor.ts";
@@ -16,6 +16,8 @@ import {
   copied,
   droppable,
   dropped,
+  group_clean,
+  is_contiguous,
   life,
   page_life,
   pmd,
@@ -103,13 +105,22 @@ export const stale_access = observer(
   ]),
 );
 
+const clean = (e: Expr<"desc">): Expr<"bool"> =>
+  and(valid(e), not(or(DIRTY(e), and(DBM(e), not(RDONLY(e))))));
+
 /** The entry of a page that is being written does not say so. */
 const leftClean = (mm: Expr<"mm">, va: Expr<"va">, frame: Expr<"pfn">): Expr<"bool"> =>
-  and(
-    isTable(pmd(mm, regionOf(va))),
-    hasFrame(pte(mm, va), frame),
-    not(or(DIRTY(pte(mm, va)), and(DBM(pte(mm, va)), not(RDONLY(pte(mm, va)))))),
-  );
+  and(isTable(pmd(mm, regionOf(va))), hasFrame(pte(mm, va), frame), clean(pte(mm, va)));
+
+/** Any entry of a contiguous group says it for all; while they are converted, software does. */
+const groupLeftClean = (mm: Expr<"mm">, va: Expr<"va">): Stmt[] => [
+  set(group_clean(), TRUE),
+  each(vaSort, pagesOf(regionOf(va)), (a) => [
+    when(and(is_contiguous(a), not(clean(pte(mm, a)))), set(group_clean(), FALSE)),
+  ]),
+  when(group_clean(), violate("lost_write")),
+  set(group_clean(), FALSE),
+];
 
 export const lost_write = observer(
   "lost_write",
@@ -124,7 +135,12 @@ export const lost_write = observer(
     when(and(write, copied(frame)), violate("lost_write")),
     when(
       varies(droppable),
-      when(and(write, droppable(frame), leftClean(mm, va, frame)), violate("lost_write")),
+      when(
+        and(write, droppable(frame), leftClean(mm, va, frame)),
+        whenElse(and(varies(is_contiguous), is_contiguous(va)), groupLeftClean(mm, va), [
+          violate("lost_write"),
+        ]),
+      ),
     ),
   ]),
   on(events.block_store, ({ region, value }) => [

@@ -66,5 +66,7 @@ export const sealed = field("sealed", [t.mm, t.va], desc);
 export const dropped = field("dropped", [t.mm, t.va], desc);
 /** Observers' memory: reclaim may drop a frame as long as entries of it are clean. */
 export const droppable = field("droppable", [t.pfn], t.bool);
+/** Scratch of `lost_write`: no entry of a contiguous group says that a page was written. */
+export const group_clean = field("group_clean", [], t.bool);
 /** Observers' memory: a frame was copied, and no entry has let anybody write it since. */
 export const copied = field("copied", [t.pfn], t.bool);

@@ -31,6 +31,13 @@ interface Where {
   readonly table?: Expr<"table">;
 }
 
+/** What others have observed of a CPU's stores is not all any more. */
+const unobserved = (cpu: Expr<"cpu">): Stmt =>
+  when(
+    varies(observes_stores),
+    forall(t.cpu, (by) => [set(stores_observed(cpu, by), FALSE)]),
+  );
+
 /** The store happened: walkers may see the old value for a while. */
 const stored = ({ cpu, mm, va, table }: Where, old: Place<"desc">, value: Expr<"desc">): Stmt[] => [
   when(
@@ -42,10 +49,7 @@ const stored = ({ cpu, mm, va, table }: Where, old: Place<"desc">, value: Expr<"
       ),
     ]),
   ),
-  when(
-    varies(observes_stores),
-    forall(t.cpu, (by) => [set(stores_observed(cpu, by), FALSE)]),
-  ),
+  unobserved(cpu),
   emit(events.pte_store, { cpu, mm, va, old, value }),
 ];
 
@@ -90,7 +94,7 @@ export const store_pte_definition = define(store_pte, {
 
 export const observe_definition = define(observe_stores, {
   source: { file: "Arm ARM B2.3.12; herd aarch64.cat", rules: ["A20"] },
-  abstracts: ["upper-level descriptors", "stores observed without a lock"],
+  abstracts: ["stores observed without a lock"],
   body: ({ cpu }) => [
     atomic(
       set(observes_stores(), TRUE),
@@ -111,6 +115,7 @@ const linked = ({ cpu, mm, region }: Upper, old: Place<"desc">, value: Expr<"des
     and(ruleHolds("A20"), ne(old, value)),
     forall(walker, (w) => [insert(unordered_upper({ cpu, walker: w, mm, region }), old)]),
   ),
+  unobserved(cpu),
   when(BLOCKS, emit(events.block_store, { cpu, mm, region, old, value })),
   when(isTable(old), emit(events.pmd_clear, { cpu, region, table: nextOf(old) })),
   when(isTable(value), emit(events.pmd_populate, { cpu, region, table: nextOf(value) })),

@@ -63,7 +63,7 @@ export const unordered_store = cell("unordered_store", {
   source: { file: "Arm ARM D8.2, B2.3", rules: ["A20"] },
 });
 
-/** A CPU has observed the stores that another has made to last-level descriptors. */
+/** A CPU has observed the stores that another has made to descriptors. */
 export const stores_observed = field("stores_observed", [t.cpu, t.cpu], t.bool);
 /** Somebody observes stores: whoever does writes this, which is how a model knows. */
 export const observes_stores = field("observes_stores", [], t.bool);

@@ -218,12 +218,7 @@ const ordered = (cpu: Expr<"cpu">, by: KeyPattern | Expr<"walker">): Stmt[] => [
 const orderedFor = (cpu: Expr<"cpu">, by: KeyPattern | Expr<"walker">): Stmt =>
   when(
     varies(observes_stores),
-    forall(t.cpu, (storer) => [
-      when(
-        stores_observed(storer, cpu),
-        clear(unordered_store({ cpu: storer, walker: by, table: ANY, va: ANY })),
-      ),
-    ]),
+    forall(t.cpu, (storer) => [when(stores_observed(storer, cpu), ...ordered(storer, by))]),
   );
 
 export const tlbi_definition = define(tlbi, {

@@ -21,7 +21,15 @@ import {
   pte_mkwrite,
   pte_none,
 } from "../asm/pgtable.ts";
-import { huge_pages, PageAnonExclusive, page_refs, pmd_huge_pte, VM_WRITE, vma } from "../state.ts";
+import {
+  huge_pages,
+  mm_alive,
+  PageAnonExclusive,
+  page_refs,
+  pmd_huge_pte,
+  VM_WRITE,
+  vma,
+} from "../state.ts";
 import { FILE, isFilePlace } from "./file-pages.ts";
 import { tlb_remove_table_sync_one } from "./gup.ts";
 import { mmap_write_lock, mmap_write_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
@@ -89,7 +97,10 @@ export const khugepaged = [
         call(mmap_write_lock, { mm }),
         // hugepage_vma_revalidate(), check_pmd_still_valid()
         set(old, pmd(mm, region)),
-        when(or(not(vma(mm, va)), not(isTable(old))), call(mmap_write_unlock, { mm }), ret()),
+        when(
+          or(not(mm_alive(mm)), not(vma(mm, va)), not(isTable(old))),
+          ...[call(mmap_write_unlock, { mm }), ret()],
+        ),
         // vma_is_anonymous(), of all addresses
         when(
           FILE,

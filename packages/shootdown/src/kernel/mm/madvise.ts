@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Advice on the use of memory: mm/madvise.c, 6.1 and 6.12.
 
-import type { Expr, Place } from "../../ir/expr.ts";
 import { and, eq, FALSE, member, not, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import { enumeration } from "../../ir/sort.ts";
-import type { Stmt } from "../../ir/stmt.ts";
 import {
+  atomic,
   call,
   callInto,
   each,
@@ -17,7 +16,6 @@ import {
   set,
   since,
   when,
-  whenElse,
 } from "../../ir/stmt.ts";
 import { desc, isTable, pfnOf, valid } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
@@ -36,7 +34,6 @@ import {
 } from "../asm/pgtable.ts";
 import { gathers_nest, is_zero_page, vma } from "../state.ts";
 import { FILE, isFilePlace } from "./file-pages.ts";
-import { HUGE } from "./huge_memory.ts";
 import { zap_page_range_single } from "./memory-zap.ts";
 import {
   mmap_read_lock,
@@ -49,6 +46,7 @@ import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
+import { entryOf } from "./page_vma_mapped.ts";
 import { flush_tlb_batched_pending } from "./rmap.ts";
 import { madvise_remove } from "./truncate.ts";
 
@@ -68,15 +66,6 @@ export const madvise_pte_range = declare(
   { ...ranged, clean: t.bool },
   t.range,
 );
-
-/** The entry of a page, or that of the huge page it lies in. */
-const entryOf = (mm: Expr<"mm">, va: Expr<"va">, into: Place<"desc">): Stmt[] => [
-  whenElse(
-    and(HUGE, not(isTable(pmd(mm, regionOf(va))))),
-    [set(into, pmd(mm, regionOf(va)))],
-    [set(into, pte(mm, va))],
-  ),
-];
 
 export const madvise = [
   define(do_madvise, {
@@ -109,8 +98,10 @@ export const madvise = [
       call(zap_page_range_single, { cpu, mm, range }),
       // The program relies on it for every page, whoever has cleared the entry.
       each(vaSort, range, (va) => [
-        ...entryOf(mm, va, entry),
-        when(not(valid(entry)), emit(events.revoked, { mm, va, reads: TRUE })),
+        atomic(
+          ...entryOf(mm, va, entry),
+          when(not(valid(entry)), emit(events.revoked, { mm, va, reads: TRUE })),
+        ),
       ]),
     ],
   }),
@@ -128,10 +119,12 @@ export const madvise = [
       call(tlb_finish_mmu, { cpu, mm, range: owed, tables: EMPTY }),
       // Reclaim may drop what is clean: a write from here on must make the entry dirty.
       each(vaSort, range, (va) => [
-        ...entryOf(mm, va, entry),
-        when(
-          and(valid(entry), not(pte_dirty(entry))),
-          emit(events.page_droppable, { frame: pfnOf(entry) }),
+        atomic(
+          ...entryOf(mm, va, entry),
+          when(
+            and(valid(entry), not(pte_dirty(entry))),
+            emit(events.page_droppable, { frame: pfnOf(entry) }),
+          ),
         ),
       ]),
     ],

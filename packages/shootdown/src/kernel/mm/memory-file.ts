@@ -49,6 +49,7 @@ import {
 import { folio_lock, folio_unlock } from "./filemap.ts";
 import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import { alloc_page, put_page } from "./page_alloc.ts";
+import { stableOr } from "./stable.ts";
 
 const file = "mm/memory.c";
 
@@ -85,6 +86,8 @@ const faults = [
     source: { file, sha: { "6.1": "b8ed19197a3c", "6.12": "653208beb03d" } },
     locals: { copy: t.pfn, frame: t.pfn, mapped: t.bool },
     body: ({ cpu, mm, va, copy, frame, mapped }) => [
+      // finish_fault() would give it back: frames of a model are few.
+      label("stable", ...stableOr(mm, [ret()])),
       callInto(copy, alloc_page, {}),
       callInto(frame, filemap_fault, { cpu, mm, va }),
       when(eq(frame, zero_pfn()), call(put_page, { frame: copy }), ret()),
@@ -113,6 +116,7 @@ const faults = [
     abstracts: ["large folios"],
     locals: { now: desc },
     body: ({ cpu, mm, va, frame, write, now }) => [
+      label("stable", when(not(VM_SHARED(mm, va)), ...stableOr(mm, [ret(FALSE)]))),
       call(spin_lock_ptl, { mm }),
       ...tableOr(mm, va, [call(spin_unlock_ptl, { mm }), ret(FALSE)]),
       set(now, pte(mm, va)),

@@ -3,15 +3,27 @@
 //
 //   collect: migration entries, flushed under the lock ──► copy ──► device-private entries
 
-import { add, eq, FALSE, not, num, TRUE } from "../../ir/expr.ts";
+import { add, and, eq, FALSE, not, num, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, emit, label, ret, set, since, when, whenElse } from "../../ir/stmt.ts";
-import { desc, PTE_NONE, pfnOf } from "../../vocabulary/descriptor.ts";
+import {
+  atomic,
+  call,
+  callInto,
+  emit,
+  label,
+  ret,
+  set,
+  since,
+  when,
+  whenElse,
+} from "../../ir/stmt.ts";
+import { desc, isTable, PTE_NONE, pfnOf, valid } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { Range, t } from "../../vocabulary/sorts.ts";
-import { pte } from "../../vocabulary/state.ts";
+import { Range, regionOf, t } from "../../vocabulary/sorts.ts";
+import { pmd, pte } from "../../vocabulary/state.ts";
 import {
   mk_pte,
+  pmd_trans_huge,
   pte_dirty,
   pte_mkdirty,
   pte_mkwrite,
@@ -33,9 +45,11 @@ import {
 import { is_writable_entry, make_device_private_entry, make_migration_entry } from "../swapops.ts";
 import { isFilePlace } from "./file-pages.ts";
 import { folio_trylock, folio_unlock } from "./filemap.ts";
+import { __pte_alloc, __split_huge_pmd, HUGE } from "./huge_memory.ts";
 import { migrate_folio, remove_migration_ptes } from "./migrate.ts";
 import { mmap_read_lock, mmap_read_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
+  mmu_notifier_change_pte,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_only_end,
   mmu_notifier_invalidate_range_start,
@@ -44,6 +58,7 @@ import { alloc_page, put_page } from "./page_alloc.ts";
 import { readEntry } from "./page_vma_mapped.ts";
 import { ptep_clear_flush, ptep_clear_flush_notify } from "./pgtable-generic.ts";
 import { try_to_migrate } from "./rmap.ts";
+import { stableOr } from "./stable.ts";
 
 const file = "mm/migrate_device.c";
 const at = { cpu: t.cpu, mm: t.mm, va: t.va };
@@ -100,6 +115,14 @@ export const migrate_device = [
     locals: { old: desc, upper: desc, ok: t.bool, exclusive: t.bool },
     body: ({ cpu, mm, va, old, upper, ok, exclusive }) => [
       set(entries_swapped(), TRUE),
+      // split_folio()
+      label(
+        "split",
+        when(
+          HUGE,
+          when(pmd_trans_huge(pmd(mm, regionOf(va))), call(__split_huge_pmd, { cpu, mm, va })),
+        ),
+      ),
       call(spin_lock_ptl, { mm }),
       readEntry(old, upper, mm, va),
       when(not(pte_present(old)), set(old, PTE_NONE)),
@@ -138,34 +161,39 @@ export const migrate_device = [
       function: "migrate_vma_insert_page, __migrate_device_pages",
       sha: { "6.1": "7c179ed65d58", "6.12": "e11b00ddba39" },
     },
-    locals: { now: desc, entry: desc },
-    body: ({ cpu, mm, va, frame, now, entry }) => [
+    abstracts: ["userfaultfd, and memory that runs out"],
+    locals: { now: desc, entry: desc, upper: desc },
+    body: ({ cpu, mm, va, frame, now, entry, upper }) => [
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),
       set(entry, mk_pte(frame)),
       when(VM_WRITE(mm, va), set(entry, pte_mkwrite(pte_mkdirty(entry)))),
+      set(entry, make_device_private_entry(entry)),
+      when(HUGE, when(pte_none(pmd(mm, regionOf(va))), call(__pte_alloc, { cpu, mm, va }))),
       call(spin_lock_ptl, { mm }),
-      set(now, pte(mm, va)),
-      whenElse(
-        pte_present(now),
-        [
-          when(
-            is_zero_page(pfnOf(now)),
-            since(
-              "6.6",
-              [callInto(now, ptep_clear_flush, { cpu, mm, va })],
-              [callInto(now, ptep_clear_flush_notify, { cpu, mm, va })],
-            ),
-            emit(events.revoked, { mm, va, reads: TRUE }),
-            set(now, PTE_NONE),
-          ),
-        ],
-        [],
+      // Where a huge page is mapped meanwhile, it is left.
+      atomic(
+        set(upper, pmd(mm, regionOf(va))),
+        set(now, upper),
+        when(isTable(upper), set(now, pte(mm, va))),
+      ),
+      ...stableOr(mm, [set(now, entry)]),
+      when(
+        and(valid(now), is_zero_page(pfnOf(now))),
+        since(
+          "6.6",
+          [callInto(now, ptep_clear_flush, { cpu, mm, va })],
+          [callInto(now, ptep_clear_flush_notify, { cpu, mm, va })],
+        ),
+        emit(events.revoked, { mm, va, reads: TRUE }),
+        // set_pte_at_notify()
+        since("6.10", [], [label("notify", call(mmu_notifier_change_pte, { cpu, mm, va, entry }))]),
+        set(now, PTE_NONE),
       ),
       when(
         pte_none(now),
         set(page_refs(frame), add(page_refs(frame), num(1))),
         set(PageAnonExclusive(frame), TRUE),
-        call(set_pte_at, { cpu, mm, va, entry: make_device_private_entry(entry) }),
+        call(set_pte_at, { cpu, mm, va, entry }),
       ),
       call(spin_unlock_ptl, { mm }),
       since(

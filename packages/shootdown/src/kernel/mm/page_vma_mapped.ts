@@ -9,7 +9,7 @@ import type { Expr, Place } from "../../ir/expr.ts";
 import { and, eq, FALSE, ite, not, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
 import type { Stmt } from "../../ir/stmt.ts";
-import { atomic, call, ret, set, when } from "../../ir/stmt.ts";
+import { atomic, call, ret, set, when, whenElse } from "../../ir/stmt.ts";
 import { pieceOf } from "../../vocabulary/blocks.ts";
 import type { Desc } from "../../vocabulary/descriptor.ts";
 import { desc, isTable, PTE_NONE, pfnOf } from "../../vocabulary/descriptor.ts";
@@ -21,6 +21,7 @@ import {
   is_device_private_entry,
   is_migration_entry,
 } from "../swapops.ts";
+import { HUGE } from "./huge_memory.ts";
 import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 
 /** Whether a place maps the page; if so, the page-table lock is held. */
@@ -70,6 +71,15 @@ export const readEntry = (
     set(entry, PTE_NONE),
     when(isTable(upper), set(entry, pte(mm, va))),
   );
+
+/** The entry of a page, or that of the huge page it lies in. */
+export const entryOf = (mm: Expr<"mm">, va: Expr<"va">, into: Place<"desc">): Stmt[] => [
+  whenElse(
+    and(HUGE, not(isTable(pmd(mm, regionOf(va))))),
+    [set(into, pmd(mm, regionOf(va)))],
+    [set(into, pte(mm, va))],
+  ),
+];
 
 export const page_vma_mapped = [
   define(page_vma_mapped_walk, {

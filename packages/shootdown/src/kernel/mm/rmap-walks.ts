@@ -8,10 +8,11 @@ import type { Stmt } from "../../ir/stmt.ts";
 import { atomic, call, callInto, emit, label, ret, set, when } from "../../ir/stmt.ts";
 import { DBM, desc, pfnOf, valid } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
-import { Range, t } from "../../vocabulary/sorts.ts";
-import { pte } from "../../vocabulary/state.ts";
+import { Range, regionOf, t } from "../../vocabulary/sorts.ts";
+import { pmd, pte } from "../../vocabulary/state.ts";
 import {
   mk_pte,
+  pmd_trans_huge,
   pte_dirty,
   pte_mkclean,
   pte_mkdirty,
@@ -38,7 +39,8 @@ import {
 } from "../swapops.ts";
 import { FILE, isFilePage } from "./file-pages.ts";
 import { folio_lock, folio_trylock, folio_unlock } from "./filemap.ts";
-import { spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
+import { __split_huge_pmd, HUGE } from "./huge_memory.ts";
+import { mmap_read_lock, mmap_read_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
@@ -150,17 +152,32 @@ const exclusive = [
       function: "make_device_exclusive_range, folio_make_device_exclusive",
       sha: { "6.1": "e206a3afbb60", "6.12": "e13f8488ed63" },
     },
-    abstracts: ["the page's lock and reference, which the driver gives up when it is done"],
-    locals: { entry: desc, ok: t.bool },
-    body: ({ cpu, mm, va, entry, ok }) => [
-      // get_user_pages_remote()
+    abstracts: [
+      "the page's lock and reference, which the driver gives up when it is done",
+      "FOLL_WRITE: pages that a fault would map, or copy, first",
+    ],
+    locals: { entry: desc, upper: desc, ok: t.bool },
+    body: ({ cpu, mm, va, entry, upper, ok }) => [
+      // Of the caller.
+      call(mmap_read_lock, { mm }),
+      // get_user_pages_remote(), FOLL_SPLIT_PMD
+      label(
+        "split",
+        when(
+          HUGE,
+          when(pmd_trans_huge(pmd(mm, regionOf(va))), call(__split_huge_pmd, { cpu, mm, va })),
+        ),
+      ),
       call(spin_lock_ptl, { mm }),
-      set(entry, pte(mm, va)),
+      readEntry(entry, upper, mm, va),
       when(pte_present(entry), set(page_refs(pfnOf(entry)), add(page_refs(pfnOf(entry)), num(1)))),
       call(spin_unlock_ptl, { mm }),
-      when(not(pte_present(entry)), ret()),
+      when(not(pte_present(entry)), call(mmap_read_unlock, { mm }), ret()),
       // Of anonymous pages alone.
-      when(isFilePage(pfnOf(entry)), call(put_page, { frame: pfnOf(entry) }), ret()),
+      when(
+        isFilePage(pfnOf(entry)),
+        ...[call(put_page, { frame: pfnOf(entry) }), call(mmap_read_unlock, { mm }), ret()],
+      ),
       callInto(ok, folio_trylock, { frame: pfnOf(entry) }),
       when(
         ok,
@@ -170,6 +187,7 @@ const exclusive = [
         call(folio_unlock, { frame: pfnOf(entry) }),
       ),
       call(put_page, { frame: pfnOf(entry) }),
+      call(mmap_read_unlock, { mm }),
     ],
   }),
   define(page_make_device_exclusive_one, {

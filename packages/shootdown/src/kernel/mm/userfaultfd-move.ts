@@ -16,7 +16,7 @@ import {
   pte_present,
   set_pte_at,
 } from "../asm/pgtable.ts";
-import { PageAnonExclusive } from "../state.ts";
+import { PageAnonExclusive, VM_WRITE, vma } from "../state.ts";
 import { isFilePlace } from "./file-pages.ts";
 import { mmap_read_lock, mmap_read_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
@@ -42,6 +42,11 @@ export const userfaultfd_move = [
     body: ({ cpu, mm, src, dst, orig, there, old }) => [
       when(or(isFilePlace(mm, src), isFilePlace(mm, dst)), ret()),
       call(mmap_read_lock, { mm }),
+      // find_vmas_mm_locked(), validate_move_areas()
+      when(
+        or(...[src, dst].map((at) => not(and(vma(mm, at), VM_WRITE(mm, at))))),
+        ...[call(mmap_read_unlock, { mm }), ret()],
+      ),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(src) }),
       when(
         and(isTable(pmd(mm, regionOf(src))), isTable(pmd(mm, regionOf(dst)))),

@@ -3,12 +3,11 @@
 
 import { and, FALSE, not, or, TRUE } from "../../ir/expr.ts";
 import { declare, define } from "../../ir/machine.ts";
-import { call, callInto, each, emit, ret, set, since, when } from "../../ir/stmt.ts";
+import { atomic, call, callInto, each, emit, ret, set, since, when } from "../../ir/stmt.ts";
 import { desc } from "../../vocabulary/descriptor.ts";
 import { events } from "../../vocabulary/events.ts";
 import { EMPTY, Range, t, va as vaSort } from "../../vocabulary/sorts.ts";
-import { pte } from "../../vocabulary/state.ts";
-import { pte_present, pte_write } from "../asm/pgtable.ts";
+import { pmd_trans_huge, pte_present, pte_write } from "../asm/pgtable.ts";
 import { gathers_nest, vma, vmas_uffd_wp } from "../state.ts";
 import { isFilePlace } from "./file-pages.ts";
 import { mmap_read_lock, mmap_read_unlock } from "./mmap_lock.ts";
@@ -18,6 +17,7 @@ import {
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
 import { change_pte_range } from "./mprotect.ts";
+import { entryOf } from "./page_vma_mapped.ts";
 
 /** UFFDIO_WRITEPROTECT: entries lose what lets a write through, the vma keeps it. */
 export const mwriteprotect_range = declare("mwriteprotect_range", {
@@ -54,10 +54,13 @@ export const userfaultfd = [
       callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
       call(tlb_finish_mmu, { cpu, mm, range: owed, tables: EMPTY }),
       each(vaSort, range, (va) => [
-        set(entry, pte(mm, va)),
-        when(
-          not(and(pte_present(entry), pte_write(entry))),
-          emit(events.revoked, { mm, va, reads: FALSE }),
+        atomic(
+          ...entryOf(mm, va, entry),
+          when(
+            // One that is being split is writable, too.
+            not(and(or(pte_present(entry), pmd_trans_huge(entry)), pte_write(entry))),
+            emit(events.revoked, { mm, va, reads: FALSE }),
+          ),
         ),
       ]),
       call(mmap_read_unlock, { mm }),
