@@ -10,6 +10,7 @@ import { AUDIT_KNOBS, operationsOf, pairMachine } from "../study/audit.ts";
 import { configure } from "../study/configuration.ts";
 import type { Explained } from "../study/explained.ts";
 import { readExplained, reasonFor } from "../study/explained.ts";
+import type { Mutant } from "../study/mutants.ts";
 import { mutantsOf } from "../study/mutants.ts";
 import type { KillerRun } from "../study/mutate.ts";
 import { Mutator } from "../study/mutate.ts";
@@ -35,20 +36,30 @@ export interface MutateJob {
   readonly pairs: boolean;
   readonly states_max?: number;
   readonly explained: readonly Explained[];
+  /** What was found out earlier about mutants of this routine: what killed them is tried first. */
+  readonly earlier?: readonly MutantLine[];
+  /** What is not found out again, if it is about the same statement. */
+  readonly done?: readonly MutantLine[];
 }
 
 /** The mutants of one routine, one after the other. */
 export function mutateRoutine(job: MutateJob, clock: () => number): MutantLine[] {
-  const { kernel: kernelName, routine, explained } = job;
+  const { kernel: kernelName, routine, explained, earlier = [], done = [] } = job;
   const found = configure("arm64", kernelName, {});
   if (!found.ok) throw new Error(wordsFor(found.problem).message);
+  const mutants = mutantsOf(found.configuration.kernel, routine);
+  const isDone = mutants.map((m) => done.find((l) => isOf(l, m) && l.step === m.step));
+  if (isDone.length > 0 && isDone.every((l) => l !== undefined)) return isDone;
   const mutator = mutatorOf(job);
   if (!mutator.uses(routine)) return [];
-  return mutantsOf(found.configuration.kernel, routine).map((mutant) => {
+  return mutants.map((mutant, n) => {
+    const known = isDone[n];
+    if (known) return known;
     const start = clock();
     const { step, kind, statement } = mutant;
     const named = { routine, kernel: kernelName, step, kind, statement };
-    const result = mutator.judge(mutant);
+    const killer = earlier.find((l) => l.by !== null && isOf(l, mutant))?.by;
+    const result = mutator.judge(mutant, killer ?? undefined);
     const survived = !result.killed && !result.equivalent;
     return {
       type: "mutant",
@@ -59,6 +70,10 @@ export function mutateRoutine(job: MutateJob, clock: () => number): MutantLine[]
     };
   });
 }
+
+/** Statements are known by their text: their numbers change as routines grow. */
+const isOf = (line: MutantLine, { kind, statement }: Mutant): boolean =>
+  line.kind === kind && line.statement === statement;
 
 const mutators = new Map<string, Mutator>();
 

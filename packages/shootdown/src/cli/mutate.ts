@@ -43,6 +43,8 @@ interface Options extends CommonOptions {
   readonly routine?: readonly string[];
   readonly jobs?: number;
   readonly maxStates?: number;
+  readonly from?: string;
+  readonly resume?: string;
 }
 
 export function register(command: Command): void {
@@ -51,7 +53,9 @@ export function register(command: Command): void {
     .option("--kernel <kernel>", "whose routines", "linux-6.12")
     .option("--routine <name>", "only this routine (repeatable)", collect)
     .option("-j, --jobs <n>", "workers (default: one a core)", count)
-    .option("--max-states <n>", "a run that has more kills nothing (default 200000)", count);
+    .option("--max-states <n>", "a run that has more kills nothing (default 200000)", count)
+    .option("--from <file>", "results of an earlier pass: what killed then is tried first")
+    .option("--resume <file>", "results that are taken over, of a pass that was ended");
   addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(mutate);
 }
 
@@ -60,7 +64,11 @@ async function mutate(paths: readonly string[], options: Options): Promise<void>
   const plan = planMutation(kernel, options.routine ?? []);
   const known = readKnown();
   const { texts, problems } = readAll(paths);
-  const wrong = [...(plan.ok ? [] : plan.problems), ...known.problems, ...problems];
+  const [earlier, done] = [readLines(options.from, kernel), readLines(options.resume, kernel)];
+  const wrong = [
+    ...(plan.ok ? [] : plan.problems),
+    ...[...known.problems, ...problems, ...earlier.problems, ...done.problems],
+  ];
   if (wrong.length > 0 || !plan.ok) {
     reportAll(wrong, format);
     process.exitCode = USAGE;
@@ -71,7 +79,11 @@ async function mutate(paths: readonly string[], options: Options): Promise<void>
     const limits = maxStates === undefined ? {} : { states_max: maxStates };
     const { explained } = known;
     const pairs = paths.length === 0;
-    return { mutate: { kernel, routine, scenarios: texts, pairs, explained, ...limits } };
+    const told = {
+      earlier: earlier.lines.get(routine) ?? [],
+      done: done.lines.get(routine) ?? [],
+    };
+    return { mutate: { kernel, routine, scenarios: texts, pairs, explained, ...told, ...limits } };
   });
   const lines: MutantLine[] = [];
   const start = performance.now();
@@ -80,11 +92,18 @@ async function mutate(paths: readonly string[], options: Options): Promise<void>
     paint: paintFor(options.color, process.stdout),
     verbose: options.verbose === true,
   };
-  const crew = startCrew<MutantLine[]>(tasks, options.jobs ?? availableParallelism(), (found) => {
-    lines.push(...found);
-    if (format === "ndjson") out(found.map((l) => `${JSON.stringify(l)}\n`).join(""));
-    else out(found.map((l) => mutantText(l, style)).join(""));
-  });
+  const crew = startCrew<MutantLine[]>(
+    tasks,
+    options.jobs ?? availableParallelism(),
+    (found, n) => {
+      lines.push(...found);
+      if (process.stderr.isTTY || options.verbose) {
+        process.stderr.write(`${n + 1}/${tasks.length} ${plan.routines[n]}: ${found.length}\n`);
+      }
+      if (format === "ndjson") out(found.map((l) => `${JSON.stringify(l)}\n`).join(""));
+      else out(found.map((l) => mutantText(l, style)).join(""));
+    },
+  );
   let interrupted = false;
   const stop = () => {
     interrupted = true;
@@ -115,6 +134,23 @@ function readAll(paths: readonly string[]) {
     }
   });
   return { texts, problems };
+}
+
+/** The results of an earlier pass with this kernel, by routine. */
+function readLines(path: string | undefined, kernel: string) {
+  const lines = new Map<string, MutantLine[]>();
+  if (path === undefined) return { lines, problems: [] };
+  try {
+    for (const text of readFileSync(path, "utf8").split("\n")) {
+      if (!text.startsWith('{"type":"mutant"')) continue;
+      const line = JSON.parse(text) as MutantLine;
+      if (line.kernel !== kernel) continue;
+      lines.set(line.routine, [...(lines.get(line.routine) ?? []), line]);
+    }
+    return { lines, problems: [] };
+  } catch (error) {
+    return { lines, problems: [problem((error as Error).message, { file: path })] };
+  }
 }
 
 /** docs/MUTANTS.md, as it was when the program was built. */

@@ -5,10 +5,12 @@ import { ATC_FREEDOMS, CPU_FREEDOMS, SMMU_FREEDOMS } from "../hardware/rules/fre
 import { FAILURES, PERMITTED } from "../hardware/rules/known.ts";
 import { RULES } from "../hardware/rules/registry.ts";
 import type { AnySort } from "../ir/sort.ts";
+import { DISCIPLINE } from "../kernel/discipline.ts";
 import { DEFINITIONS } from "../kernel/kernels.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 import { t } from "../vocabulary/sorts.ts";
 import type { Scenario } from "./ast.ts";
+import { AT_REST } from "./at-rest.ts";
 import { fieldSignatures } from "./own-fields.ts";
 import type { Dictionary, Param, Signature } from "./words.ts";
 import { STANDARD_VERBS } from "./words.ts";
@@ -71,6 +73,8 @@ export function ownParams(scenario: Scenario): ReadonlyMap<string, Record<string
 
 const PROPERTIES: ReadonlyMap<string, Signature> = new Map<string, Signature>([
   ...[...OBSERVERS.keys()].map((name) => [name, { params: [] }] as const),
+  ...DISCIPLINE.map(({ name }) => [name, { params: [] }] as const),
+  ...[...AT_REST.keys()].map((name) => [name, { params: [] }] as const),
   ["stuck", { params: ["device"] }],
   ["never_completes", { params: ["agent"], optional: 1 }],
   ["young", { params: ["place"] }],

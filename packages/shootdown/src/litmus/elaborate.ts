@@ -8,6 +8,7 @@ import { machineOf } from "../hardware/machines.ts";
 import { smmu_block_tlb, smmu_tlb } from "../hardware/smmuv3/tlb.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import type { Kernel } from "../ir/kernel.ts";
+import { DISCIPLINE } from "../kernel/discipline.ts";
 import type { Architecture } from "../vocabulary/architecture.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { desc } from "../vocabulary/descriptor.ts";
@@ -23,6 +24,7 @@ import type {
   Statement,
   VerbStatement,
 } from "./ast.ts";
+import { AT_REST } from "./at-rest.ts";
 import { boot } from "./boot.ts";
 import { fieldTest, type OwnFields, ownFields } from "./own-fields.ts";
 import { placesOf } from "./places.ts";
@@ -74,7 +76,7 @@ export function elaborate(
     domain: world.domain,
     knobs,
     threads: agentsOf(scenario, world, knobs),
-    observers: [...OBSERVERS.values()].filter((o) => names.has(o.name)),
+    observers: [...OBSERVERS.values(), ...DISCIPLINE].filter((o) => names.has(o.name)),
     initial: dedupe(initial),
     entries,
     watched: watchedFields(scenario.condition.expr, world, kernel),
@@ -155,6 +157,7 @@ function watchedFields(e: Expr, world: World, kernel: Kernel): readonly FieldDec
   switch (e.kind) {
     case "atom":
       if (e.property.text in FLAGS) return [pmd.decl, pte_table.decl];
+      if (AT_REST.has(e.property.text)) return AT_REST.get(e.property.text)!.fields;
       return kernel.fields?.filter((f) => f.name === e.property.text) ?? [];
     case "equal":
       return agentOf(e.left, world) < 0 ? [pmd.decl, pte_table.decl] : [reg.decl];
@@ -314,7 +317,10 @@ function undecided(e: Expr): Unsupported | undefined {
 
 function monotone(e: Expr, own: OwnFields): boolean {
   if (e.kind === "not") return false;
-  if (e.kind === "atom") return !(e.property.text in FLAGS || own.has(e.property.text));
+  if (e.kind === "atom") {
+    const name = e.property.text;
+    return !(name in FLAGS || own.has(name) || AT_REST.has(name));
+  }
   return e.kind !== "equal" && e.parts.every((p) => monotone(p, own));
 }
 
@@ -325,6 +331,8 @@ function evaluate(e: Expr, world: World, own: OwnFields): (m: PackedMachine) => 
       const flag = FLAGS[name];
       const field = own.get(name);
       if (field) return fieldTest(e, field, world);
+      const rest = AT_REST.get(name);
+      if (rest) return (m) => rest.holds(m, world);
       const place = e.args[0];
       if (flag && place?.kind === "place") {
         return (m) => {

@@ -13,6 +13,8 @@ export interface MutantLine {
   readonly killed: boolean;
   /** The scenario that killed it, with its machine. */
   readonly by: string | null;
+  /** By its result, by a property that holds of every kernel, or as it ends as none does. */
+  readonly how: "result" | "property" | "ending" | null;
   /** Software does and sees the same in every run, and some run gets to what was edited. */
   readonly equivalent: boolean;
   readonly reached: boolean;

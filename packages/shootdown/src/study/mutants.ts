@@ -8,7 +8,8 @@
 //   leaf     a TLBI that removes table pointers too removes leaves alone
 //   narrow   a range is its first page
 //
-// What a routine emits is not the kernel's: it says where a property begins to hold.
+// What a routine emits is not the kernel's: it says where a property begins to hold. Nor are flags
+// that say what occurs in a scenario, and the branches that ask for them.
 
 import type { Expr, Node } from "../ir/expr.ts";
 import { constant, expr } from "../ir/expr.ts";
@@ -20,6 +21,7 @@ import type { Stmt } from "../ir/stmt.ts";
 import { dsb_op, tlbi_op } from "../vocabulary/events.ts";
 import { Range, range } from "../vocabulary/sorts.ts";
 import { given, onlyValueOf, reads, withoutStore } from "./drop.ts";
+import { asksForFeature, raisesFlag } from "./features.ts";
 
 export const MUTANT_KINDS = [
   ...(["drop", "swap", "earlier", "later", "local", "leaf", "narrow"] as const),
@@ -53,7 +55,7 @@ export function mutantsOf(kernel: Kernel, routine: string): readonly Mutant[] {
   const places = placesOf(body);
   const mutants: Mutant[] = [];
   for (const [s, step] of steps) {
-    if (said(s)) continue;
+    if (said(s) || raisesFlag(s, kernel)) continue;
     const place = places.get(s)!;
     const within = stepsWithin(s, steps);
     const inside = within.length > 0 ? within : [step];
@@ -64,7 +66,10 @@ export function mutantsOf(kernel: Kernel, routine: string): readonly Mutant[] {
     const at = (replacement: readonly Stmt[]) => (block: readonly Stmt[]) =>
       block.flatMap((other) => (other === s ? replacement : [other]));
     const kept = withoutStore(s);
-    if (!ends(s) && (kept.length > 0 || onlyValueOf(s, all) === undefined)) add("drop", at(kept));
+    // Without a feature: what is inside, each of which has its own.
+    const feature = s.k === "when" && asksForFeature(s.cond);
+    const droppable = !ends(s) && !feature;
+    if (droppable && (kept.length > 0 || onlyValueOf(s, all) === undefined)) add("drop", at(kept));
     moves(s, place, add);
     for (const [kind, weaker] of weakened(s)) add(kind, at([weaker]));
   }

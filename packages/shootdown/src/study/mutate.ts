@@ -5,24 +5,22 @@
 // whose program is equal in every run that calls its routine is `equivalent`: nothing tells it.
 
 import type { Origin, Program } from "../engine/program.ts";
-import { rootsOf, writtenFields } from "../engine/written.ts";
+import { rootsOf } from "../engine/written.ts";
 import { REDUCTIONS } from "../explore/tiers.ts";
-import { machineOf } from "../hardware/machines.ts";
-import type { Kernel, Overlay } from "../ir/kernel.ts";
-import type { Definition } from "../ir/machine.ts";
-import { nested } from "../ir/steps.ts";
-import type { Stmt } from "../ir/stmt.ts";
+import type { Kernel } from "../ir/kernel.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { elaborate } from "../litmus/elaborate.ts";
-import { threadsOf } from "../litmus/threads.ts";
-import type { World } from "../litmus/world.ts";
-import { worldOf } from "../litmus/world.ts";
 import type { CheckOptions, Observation, Outcomes, Variant, Verdict } from "./check.ts";
 import { Checker } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Histories, NoHistories } from "./histories.ts";
 import { historiesOf, sameHistories } from "./histories.ts";
 import type { Mutant } from "./mutants.ts";
+import { EndingJudge } from "./mutate-endings.ts";
+import type { Reached } from "./mutate-reach.ts";
+import { mayReach, reachedIn, statementsOf } from "./mutate-reach.ts";
+import type { Noticing } from "./mutate-users.ts";
+import { bootOf, closureOf, finder, mayNotice, routinesOf, writtenText } from "./mutate-users.ts";
 
 /** One run that can kill. */
 export interface KillerRun {
@@ -35,23 +33,17 @@ export interface KillerRun {
 /** A run with what the search of the program as it is says, found out when it is first needed. */
 interface Known {
   readonly run: KillerRun;
-  readonly world: World;
   /** The routines that its programs may call. */
   readonly routines: ReadonlySet<string>;
   before: Before | null | undefined;
 }
 
-interface Before {
+interface Before extends Noticing {
   readonly observed: Observation;
   readonly states: number;
   readonly checker: Checker;
   readonly hashes: string;
   readonly variants: readonly Variant[];
-  /** The routines of which its programs are made, and which set it up. */
-  readonly asked: ReadonlySet<string>;
-  /** What may be called counts here, whether or not it is: who writes a field decides much. */
-  readonly roots: readonly (readonly Stmt[])[];
-  readonly written: string;
 }
 
 /** A run that came out the same by another program. */
@@ -63,6 +55,9 @@ interface Other {
 /** Larger graphs and more pairs of sets of states are not compared. */
 const HISTORIES_STATES = 1500;
 const HISTORIES_PAIRS = 20_000;
+/** Of a run with more states it is not asked what it gets to; a search may have stopped early. */
+const REACH_STATES = 20_000;
+const REACH_MAX = 2 * REACH_STATES;
 
 /** A run that syntactically calls a routine, for the mutants of which it is. */
 interface User {
@@ -74,6 +69,8 @@ export interface MutantResult {
   readonly killed: boolean;
   /** The run that killed it. */
   readonly by: string | null;
+  /** By its result, by a property that holds of every kernel, or as it ends as none does. */
+  readonly how: "result" | "property" | "ending" | null;
   readonly equivalent: boolean;
   /** Whether some run gets to what was edited. */
   readonly reached: boolean;
@@ -87,36 +84,6 @@ export interface MutateLimits {
   readonly bytes_max: number;
 }
 
-/** What set-up runs before the programs; see litmus/boot.ts. */
-const BOOT: readonly string[] = ["arm_smmu_device_reset", "arm_smmu_sva_bind"];
-
-type Find = (name: string) => Definition | undefined;
-
-const finder = ({ kernel, knobs }: Configuration): Find => {
-  const machine = new Map(machineOf(knobs).definitions.map((d) => [d.name, d]));
-  return (name) => kernel.routines.get(name) ?? machine.get(name);
-};
-
-/** The routines that statements call, directly or not. */
-function closureOf(bodies: readonly (readonly Stmt[])[], find: Find): ReadonlySet<string> {
-  const found = new Set<string>();
-  const visit = (stmts: readonly Stmt[]): void => {
-    for (const s of stmts) {
-      if (s.k === "call" && !found.has(s.callee)) {
-        found.add(s.callee);
-        visit(find(s.callee)?.body() ?? []);
-      }
-      nested(s).forEach(visit);
-    }
-  };
-  bodies.forEach(visit);
-  return found;
-}
-
-/** What set-up runs before the programs, if there are devices. */
-const bootOf = ({ devices }: World): readonly Stmt[] =>
-  devices.length === 0 ? [] : BOOT.map((callee) => ({ k: "call", callee, args: [] }));
-
 /** The runs of a library, each searched once as it is; then mutants against them. */
 export class Mutator {
   private readonly known: readonly Known[];
@@ -125,21 +92,19 @@ export class Mutator {
   private users: User[] = [];
   private readonly histories = new WeakMap<Program, Histories | NoHistories>();
   private readonly outcomes: Outcomes = new Map();
+  private readonly reached = new WeakMap<
+    Program,
+    { readonly reached: Reached | undefined; readonly statements: Reached }
+  >();
+  private readonly endings: EndingJudge;
 
   constructor(runs: readonly KillerRun[], limits: MutateLimits) {
     this.options = {
       ...{ semantics: "window", engine: "auto", reductions: REDUCTIONS, dependsOn: false },
       limits,
     };
-    const worlds = new Map<Scenario, World>();
-    this.known = runs.map((run): Known => {
-      const { scenario, configuration } = run;
-      let world = worlds.get(scenario);
-      if (!world) worlds.set(scenario, (world = worldOf(scenario)));
-      const bodies = [...threadsOf(scenario, world).map((t) => t.body), bootOf(world)];
-      const routines = closureOf(bodies, finder(configuration));
-      return { run, world, routines, before: undefined };
-    });
+    this.known = runs.map((run) => ({ run, routines: routinesOf(run), before: undefined }));
+    this.endings = new EndingJudge(runs);
   }
 
   /** Whether the programs of some run are made of the routine. */
@@ -147,7 +112,8 @@ export class Mutator {
     return this.usersOf(routine).some(({ before }) => before.asked.has(routine));
   }
 
-  judge(mutant: Mutant): MutantResult {
+  /** What has killed it before is tried first. */
+  judge(mutant: Mutant, first?: string): MutantResult {
     const users = this.usersOf(mutant.routine);
     const runs = users.length;
     const mutated = new Map<Kernel, Kernel>();
@@ -158,26 +124,52 @@ export class Mutator {
     };
     let differing = 0;
     const others: Other[] = [];
-    for (const [at, user] of users.entries()) {
+    const killed = (user: User): MutantResult | undefined => {
       const { known, before } = user;
       const { configuration } = known.run;
-      if (!mayNotice(user, mutant.routine, overlay)) continue;
+      if (!mayNotice(configuration, before, mutant.routine, overlay)) return undefined;
+      if (before.asked.has(mutant.routine) && !this.mayReach(before, mutant)) return undefined;
       const { checker, hashes } = before;
       const verdict = checked(checker, configuration, { ...this.options, overlay });
-      if (hashesOf(verdict) === hashes) continue;
+      if (hashesOf(verdict) === hashes) return undefined;
       differing++;
       others.push({ before, after: verdict.variants });
       const { observed } = verdict;
-      if (observed !== "inconclusive" && observed !== before.observed) {
-        // What has killed one mutant of a routine is likely to kill the next.
-        users.unshift(...users.splice(at, 1));
-        const by = known.run.name;
-        return { killed: true, by, equivalent: false, reached: true, runs, differing };
-      }
+      if (observed === "inconclusive" || observed === before.observed) return undefined;
+      const by = known.run.name;
+      return { killed: true, by, how: "result", equivalent: false, reached: true, runs, differing };
+    };
+    const named = users.find(({ known }) => known.run.name === first);
+    const again = named && killed(named);
+    if (again) return again;
+    // Endings are found out sooner than results.
+    const end = this.endings.judge(mutant, overlay, first);
+    if (end) return { killed: true, ...end, equivalent: false, reached: true, runs, differing };
+    for (const [at, user] of users.entries()) {
+      const result = user === named ? undefined : killed(user);
+      if (!result) continue;
+      // What has killed one mutant of a routine is likely to kill the next.
+      users.unshift(...users.splice(at, 1));
+      return result;
     }
-    const reached = users.some((user) => this.reaches(user, mutant, others));
+    const names = new Set(mutant.inside.map((step) => `${mutant.routine}:${step}`));
+    const inEndings = this.endings.reaches(mutant.routine, names);
+    const reached = inEndings || users.some((user) => this.reaches(user, mutant, others));
     const equivalent = reached && others.every((o) => this.alike(o));
-    return { killed: false, by: null, equivalent, reached, runs, differing };
+    return { killed: false, by: null, how: null, equivalent, reached, runs, differing };
+  }
+
+  /** Whether a run may get to what is edited. */
+  private mayReach({ variants }: Before, mutant: Mutant): boolean {
+    return variants.some(({ program, semantics, outcome }) => {
+      if (!this.reached.has(program)) {
+        const { states } = outcome;
+        const found = states > REACH_STATES ? undefined : reachedIn(program, semantics, REACH_MAX);
+        this.reached.set(program, { reached: found, statements: statementsOf(program) });
+      }
+      const { reached, statements } = this.reached.get(program)!;
+      return mayReach(mutant, reached, statements);
+    });
   }
 
   /** Whether a run gets to what was edited; of an `if`, to what is inside. */
@@ -252,8 +244,9 @@ export class Mutator {
     return this.users;
   }
 
-  private learn({ run: { scenario, configuration }, world }: Known): Before | null {
+  private learn({ run: { scenario, configuration } }: Known): Before | null {
     const checker = new Checker(scenario, this.outcomes);
+    const { world } = checker;
     const verdict = checker.check(configuration, this.options);
     checker.forget();
     const { observed, states, variants } = verdict;
@@ -293,16 +286,3 @@ function checked(checker: Checker, configuration: Configuration, options: CheckO
 
 const hashesOf = ({ variants }: Pick<Verdict, "variants">): string =>
   variants.map((v) => v.program.hash).join();
-
-const writtenText = (roots: readonly (readonly Stmt[])[], find: Find, version: string): string =>
-  [...writtenFields(roots, find, version)].sort().join();
-
-/** Whether the program of a run may be another with a routine edited. */
-function mayNotice({ known, before }: User, routine: string, overlay: Overlay): boolean {
-  if (before.asked.has(routine)) return true;
-  const { configuration } = known.run;
-  const kernel = overlay(configuration.kernel);
-  // What nobody calls may still be the only one who writes a field.
-  const find = finder({ ...configuration, kernel });
-  return writtenText(before.roots, find, kernel.version) !== before.written;
-}

@@ -222,7 +222,7 @@ export const hugetlb = [
         }),
         ...[call(spin_unlock_ptl, { mm }), call(mmap_read_unlock, { mm }), ret()],
       ),
-      set(page_refs(pfnOf(orig)), add(refs, num(1))),
+      set(page_refs(pfnOf(orig)), add(page_refs(pfnOf(orig)), num(1))),
       call(spin_unlock_ptl, { mm }),
       callInto(frame, alloc_page, {}),
       emit(events.page_copied, { frame: pfnOf(orig) }),
