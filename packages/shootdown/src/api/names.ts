@@ -10,9 +10,11 @@ import type { HardwareRule, RuleStatus } from "../hardware/rules/rule.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { Source } from "../ir/machine.ts";
 import { printCell, printDefinition, printObserver, printPending, printRule } from "../ir/print.ts";
+import { DISCIPLINE } from "../kernel/discipline.ts";
 import { DEFINITIONS, READ, VERSIONS } from "../kernel/kernels.ts";
 import { OVERLAYS } from "../kernel/overlays.ts";
 import type { Scenario } from "../litmus/ast.ts";
+import { AT_REST } from "../litmus/at-rest.ts";
 import { kernelOf, type OwnKernel } from "../litmus/own-kernel.ts";
 import { ARCHITECTURES } from "../vocabulary/architecture.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
@@ -62,7 +64,8 @@ const LISTS: Readonly<Record<NameKind, () => (readonly [string, string])[]>> = {
   rules: () => [...RULES.values()].map((r): [string, string] => [r.id, r.title]),
   hardware: () => hardware().map((h): [string, string] => [h.name, sourceText(h.source)]),
   properties: () => [
-    ...[...OBSERVERS.values()].map((o): [string, string] => [o.name, o.describes]),
+    ...[...OBSERVERS.values(), ...DISCIPLINE].map((o): [string, string] => [o.name, o.describes]),
+    ...[...AT_REST].map(([name, { describes }]): [string, string] => [name, describes]),
     ["stuck", "a device tries again for ever although the page table permits the access"],
     ["never_completes", "a CPU or device waits for ever, or something stays outstanding for ever"],
   ],
@@ -249,7 +252,7 @@ function shownHardware(name: string, kernel: Kernel): ShownName[] {
   const shown = hardware()
     .filter((h) => h.name === name)
     .map((h) => shownPart(h, kernel));
-  const observer = OBSERVERS.get(name);
+  const observer = OBSERVERS.get(name) ?? DISCIPLINE.find((o) => o.name === name);
   if (!observer) return shown;
   const text = printObserver(observer, kernel.version);
   return [...shown, { type: "definition", kind: "property", name, kernel: kernel.name, text }];

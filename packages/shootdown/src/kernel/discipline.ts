@@ -38,14 +38,14 @@ import {
 /** The observer's memory: ranges of which notifiers were told the start and not the end. */
 export const ranges_begun = field("ranges_begun", [t.mm], t.int);
 
-const unlocked = observer(
-  "unlocked",
+const without_ptl = observer(
+  "without_ptl",
   "an entry of a table that is linked changes while nobody holds the page-table lock of its mm",
   on(events.pte_store, ({ mm, va }) => [
-    when(isTable(pmd(mm, regionOf(va))), when(not(ptl(mm)), violate("unlocked"))),
+    when(isTable(pmd(mm, regionOf(va))), when(not(ptl(mm)), violate("without_ptl"))),
   ]),
   on(events.block_store, ({ mm, old, value }) => [
-    when(or(isBlock(old), isBlock(value)), when(not(ptl(mm)), violate("unlocked"))),
+    when(or(isBlock(old), isBlock(value)), when(not(ptl(mm)), violate("without_ptl"))),
   ]),
 );
 
@@ -62,7 +62,7 @@ const unbalanced = observer(
   ]),
 );
 
-export const DISCIPLINE: readonly ObserverDecl[] = [unlocked, unbalanced];
+export const DISCIPLINE: readonly ObserverDecl[] = [without_ptl, unbalanced];
 
 /** What is zero where everything has been given back. */
 export const HELD: readonly FieldDecl[] = [

@@ -16,6 +16,8 @@ export interface AtRest {
   readonly describes: string;
   /** What it looks at. */
   readonly fields: readonly FieldDecl[];
+  /** The observer that writes some of it. */
+  readonly observer?: string;
   /** Whether it holds in the scratch state, in which nothing goes on. */
   readonly holds: (m: PackedMachine, world: World) => boolean;
 }
@@ -27,6 +29,7 @@ export const AT_REST: ReadonlyMap<string, AtRest> = new Map<string, AtRest>([
     {
       describes: "a lock is held, a notified range or a gather has begun, and nothing goes on",
       fields: HELD,
+      observer: "unbalanced",
       holds: (m, world) => HELD.some((f) => indicesOf(f, world).some((i) => !!m.field(f.name, i))),
     },
   ],

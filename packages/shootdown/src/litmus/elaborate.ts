@@ -69,7 +69,8 @@ export function elaborate(
       return [{ cell: smmu_tlb.decl, index: [asid, va], value }];
     }),
   );
-  const names = atoms(scenario.condition.expr);
+  const asked = atoms(scenario.condition.expr);
+  const names = new Set([...asked].flatMap((name) => [name, AT_REST.get(name)?.observer ?? name]));
   return {
     machine: machineOf(knobs),
     kernel,

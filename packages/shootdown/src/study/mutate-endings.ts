@@ -20,6 +20,9 @@ import { bootOf, closureOf, finder, mayNotice, routinesOf, writtenText } from ".
 /** What has more states is not asked how it ends; a mutant may have more. */
 const STATES = 20_000;
 
+/** So many runs that end otherwise are enough to kill a mutant. */
+const OTHERWISE_MAX = 4;
+
 const OPTIONS: CheckOptions = {
   ...{ semantics: "window", dependsOn: false, reductions: [] },
   limits: { states_max: STATES, bytes_max: 2 ** 30 },
@@ -62,6 +65,11 @@ export class EndingJudge {
     });
   }
 
+  /** Whether the programs of some run are made of the routine. */
+  uses(routine: string): boolean {
+    return this.usersOf(routine).some(({ before }) => before.asked.has(routine));
+  }
+
   /** Whether some run gets to one of these statements, `routine:step`. */
   reaches(routine: string, names: ReadonlySet<string>): boolean {
     return this.usersOf(routine).some(({ before }) =>
@@ -76,6 +84,7 @@ export class EndingJudge {
     const named = users.findIndex(({ known }) => first?.startsWith(`${known.run.name} (`));
     if (named > 0) users.unshift(...users.splice(named, 1));
     let ends: OtherEnding | undefined;
+    let otherwise = 0;
     for (const [at, { known, before }] of users.entries()) {
       if (!mayNotice(known.run.configuration, before, routine, overlay)) continue;
       const { ended, statements, asked } = before;
@@ -88,7 +97,9 @@ export class EndingJudge {
       const by = `${known.run.name} (${how})`;
       if (how === ENDS_OTHERWISE) {
         ends ??= { by, how: "ending" };
-        continue;
+        // A property says more, if one of a few runs has one.
+        if (++otherwise < OTHERWISE_MAX) continue;
+        return ends;
       }
       // What has killed one mutant of a routine is likely to kill the next.
       users.unshift(...users.splice(at, 1));

@@ -7,7 +7,7 @@
 import type { Origin, Program } from "../engine/program.ts";
 import { rootsOf } from "../engine/written.ts";
 import { REDUCTIONS } from "../explore/tiers.ts";
-import type { Kernel } from "../ir/kernel.ts";
+import type { Kernel, Overlay } from "../ir/kernel.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { elaborate } from "../litmus/elaborate.ts";
 import type { CheckOptions, Observation, Outcomes, Variant, Verdict } from "./check.ts";
@@ -54,7 +54,7 @@ interface Other {
 
 /** Larger graphs and more pairs of sets of states are not compared. */
 const HISTORIES_STATES = 1500;
-const HISTORIES_PAIRS = 20_000;
+const HISTORIES_PAIRS = 4000;
 /** Of a run with more states it is not asked what it gets to; a search may have stopped early. */
 const REACH_STATES = 20_000;
 const REACH_MAX = 2 * REACH_STATES;
@@ -89,7 +89,7 @@ export class Mutator {
   private readonly known: readonly Known[];
   private readonly options: CheckOptions;
   private routine: string | undefined;
-  private users: User[] = [];
+  private users: User[] | undefined;
   private readonly histories = new WeakMap<Program, Histories | NoHistories>();
   private readonly outcomes: Outcomes = new Map();
   private readonly reached = new WeakMap<
@@ -109,54 +109,63 @@ export class Mutator {
 
   /** Whether the programs of some run are made of the routine. */
   uses(routine: string): boolean {
+    if (this.endings.uses(routine)) return true;
     return this.usersOf(routine).some(({ before }) => before.asked.has(routine));
   }
 
   /** What has killed it before is tried first. */
   judge(mutant: Mutant, first?: string): MutantResult {
+    return this.soon(mutant, first) ?? this.whole(mutant);
+  }
+
+  /** What kills it again, or by an ending: these are found out sooner than results. */
+  soon(mutant: Mutant, first?: string): MutantResult | undefined {
+    const { routine } = mutant;
+    const overlay = once(mutant.overlay);
+    const callers = this.known.filter((k) => k.routines.has(routine));
+    const named = callers.find(({ run }) => run.name === first);
+    if (named) this.begin(routine);
+    const before = named && this.learned(named);
+    const again = before && this.after({ known: named, before }, mutant, overlay);
+    const killed = { killed: true, equivalent: false, reached: true, runs: callers.length };
+    if (again?.kills) return { ...killed, by: named!.run.name, how: "result", differing: 1 };
+    const end = this.endings.judge(mutant, overlay, first);
+    return end && { ...killed, ...end, differing: 0 };
+  }
+
+  /** Every run that calls the routine, to its result. */
+  private whole(mutant: Mutant): MutantResult {
     const users = this.usersOf(mutant.routine);
     const runs = users.length;
-    const mutated = new Map<Kernel, Kernel>();
-    const overlay = (base: Kernel): Kernel => {
-      let kernel = mutated.get(base);
-      if (!kernel) mutated.set(base, (kernel = mutant.overlay(base)));
-      return kernel;
-    };
-    let differing = 0;
+    const overlay = once(mutant.overlay);
     const others: Other[] = [];
-    const killed = (user: User): MutantResult | undefined => {
-      const { known, before } = user;
-      const { configuration } = known.run;
-      if (!mayNotice(configuration, before, mutant.routine, overlay)) return undefined;
-      if (before.asked.has(mutant.routine) && !this.mayReach(before, mutant)) return undefined;
-      const { checker, hashes } = before;
-      const verdict = checked(checker, configuration, { ...this.options, overlay });
-      if (hashesOf(verdict) === hashes) return undefined;
-      differing++;
-      others.push({ before, after: verdict.variants });
-      const { observed } = verdict;
-      if (observed === "inconclusive" || observed === before.observed) return undefined;
-      const by = known.run.name;
-      return { killed: true, by, how: "result", equivalent: false, reached: true, runs, differing };
-    };
-    const named = users.find(({ known }) => known.run.name === first);
-    const again = named && killed(named);
-    if (again) return again;
-    // Endings are found out sooner than results.
-    const end = this.endings.judge(mutant, overlay, first);
-    if (end) return { killed: true, ...end, equivalent: false, reached: true, runs, differing };
     for (const [at, user] of users.entries()) {
-      const result = user === named ? undefined : killed(user);
-      if (!result) continue;
+      const after = this.after(user, mutant, overlay);
+      if (after) others.push({ before: user.before, after: after.variants });
+      if (!after?.kills) continue;
       // What has killed one mutant of a routine is likely to kill the next.
       users.unshift(...users.splice(at, 1));
-      return result;
+      const killed = { killed: true, by: user.known.run.name, how: "result" } as const;
+      return { ...killed, equivalent: false, reached: true, runs, differing: others.length };
     }
     const names = new Set(mutant.inside.map((step) => `${mutant.routine}:${step}`));
     const inEndings = this.endings.reaches(mutant.routine, names);
     const reached = inEndings || users.some((user) => this.reaches(user, mutant, others));
     const equivalent = reached && others.every((o) => this.alike(o));
+    const differing = others.length;
     return { killed: false, by: null, how: null, equivalent, reached, runs, differing };
+  }
+
+  /** The programs of a run with the mutant, and whether it kills; undefined: they are the same. */
+  private after({ known, before }: User, mutant: Mutant, overlay: Overlay) {
+    const { configuration } = known.run;
+    const { checker, hashes, observed, asked } = before;
+    if (!mayNotice(configuration, before, mutant.routine, overlay)) return undefined;
+    if (asked.has(mutant.routine) && !this.mayReach(before, mutant)) return undefined;
+    const verdict = checked(checker, configuration, { ...this.options, overlay });
+    if (hashesOf(verdict) === hashes) return undefined;
+    const kills = verdict.observed !== "inconclusive" && verdict.observed !== observed;
+    return { variants: verdict.variants, kills };
   }
 
   /** Whether a run may get to what is edited. */
@@ -225,23 +234,35 @@ export class Mutator {
     return known;
   }
 
+  /** What mutants have in common is of use for one routine only. */
+  private begin(routine: string): void {
+    if (this.routine === routine) return;
+    this.routine = routine;
+    this.users = undefined;
+    this.outcomes.clear();
+  }
+
+  private learned(known: Known): Before | null {
+    if (known.before === undefined) known.before = this.learn(known);
+    return known.before;
+  }
+
   /** The runs that call a routine, small ones first: they kill soonest. */
   private usersOf(routine: string): User[] {
-    if (this.routine === routine) return this.users;
-    // What lowerings of mutants share is of use for one routine only.
-    this.routine = routine;
-    this.outcomes.clear();
+    this.begin(routine);
+    if (this.users) return this.users;
     const users = this.known
       .filter((k) => k.routines.has(routine))
       .flatMap((known): User[] => {
-        const before = (known.before ??= this.learn(known));
+        const before = this.learned(known);
         return before ? [{ known, before }] : [];
       });
     const weight = ({ before: { observed, states } }: User) =>
       observed === "never" ? states : 2 * states + 1000;
     const name = ({ known }: User) => known.run.name;
-    this.users = users.sort((a, b) => weight(a) - weight(b) || (name(a) < name(b) ? -1 : 1));
-    return this.users;
+    users.sort((a, b) => weight(a) - weight(b) || (name(a) < name(b) ? -1 : 1));
+    this.users = users;
+    return users;
   }
 
   private learn({ run: { scenario, configuration } }: Known): Before | null {
@@ -261,6 +282,16 @@ export class Mutator {
       written: writtenText(roots, find, kernel.version),
     };
   }
+}
+
+/** An overlay that makes one kernel of each. */
+function once(overlay: Overlay): Overlay {
+  const made = new Map<Kernel, Kernel>();
+  return (base) => {
+    let kernel = made.get(base);
+    if (!kernel) made.set(base, (kernel = overlay(base)));
+    return kernel;
+  };
 }
 
 type Checked = Pick<Verdict, "variants"> & { readonly observed: Observation | "broken" };
