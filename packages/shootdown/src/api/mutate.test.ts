@@ -19,7 +19,7 @@ exists (use_after_free)
 
 const job: MutateJob = {
   kernel: "linux-6.12",
-  routine: "zap_page_range_single",
+  routine: "tlb_end_vma",
   scenarios: [text("a", "madvise x DONTNEED;"), text("b", "madvise x..z DONTNEED; load x;")],
   pairs: false,
   explained: [],
@@ -28,18 +28,16 @@ const clock = () => 0;
 
 test("results are taken over; the run that killed before kills again", () => {
   const first = mutateRoutine(job, clock);
-  expect(first.length).toBeGreaterThan(8);
+  expect(first.length).toBeGreaterThan(3);
   const done = first.slice(0, 3).map((l) => ({ ...l, by: "before" }));
   const resumed = mutateRoutine({ ...job, done }, clock);
   expect(resumed.slice(0, 3)).toEqual(done);
   expect(resumed.slice(3)).toEqual(first.slice(3));
-  const flush = first.find((l) => l.kind === "drop" && l.statement.startsWith("tlb_finish_mmu"));
-  expect(flush).toMatchObject({ killed: true });
   for (const by of ["a arm64 hafdbs=no", "b arm64 hafdbs=no"]) {
-    // It may have had another number then.
-    const earlier = [{ ...flush!, step: 99, by }];
-    const again = mutateRoutine({ ...job, earlier }, clock);
-    const same = again.find((l) => l.step === flush!.step && l.kind === "drop");
-    expect(same).toMatchObject({ by, how: "result" });
+    // Statements may have had other numbers then.
+    const earlier = first.map((l) => ({ ...l, step: 99, by }));
+    const again = mutateRoutine({ ...job, earlier }, clock).filter((l) => l.how === "result");
+    expect(again.map((l) => l.by)).toContain(by);
+    expect(again.every((l) => l.by === by)).toBe(true);
   }
 });
