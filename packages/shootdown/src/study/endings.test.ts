@@ -49,7 +49,7 @@ test.each([
   expect(observed(scenarioOf(programs, property, edit))).not.toBe("never");
 });
 
-test("programs end: a loop of accesses is made once, or not at all where nobody handles them", () => {
+test("loops of accesses are made once, or not at all where nobody handles them", () => {
   const bodies = (programs: string) =>
     ending(scenarioOf(programs, "stale_access").scenario).bodies.map((b) => b.statements.length);
   expect(bodies("CPU0(A) { store x; loop { access x unhandled; } }")).toEqual([1]);
