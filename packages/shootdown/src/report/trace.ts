@@ -32,15 +32,18 @@ export function findingLines(file: string, finding: Finding): string[] {
 export function summaryLines(summary: TraceSummary): string[] {
   const s = summary;
   const spaces = s.watched_mms === 1 ? "1 address space" : `${s.watched_mms} address spaces`;
+  const log = s.judged !== undefined && s.watched_mms === 0;
   const counts: readonly (readonly [string, number, string, boolean])[] = [
-    ["changes judged", s.changes, `of ${spaces}, in ${s.events} events`, true],
-    ["  conforming", s.conforming, "invalidated in time", true],
+    log
+      ? ["invalidations judged", s.changes, `in ${s.events} events`, true]
+      : ["changes judged", s.changes, `of ${spaces}, in ${s.events} events`, true],
+    ["  conforming", s.conforming, log ? "completed" : "invalidated in time", true],
     ["  missing", s.missing, "", true],
     ["  missing (flags)", s.dirty_missing, "clean to dirty, without hardware dirty state", false],
     ["  short", s.short, "other pages were invalidated", false],
     ["  late", s.late, "after the kernel relied on it", false],
     ["  order", s.order, "before the change", false],
-    ["permission upgrades", s.upgrades, "by ptep_set_access_flags", true],
+    ["permission upgrades", s.upgrades, "by ptep_set_access_flags", !log],
     ["dirty upgrades", s.dirty_upgrades, "clean to dirty, by ptep_set_access_flags", false],
     ["unpaired", s.unpaired, "range_start without range_end, or the reverse", false],
     ["excess", s.excess, "invalidations wider than asked for (advice)", false],
@@ -56,15 +59,23 @@ export function summaryLines(summary: TraceSummary): string[] {
     ...entry("descriptors", s.layout),
     "",
     ...shown.map(([label, count, text]) => row(label, count, text)),
+    ...Object.entries(s.counts ?? {}).flatMap(([group, counts]) => reasons(group, counts)),
     ...reasons("cannot tell, because", s.undecidable_reasons),
     ...reasons("nothing owed", s.exempt),
     ...reasons("not judged", s.not_judged),
     ...reasons("forgotten, at the limit", s.evicted),
-    ...(s.watched_mms === 0
-      ? ["", ...wrap("no address space with a notifier: nothing was judged", 0)]
-      : []),
+    ...(!(s.judged ?? s.watched_mms > 0) ? ["", ...wrap(nothing(s), 0)] : []),
     ...s.notes.flatMap((note, at) => [...(at === 0 ? [""] : []), ...wrap(`note: ${note}`, 0)]),
   ].map((line) => printable(line).trimEnd());
+}
+
+/** What was not there, and what records it. */
+function nothing({ judged }: TraceSummary): string {
+  if (judged !== undefined) return "nothing in it to judge";
+  return (
+    "no address space with a notifier: nothing was judged; record mn_register and the other " +
+    "mn_* probes (docs/TRACE.md), or name one with --mm"
+  );
 }
 
 function row(label: string, count: number, text: string): string {

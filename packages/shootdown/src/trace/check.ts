@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks a recording: the importer's events through the monitor, in one pass and bounded memory.
+import { checkSmmu, checkTlbi } from "./check-logs.ts";
 import type { Finding, TraceResult, TraceSummary } from "./finding.ts";
+import { readBpftrace, readBpftraceJson } from "./importers/bpftrace.ts";
 import type { ByteSource } from "./importers/bytes.ts";
+import { type FormatName, peek, recognise, unknownFormat } from "./importers/formats.ts";
 import { type FtraceSummary, readFtrace } from "./importers/ftrace.ts";
 import { PROBE_EVENTS } from "./importers/kprobes.ts";
+import { readPerfScript } from "./importers/perf.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 
 export interface TraceOptions extends MonitorOptions {
@@ -48,6 +52,16 @@ function wanted(explain: boolean): ReadonlySet<string> {
   ]);
 }
 
+type EventFormat = Exclude<FormatName, "smmu" | "tlbi">;
+
+/** Readers of the kernel's own events. */
+const EVENTS: Readonly<Record<EventFormat, typeof readPerfScript>> = {
+  ftrace: readFtrace,
+  perf: readPerfScript,
+  bpftrace: readBpftrace,
+  "bpftrace-json": readBpftraceJson,
+};
+
 const NOTES = [
   "a CPU that sets the dirty bit by itself leaves no event: such changes are not seen",
   "who may execute a page is not modelled: changes of that alone are not judged",
@@ -62,13 +76,22 @@ const X86_NOTE =
  *     only with what the source or `onFinding` throw.
  */
 export async function checkTrace(
-  source: ByteSource,
+  input: ByteSource,
   options: TraceOptions = {},
 ): Promise<TraceResult> {
+  const { head, source } = await peek(input);
+  const format = recognise(head);
+  if (format === undefined) return { ok: false, error: unknownFormat(head) };
+  if (format === "smmu") return checkSmmu(source, options);
+  if (format === "tlbi") return checkTlbi(source, options);
   const monitor = new Monitor(options);
-  const read = await readFtrace(
+  const read = await EVENTS[format](
     source,
-    { event: (event) => monitor.event(event), lost: (lost) => monitor.lost(lost) },
+    {
+      event: (event) => monitor.event(event),
+      lost: (lost) => monitor.lost(lost),
+      damaged: (damage) => monitor.damaged(damage),
+    },
     { wanted: wanted(options.explain === true) },
   );
   if (!read.ok) return read;

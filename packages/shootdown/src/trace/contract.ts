@@ -31,6 +31,12 @@ const KERNELS: Readonly<
 /** The first version without the old contract. */
 const CHANGED_IN = [6, 6] as const;
 
+/** Functions that change an entry and flush: only the new contract has its call inside of them. */
+const FLUSHES: ReadonlySet<string> = new Set(["ptep_clear_flush", "ptep_set_access_flags"]);
+
+/** Tasks of which is remembered where they are among these. */
+const MAX_WITHIN = 1024;
+
 /** A mark by which whoever recorded names the probes that were set, `mn_*` as a whole. */
 export const PROBES_MARK = /^shootdown: probes (\S.*)$/;
 
@@ -41,6 +47,8 @@ export class Contract {
   #how = "";
   #seenLayout: Layout | undefined;
   #probed = false;
+  /** Of each task: the function of FLUSHES that it is in, or "after" one. */
+  readonly #within = new Map<number, string>();
 
   /** @param kernel "linux-6.1" and the like; @param machine "arm64+smmuv3" and the like. */
   constructor(kernel: string | undefined, machine: string | undefined) {
@@ -89,10 +97,14 @@ export class Contract {
   learn(record: TraceRecord): boolean {
     if (record.kind === "pte") this.#learnLayout(record.old);
     if (record.kind !== "notifier" || record.what !== "secondary" || record.seen !== "call") {
+      if (this.#name === undefined) this.#follow(record);
       return false;
     }
     const first = !this.#probed;
     this.#probed = true;
+    if (this.#name === undefined && !BY_FUNCTION.has(record.at.func ?? "")) {
+      return this.#learnPlace(record.at) || first;
+    }
     const func = first ? record.at.func : undefined;
     const found = func === undefined ? undefined : BY_FUNCTION.get(func);
     if (found !== undefined && this.#asked === undefined) {
@@ -110,6 +122,31 @@ export class Contract {
     if (this.#probed || names === undefined) return false;
     this.#probed = names.includes("mn_invalidate_secondary") || names.includes("mn_*");
     return this.#probed;
+  }
+
+  /** Keeps in mind where a task is, for recordings that name no functions. */
+  #follow(record: TraceRecord): void {
+    if (!("at" in record)) return;
+    const { pid } = record.at;
+    const enters = record.kind === "pte" && FLUSHES.has(record.op);
+    const leaves = record.kind === "pte_ret" && record.op === "ptep_clear_flush";
+    if (!enters && !leaves) this.#within.delete(pid);
+    else if (this.#within.size < MAX_WITHIN) this.#within.set(pid, enters ? record.op : "after");
+  }
+
+  /**
+   * trace-cmd report and perf print an address in place of the function. The place of a call says
+   * as much: ptep_clear_flush_notify() of the old contract calls after ptep_clear_flush() returned,
+   * and ptep_set_access_flags() never; the flush functions of the new one call inside of both.
+   */
+  #learnPlace(at: RawEvent): boolean {
+    const where = this.#within.get(at.pid);
+    if (where === undefined) return false;
+    this.#name = where === "after" ? "invalidate_range" : "arch_invalidate_secondary_tlbs";
+    const place = where === "after" ? "after ptep_clear_flush" : `inside ${where}`;
+    this.#how = `by the place of the call at line ${at.line}, ${place}`;
+    this.#within.clear();
+    return true;
   }
 
   #learnLayout(old: Parameters<typeof layoutOf>[0] | undefined): void {

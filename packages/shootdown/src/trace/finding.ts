@@ -40,6 +40,10 @@ export interface Finding {
   readonly entries: number;
   /** Line of the event at which the kernel relied on the invalidation. */
   readonly deadline_line: number | null;
+  /** Functions on the kernel's stack at that event, the innermost first, if they were recorded. */
+  readonly stack?: readonly string[];
+  /** The hardware rule that was not kept, as docs/HARDWARE.md numbers them. */
+  readonly rule?: string;
   /** With `explain`: the lines of this task and address space that led here, in order. */
   readonly context?: readonly ContextLine[];
 }
@@ -89,6 +93,10 @@ export interface TraceSummary {
   readonly evicted: Reasons;
   /** What no recording of this kind can show, in sentences. */
   readonly notes: readonly string[];
+  /** Counts of what a recording of this kind is about, by group: commands, instructions, pages. */
+  readonly counts?: Readonly<Record<string, Reasons>>;
+  /** Whether there was something to judge, where that is not an address space with a notifier. */
+  readonly judged?: boolean;
 }
 
 export type TraceResult =
@@ -104,5 +112,5 @@ export function traceStatus(result: TraceResult): 0 | 1 | 2 | 3 {
   const s = result.summary;
   const wrong = s.missing + s.dirty_missing + s.short + s.late + s.order + s.unpaired;
   if (wrong > 0) return 1;
-  return s.undecidable > 0 || s.watched_mms === 0 ? 3 : 0;
+  return s.undecidable > 0 || !(s.judged ?? s.watched_mms > 0) ? 3 : 0;
 }

@@ -35,3 +35,9 @@ export const MAX_EXPLAINED = 1000;
 
 /** Distinct reasons of each kind that the summary names. */
 export const MAX_REASONS = 32;
+
+/** Invalidations that wait for their completion: of an SMMU's queue, of one CPU. */
+export const MAX_PENDING = 4096;
+
+/** Translations that a device's IOMMU is known to hold. */
+export const MAX_IOTLB_ENTRIES = 65_536;

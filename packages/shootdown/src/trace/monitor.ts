@@ -6,7 +6,7 @@ import { Contract } from "./contract.ts";
 import type { Desk } from "./desk.ts";
 import { Entries } from "./entries.ts";
 import type { Finding } from "./finding.ts";
-import type { LostEvents } from "./importers/ftrace.ts";
+import type { Damage, LostEvents } from "./importers/ftrace.ts";
 import { decodeProbe } from "./importers/kprobes.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
 import type { NotifierLife, Process, TraceRecord } from "./importers/trace-record.ts";
@@ -98,6 +98,16 @@ export class Monitor {
   lost(lost: LostEvents): void {
     if (lost.why === "overwritten") return;
     if (lost.why === "dropped") this.tally.undecided(WHY.dropped);
+    this.#forget();
+  }
+
+  /** A line that may have been anything; if it was an event, nothing is known any more. */
+  damaged({ line, why, event }: Damage): void {
+    this.tally.damaged(why, line);
+    if (event) this.#forget();
+  }
+
+  #forget(): void {
     this.#desk.ledger.lost();
     for (const task of [...this.#desk.tasks.all()]) {
       this.#desk.ledger.abandon(task, WHY.lost);

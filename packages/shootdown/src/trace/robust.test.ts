@@ -35,13 +35,24 @@ describe("inputs that are no recording", () => {
     expect(status).toBe(2);
   });
 
-  test("gzip that ends early", async () => {
-    const { result, status } = await check(gzipSync(OLD).subarray(0, 2000));
+  test("gzip that ends before an event", async () => {
+    const { result, status } = await check(gzipSync(OLD).subarray(0, 20));
     expect(result).toMatchObject({
       ok: false,
-      error: { message: expect.stringMatching(/^line \d+, column 1: .*gzip/) },
+      error: { message: expect.stringMatching(/^line \d+, column 1: /) },
     });
     expect(status).toBe(2);
+  });
+
+  test("gzip that ends early: what came before is judged, the rest is undecidable", async () => {
+    const packed = gzipSync(NEW);
+    const { result, findings, status } = await check(packed.subarray(0, packed.length - 300));
+    expect([findings, status]).toEqual([[], 3]);
+    expect(result.ok && Object.keys(result.summary.undecidable_reasons)).toContainEqual(
+      expect.stringMatching(
+        /^the gzip data is damaged or ends early \(the first time in line \d+\)$/,
+      ),
+    );
   });
 
   test("a header alone: nothing was judged", async () => {
@@ -74,6 +85,35 @@ describe("shipped recordings", () => {
     expect(result).toMatchObject({
       summary: { ignored_lines: Math.floor(OLD.split("\n").length / 10) },
     });
+  });
+
+  test.each([
+    ["a line that is no event", "?!", /^not an event .*line 301/],
+    ["half an event", "         mmsteps-256     [003] d....    51.1", /^not an event .*line 301/],
+    ["NULs", "\0".repeat(100), /^NUL bytes .*line 301/],
+    ["a long line", "x".repeat(1e6), /^longer than 65536 bytes .*line 301/],
+  ])("%s among those of a good recording: never said to conform", async (_name, bad, why) => {
+    const lines = NEW.split("\n");
+    lines.splice(300, 0, bad);
+    const { result, status } = await check(lines.join("\n"));
+    expect(status).toBe(3);
+    expect(result.ok && Object.keys(result.summary.undecidable_reasons)).toContainEqual(
+      expect.stringMatching(why),
+    );
+  });
+
+  test("CRLF changes nothing", async () => {
+    const { result, status } = await check(NEW.replaceAll("\n", "\r\n"));
+    expect(result).toMatchObject({ summary: { upgrades: 8, conforming: 17, undecidable: 0 } });
+    expect(status).toBe(0);
+  });
+
+  test("one recording behind another: time goes backwards, with the line", async () => {
+    const { result, status } = await check(NEW + NEW);
+    expect(status).toBe(3);
+    expect(result.ok && Object.keys(result.summary.undecidable_reasons)).toContainEqual(
+      expect.stringMatching(/^time goes backwards \(the first time in line \d+\)$/),
+    );
   });
 
   test("a call whose fields are not understood leaves what waits for it undecided", async () => {
@@ -182,7 +222,7 @@ describe("memory", () => {
 
   test("more verdicts that wait than are kept", async () => {
     const returned = "ptep_set_access_flags_ret: (g+0x1/0x2 <- f) changed=1";
-    const one = line(7, 2, upgrade) + line(7, 2, returned) + line(7, 3, "sys_munmap -> 0x0");
+    const one = line(7, 2, upgrade) + line(7, 2, returned) + line(7, 2, "sys_munmap -> 0x0");
     const registered = line(1, 1, "mn_register: (f+0x0/0x1) mm=0x5");
     const { result } = await check(`# tracer: nop\n${registered}${one.repeat(MAX_HELD + 5)}`);
     expect(result).toMatchObject({

@@ -45,6 +45,7 @@ export interface Violation extends Span {
 export class Tally {
   readonly #onFinding: (finding: Finding) => void;
   readonly #recent: RawEvent[] | undefined;
+  readonly #damage = new Map<string, string>();
   #oldest = 0;
   #explained = 0;
   readonly classes: Record<FindingClass, number> = {
@@ -103,6 +104,16 @@ export class Tally {
     add(this.undecidable_reasons, why, count);
   }
 
+  /** A line that is not what it should be: what it said is not known. */
+  damaged(why: string, line: number): void {
+    let reason = this.#damage.get(why);
+    if (reason === undefined) {
+      reason = `${why} (the first time in line ${line})`;
+      this.#damage.set(why, reason);
+    }
+    this.undecided(reason);
+  }
+
   unjudged(why: string): void {
     add(this.unjudged_reasons, why, 1);
   }
@@ -156,7 +167,8 @@ export class Tally {
   ): void {
     const { class: found, ...rest } = finding;
     const head = { type: "finding", class: found, line: at.line, time: at.time_s, cpu: at.cpu };
-    const tail = { pid: at.pid, task: at.task };
+    const { pid, task, stack } = at;
+    const tail = stack === undefined ? { pid, task } : { pid, task, stack };
     const context = this.#context(at, finding.mm);
     this.#onFinding({
       ...(head as Pick<Finding, "type" | "class" | "line" | "time" | "cpu">),

@@ -201,3 +201,8 @@ export class LineCutter {
     this.#carried = length;
   }
 }
+
+/** Offset behind a byte order mark. */
+export function startOfText(bytes: Uint8Array): number {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+}

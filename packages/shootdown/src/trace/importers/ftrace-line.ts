@@ -10,8 +10,7 @@
 // whatever the name contains. Text that lost its padding (mail) is scanned for the first dash that
 // begins a well-formed rest.
 import type { EventForm } from "./raw-event.ts";
-
-export type LineKind = "event" | "comment" | "continuation" | "lost" | "started" | "blank" | "bad";
+import type { LineKind, LineScanner } from "./scanned-line.ts";
 
 const SPACE = 32;
 const TAB = 9;
@@ -28,12 +27,15 @@ const BRACKET_OPEN = 91;
 const BRACKET_CLOSE = 93;
 
 const TASK_COLUMNS = 16;
+/** Of a thread group with its brackets, at most; else a line of dashes would cost its square. */
+const GROUP_COLUMNS = 24;
 
-/** The state after `scan` returned "event", "lost" or "started"; offsets are into the bytes. */
-export class FtraceLine {
+/** A scanner of ftrace text and of `trace-cmd report`. */
+export class FtraceLine implements LineScanner {
   cpu = 0;
   pid = 0;
   time_s = 0;
+  task_start = 0;
   task_end = 0;
   flags_start = 0;
   flags_end = 0;
@@ -47,6 +49,7 @@ export class FtraceLine {
   scan(bytes: Uint8Array, start: number, end: number): LineKind {
     const first = bytes[start];
     if (start === end) return "blank";
+    this.task_start = start;
     if (first === HASH) return this.#comment(bytes, start, end);
     const dash = start + TASK_COLUMNS;
     if (bytes[dash] === DASH && dash < end && this.#head(bytes, dash, end)) {
@@ -72,7 +75,9 @@ export class FtraceLine {
     at = skipSpaces(bytes, at, end);
     if (bytes[at] === OPEN) {
       // A thread group: (  123) or (-------).
-      while (at < end && bytes[at] !== CLOSE) at++;
+      const last = Math.min(end, at + GROUP_COLUMNS);
+      while (at < last && bytes[at] !== CLOSE) at++;
+      if (bytes[at] !== CLOSE) return false;
       at = skipSpaces(bytes, at + 1, end);
     }
     if (at >= end || bytes[at] !== BRACKET_OPEN) return false;
@@ -123,7 +128,8 @@ export class FtraceLine {
   /** The event's name, and how it goes on. */
   #body(bytes: Uint8Array, end: number): LineKind {
     let at = this.text_start;
-    if (bytes[at] === LESS) return "continuation";
+    // <stack trace>, or <user stack trace>.
+    if (bytes[at] === LESS) return "stack";
     let hash = HASH_SEED;
     this.name_start = at;
     for (; at < end; at++) {
@@ -137,6 +143,8 @@ export class FtraceLine {
     if (bytes[at] === COLON) {
       this.form = "event";
       this.text_start = skipSpaces(bytes, at + 1, end);
+      // trace-cmd report's "kernel_stack:   <stack trace >".
+      if (bytes[this.text_start] === LESS && this.name_hash === KERNEL_STACK) return "stack";
       return "event";
     }
     if (bytes[at] === OPEN) {
@@ -165,7 +173,10 @@ export class FtraceLine {
     const at = skipSpaces(bytes, start, end);
     if (at === end) return "blank";
     // " => do_wp_page" under a "<stack trace>".
-    if (bytes[at] === 61 && bytes[at + 1] === 62) return "continuation";
+    if (bytes[at] === 61 && bytes[at + 1] === 62) {
+      this.text_start = skipSpaces(bytes, at + 2, end);
+      return "frame";
+    }
     if (end - at <= 80 && bytes[at] === 67) {
       // The kernel's and trace-cmd's way of saying it.
       const text = ascii(bytes, at, end);
@@ -181,6 +192,7 @@ export class FtraceLine {
 }
 
 const HASH_SEED = 0x811c9dc5 | 0;
+const KERNEL_STACK = nameHash("kernel_stack");
 
 function hashStep(hash: number, code: number): number {
   return Math.imul(hash ^ code, 0x01000193);
@@ -193,6 +205,13 @@ export function nameHash(name: string): number {
   return hash;
 }
 
+/** The same of a name's bytes. */
+export function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = HASH_SEED;
+  for (let i = start; i < end; i++) hash = hashStep(hash, bytes[i] as number);
+  return hash;
+}
+
 /** The bytes as text, one character a byte. */
 export function ascii(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
@@ -200,11 +219,11 @@ export function ascii(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-function isDigit(code: number | undefined): boolean {
+export function isDigit(code: number | undefined): boolean {
   return code !== undefined && code >= ZERO && code <= NINE;
 }
 
-function skipSpaces(bytes: Uint8Array, from: number, end: number): number {
+export function skipSpaces(bytes: Uint8Array, from: number, end: number): number {
   let at = from;
   while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at++;
   return at;

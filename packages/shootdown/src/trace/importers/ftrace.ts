@@ -13,9 +13,12 @@ import {
   LineCutter,
   MAX_LINE_BYTES,
   plainBytes,
+  startOfText,
 } from "./bytes.ts";
-import { ascii, FtraceLine, nameHash } from "./ftrace-line.ts";
+import { ascii, FtraceLine } from "./ftrace-line.ts";
+import { NameTable } from "./names.ts";
 import { type EventForm, RawEvent } from "./raw-event.ts";
+import type { LineScanner } from "./scanned-line.ts";
 
 /** Events are missing here. */
 export interface LostEvents {
@@ -31,10 +34,30 @@ export interface LostEvents {
   readonly why: "dropped" | "overwritten" | "started";
 }
 
+/** A line that is not what the format has there: what it said is not known. */
+export interface Damage {
+  readonly line: number;
+  readonly why: string;
+  /** It may have been an event. */
+  readonly event: boolean;
+}
+
 /** Who gets what is read, in the order of the lines. */
 export interface FtraceSink {
   event(event: RawEvent): void;
   lost?(lost: LostEvents): void;
+  damaged?(damage: Damage): void;
+}
+
+/** A spelling of the same events. */
+export interface Dialect {
+  readonly format: string;
+  readonly scanner: () => LineScanner;
+  readonly recognises: (head: Uint8Array) => boolean;
+  /** Why a line of another format is none of this one. */
+  readonly expected: string;
+  /** Whether the lines of all CPUs are in the order of their times, or only those of each. */
+  readonly ordered: "all" | "cpu";
 }
 
 export interface FtraceOptions {
@@ -53,7 +76,7 @@ export interface IgnoredLine {
 }
 
 export interface FtraceSummary {
-  readonly format: "ftrace" | "trace-cmd report";
+  readonly format: string;
   /** From the header: "nop", "function" ...; undefined without one. */
   readonly tracer: string | undefined;
   readonly lines: number;
@@ -76,8 +99,10 @@ export const HEAD_BYTES = 16 * 1024;
 export const REMEMBERED_LINES = 8;
 export const SHOWN_BYTES = 120;
 const REPORT_HEADER = /^(cpus|version)\s*=\s*\d+$/;
-/** Distinct event names that are kept when all events are wanted. */
-const MAX_KNOWN_NAMES = 4096;
+/** CPUs whose last event and time are remembered. */
+const MAX_CPUS = 4096;
+/** What a line has that was an event before it was damaged. */
+const LIKE_AN_EVENT = /\[\d+\]|=0x|: \w+:/;
 
 export const FTRACE_FORMATS =
   "the tracefs `trace` file (ftrace text), the output of `trace-cmd report`";
@@ -94,11 +119,19 @@ export function isFtrace(head: Uint8Array | string): boolean {
     if (kind === "event" || kind === "lost" || kind === "started") return true;
     const text = ascii(bytes, start, Math.min(end, start + SHOWN_BYTES)).trimEnd();
     if (/^# tracer: \S/.test(text) || REPORT_HEADER.test(text)) return true;
-    if (kind !== "comment" && kind !== "blank") return false;
+    if (kind !== "comment" && kind !== "blank" && kind !== "stack") return false;
     start = end + 1;
   }
   return false;
 }
+
+export const FTRACE: Dialect = {
+  format: "ftrace",
+  scanner: () => new FtraceLine(),
+  recognises: isFtrace,
+  expected: "an event as the nop and function tracers print it",
+  ordered: "all",
+};
 
 /**
  * Reads a whole trace, gzipped or not.
@@ -110,8 +143,9 @@ export async function readFtrace(
   source: ByteSource,
   sink: FtraceSink,
   options: FtraceOptions = {},
+  dialect: Dialect = FTRACE,
 ): Promise<ImportResult<FtraceSummary>> {
-  const reader = new FtraceReader(sink, options);
+  const reader = new FtraceReader(sink, options, dialect);
   try {
     for await (const chunk of plainBytes(source)) {
       const error = reader.push(chunk);
@@ -119,6 +153,7 @@ export async function readFtrace(
     }
   } catch (reason) {
     if (!(reason instanceof DamagedGzip)) throw reason;
+    if (reader.events > 0) return reader.finish(reason.message);
     return { ok: false, error: importError(reader.lines + 1, 1, reason.message) };
   }
   return reader.finish();
@@ -127,16 +162,23 @@ export async function readFtrace(
 /** The same for a caller that has the chunks (decompressed, of any size) one after another. */
 export class FtraceReader {
   readonly #sink: FtraceSink;
+  readonly #dialect: Dialect;
   readonly #names: NameTable;
-  readonly #scanned = new FtraceLine();
+  readonly #scanned: LineScanner;
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #cutter: LineCutter;
   /** The head of the input, until its format is recognised. */
   #head: Uint8Array | undefined = new Uint8Array(0);
+  /** Of each CPU: its last event if somebody wanted it, to get the stack, and its time. */
+  readonly #last_events: (RawEvent | undefined)[] = [];
+  readonly #last_times: number[] = [];
+  #nuls = false;
+  #backwards = false;
   #lines = 0;
   #events = 0;
   #tracer: string | undefined;
   #report = false;
+  #stack_cpu = 0;
   #ignored_lines = 0;
   readonly #ignored: IgnoredLine[] = [];
   #lost_places = 0;
@@ -144,14 +186,23 @@ export class FtraceReader {
   #first: number | undefined;
   #last: number | undefined;
 
-  constructor(sink: FtraceSink, options: FtraceOptions = {}) {
+  /** @param known the format is recognised already. */
+  constructor(
+    sink: FtraceSink,
+    options: FtraceOptions = {},
+    dialect: Dialect = FTRACE,
+    known = false,
+  ) {
+    if (known) this.#head = undefined;
     this.#sink = sink;
+    this.#dialect = dialect;
+    this.#scanned = dialect.scanner();
     this.#names = new NameTable(options.wanted);
     this.#cutter = new LineCutter(
       (bytes, start, end) => this.#line(bytes, start, end),
       () => {
         this.#lines++;
-        this.#ignore(`longer than ${MAX_LINE_BYTES} bytes`, "");
+        this.#ignore(`longer than ${MAX_LINE_BYTES} bytes`, "", true);
       },
     );
   }
@@ -161,31 +212,52 @@ export class FtraceReader {
     return this.#lines;
   }
 
+  /** Events read so far, wanted or not. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** The next line that ends gets this number: for a reader of what text is wrapped in. */
+  at(line: number): void {
+    this.#lines = line - 1;
+  }
+
+  /** A line of what the text is wrapped in is damaged. */
+  bad(why: string): void {
+    this.#lines++;
+    this.#ignore(why, "", true);
+  }
+
   /** Takes the next chunk; an error, once the head shows that the input is no ftrace text. */
   push(chunk: Uint8Array): ImportError | undefined {
     if (this.#head === undefined) {
-      this.#cutter.push(chunk);
+      this.#cut(chunk);
       return undefined;
     }
     this.#head = joinBytes(this.#head, chunk);
     return this.#head.length < HEAD_BYTES ? undefined : this.#recognise();
   }
 
-  /** To be called once, after the last chunk. */
-  finish(): ImportResult<FtraceSummary> {
+  /**
+   * To be called once, after the last chunk.
+   *
+   * @param damage why the input ends before its end, if it does.
+   */
+  finish(damage?: string): ImportResult<FtraceSummary> {
     const error = this.#head === undefined ? undefined : this.#recognise();
     if (error !== undefined) return { ok: false, error };
     this.#cutter.finish();
+    if (damage !== undefined) this.#ignore(damage, "", true);
     const first = this.#ignored[0];
     if (this.#events === 0 && first !== undefined) {
       const what = this.#tracer === undefined ? "" : ` (tracer ${this.#tracer})`;
-      const text = `no line${what} is an event as the nop and function tracers print it`;
+      const text = `no line${what} is ${this.#dialect.expected}`;
       return { ok: false, error: importError(first.line, 1, text) };
     }
     return {
       ok: true,
       value: {
-        format: this.#report ? "trace-cmd report" : "ftrace",
+        format: this.#report ? "trace-cmd report" : this.#dialect.format,
         tracer: this.#tracer,
         lines: this.#lines,
         events: this.#events,
@@ -199,20 +271,30 @@ export class FtraceReader {
     };
   }
 
+  #cut(chunk: Uint8Array): void {
+    // A file system leaves blocks of NULs where a machine went down; few chunks have any.
+    this.#nuls = chunk.includes(0);
+    this.#cutter.push(chunk);
+  }
+
   #recognise(): ImportError | undefined {
     const head = this.#head ?? new Uint8Array(0);
-    if (!isFtrace(head)) {
+    if (!this.#dialect.recognises(head)) {
       const what = head.length === 0 ? "the input is empty" : "not an ftrace text";
       return importError(1, 1, `${what}; recognised formats are ${FTRACE_FORMATS}`);
     }
     this.#head = undefined;
-    this.#cutter.push(head.subarray(startOfText(head)));
+    this.#cut(head.subarray(startOfText(head)));
     return undefined;
   }
 
   #line(bytes: Uint8Array, start: number, end: number): void {
     this.#lines++;
     const line = this.#scanned;
+    if (this.#nuls && bytes.subarray(start, end).includes(0)) {
+      this.#ignore("NUL bytes", "", true);
+      return;
+    }
     switch (line.scan(bytes, start, end)) {
       case "event":
         this.#event(bytes, start, end);
@@ -220,9 +302,16 @@ export class FtraceReader {
       case "comment":
         this.#comment(ascii(bytes, start, Math.min(end, start + SHOWN_BYTES)));
         return;
+      case "stack":
+        this.#stack_cpu = line.cpu;
+        return;
+      case "frame":
+        this.#frame(bytes, end);
+        return;
       case "lost": {
-        const count = / (\d+) EVENTS|\[(\d+) EVENTS/.exec(ascii(bytes, start, end));
-        this.#lost("dropped", line.cpu, count === null ? undefined : Number(count[1] ?? count[2]));
+        const count = / (\d+) EVENTS|\[(\d+) EVENTS|lost (\d+)/i.exec(ascii(bytes, start, end));
+        const known = count?.[1] ?? count?.[2] ?? count?.[3];
+        this.#lost("dropped", line.cpu, known === undefined ? undefined : Number(known));
         return;
       }
       case "started":
@@ -236,7 +325,6 @@ export class FtraceReader {
         );
         return;
       case "blank":
-      case "continuation":
     }
   }
 
@@ -252,7 +340,17 @@ export class FtraceReader {
     const line = this.#scanned;
     this.#events++;
     this.#first ??= line.time_s;
+    const cpu = line.cpu < MAX_CPUS ? line.cpu : 0;
+    const before = this.#dialect.ordered === "all" ? this.#last : this.#last_times[cpu];
+    // Recordings put one behind another, or a clock that jumps: what came first is not known.
+    if (before !== undefined && line.time_s < before && !this.#backwards) {
+      this.#backwards = true;
+      this.#damaged("time goes backwards", false);
+    }
     this.#last = line.time_s;
+    this.#last_times[cpu] = line.time_s;
+    this.#stack_cpu = cpu;
+    this.#last_events[cpu] = undefined;
     const name = this.#names.find(bytes, line);
     if (name === undefined) return;
     const raw = this.#decoder.decode(bytes.subarray(start, end));
@@ -275,13 +373,22 @@ export class FtraceReader {
       name.form === undefined || name.form === "print" ? line.form : name.form;
     const head = { line: this.#lines, time_s: line.time_s, cpu: line.cpu, pid: line.pid };
     const parts = {
-      task_start: 0,
+      task_start: line.task_start - start,
       task_end: line.task_end - start + back,
       flags_start: line.flags_start - start + back,
       flags_end: line.flags_end - start + back,
       text_start,
     };
-    this.#sink.event(new RawEvent(head, event, form, raw, parts));
+    const made = new RawEvent(head, event, form, raw, parts);
+    this.#last_events[cpu] = made;
+    this.#sink.event(made);
+  }
+
+  /** " => do_wp_page": a function of the stack of the last event of that CPU. */
+  #frame(bytes: Uint8Array, end: number): void {
+    const at = this.#scanned.text_start;
+    const event = this.#last_events[this.#stack_cpu];
+    event?.addFrame(ascii(bytes, at, Math.min(end, at + SHOWN_BYTES)));
   }
 
   #comment(text: string): void {
@@ -291,90 +398,21 @@ export class FtraceReader {
     if (missing > 0) this.#lost("overwritten", undefined, missing);
   }
 
+  #damaged(why: string, event: boolean): void {
+    this.#sink.damaged?.({ line: this.#lines, why, event });
+  }
+
   #lost(why: LostEvents["why"], cpu: number | undefined, count: number | undefined): void {
     this.#lost_places++;
     this.#lost_events += count ?? 0;
     this.#sink.lost?.({ line: this.#lines, cpu, count, why });
   }
 
-  #ignore(why: string, text: string): void {
+  #ignore(why: string, text: string, event = LIKE_AN_EVENT.test(text)): void {
     this.#ignored_lines++;
+    this.#damaged(why, event);
     if (this.#ignored.length < REMEMBERED_LINES) {
       this.#ignored.push({ line: this.#lines, why, text });
     }
   }
-}
-
-interface KnownName {
-  readonly spelling: string;
-  /** The name that events carry. */
-  readonly event: string;
-  /** What the name says about the form, in trace-cmd's spelling of system calls and marks. */
-  readonly form: "enter" | "exit" | "print" | undefined;
-}
-
-/** Event names as bytes to the wanted ones, by hash. */
-class NameTable {
-  readonly #byHash = new Map<number, KnownName[]>();
-  readonly #all: boolean;
-  #size = 0;
-
-  constructor(wanted: ReadonlySet<string> | undefined) {
-    this.#all = wanted === undefined;
-    for (const event of wanted ?? []) {
-      this.#add({ spelling: event, event, form: undefined });
-      const call = event.startsWith("sys_") ? event.slice(4) : undefined;
-      if (call !== undefined) {
-        this.#add({ spelling: `sys_enter_${call}`, event, form: "enter" });
-        this.#add({ spelling: `sys_exit_${call}`, event, form: "exit" });
-      }
-      if (event === "tracing_mark_write") this.#add({ spelling: "print", event, form: "print" });
-    }
-  }
-
-  find(bytes: Uint8Array, line: FtraceLine): KnownName | undefined {
-    const length = line.name_end - line.name_start;
-    for (const known of this.#byHash.get(line.name_hash) ?? []) {
-      if (known.spelling.length !== length) continue;
-      let at = 0;
-      while (at < length && known.spelling.charCodeAt(at) === bytes[line.name_start + at]) at++;
-      if (at === length && fits(known, line.form)) return known;
-    }
-    return this.#all
-      ? this.#learn(ascii(bytes, line.name_start, line.name_end), line.form)
-      : undefined;
-  }
-
-  #learn(spelling: string, form: EventForm): KnownName {
-    const [, step, call] = form === "event" ? (/^sys_(enter|exit)_(.+)$/.exec(spelling) ?? []) : [];
-    const name: KnownName =
-      call !== undefined
-        ? { spelling, event: `sys_${call}`, form: step === "enter" ? "enter" : "exit" }
-        : { spelling, event: spelling, form: spelling === "print" ? "print" : undefined };
-    // Bounded, for every line of a strange input may have a name of its own.
-    if (this.#size < MAX_KNOWN_NAMES) this.#add(name);
-    return name;
-  }
-
-  #add(name: KnownName): void {
-    const hash = nameHash(name.spelling);
-    const list = this.#byHash.get(hash);
-    if (list === undefined) this.#byHash.set(hash, [name]);
-    else list.push(name);
-    this.#size++;
-  }
-}
-
-/**
- * `sys_exit_group: 0x0` is trace-cmd's return of a call `group`, `sys_exit_group(...)` the kernel's
- * entry of `exit_group`: the form of the line tells them apart.
- */
-function fits(name: KnownName, form: EventForm): boolean {
-  if (name.form === "enter" || name.form === "exit") return form === "event";
-  return form !== "event" || !/^sys_(enter|exit)_/.test(name.spelling);
-}
-
-/** Offset behind a byte order mark. */
-function startOfText(bytes: Uint8Array): number {
-  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }

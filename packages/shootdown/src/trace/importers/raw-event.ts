@@ -18,6 +18,9 @@ export interface LineParts {
   readonly text_start: number;
 }
 
+/** Functions of an event's stack that are kept. */
+const MAX_FRAMES = 32;
+
 /** One event; the line's text is cut up only as far as somebody asks. */
 export class RawEvent {
   /** Line in the input, from 1. */
@@ -30,6 +33,7 @@ export class RawEvent {
   readonly form: EventForm;
   readonly #raw: string;
   readonly #parts: LineParts;
+  #stack: string[] | undefined;
   #origin: { func: string | undefined; caller: string | undefined } | undefined;
 
   constructor(
@@ -47,6 +51,18 @@ export class RawEvent {
     this.form = form;
     this.#raw = raw;
     this.#parts = parts;
+  }
+
+  /** Functions on the kernel's stack, the innermost first; undefined where none was recorded. */
+  get stack(): readonly string[] | undefined {
+    return this.#stack;
+  }
+
+  /** The next function of the stack, "do_wp_page+0x10/0x40" or without offset. */
+  addFrame(text: string): void {
+    this.#stack ??= [];
+    const name = symbol(text);
+    if (name !== "" && this.#stack.length < MAX_FRAMES) this.#stack.push(name);
   }
 
   /** The whole line. */

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks recordings that are no events of the kernel: an SMMU's commands, executed instructions.
+import type { Finding, TraceResult } from "./finding.ts";
+import type { ByteSource } from "./importers/bytes.ts";
+import { readSmmu } from "./importers/smmu.ts";
+import { readTlbi } from "./importers/tlbi.ts";
+import { SmmuMonitor } from "./smmu-monitor.ts";
+import { StreamReport } from "./stream-report.ts";
+import { TlbiMonitor } from "./tlbi-monitor.ts";
+
+export interface LogOptions {
+  readonly machine?: string;
+  readonly onFinding?: (finding: Finding) => void;
+}
+
+const SMMU_NOTES = [
+  "which pages were unmapped, and when, is in the kernel's events map and unmap (iommu): give " +
+    "the folder with trace.txt and tlbi.txt of the same run",
+  "QEMU's SMMU invalidates as it takes a command: of its own it never keeps an entry too long",
+];
+
+export async function checkSmmu(source: ByteSource, options: LogOptions): Promise<TraceResult> {
+  const report = new StreamReport(options.onFinding);
+  const monitor = new SmmuMonitor(report);
+  const read = await readSmmu(source, {
+    event: (event) => monitor.event(event),
+    damaged: (damage) => report.damaged(damage),
+  });
+  if (!read.ok) return read;
+  monitor.finish();
+  const summary = report.summary({
+    format: "QEMU's SMMUv3 trace",
+    contract: "SMMUv3 commands: complete at CMD_SYNC (S10, S13), ATC_INV after it (S18)",
+    layout: "none",
+    machine: options.machine,
+    events: monitor.events,
+    ignored_lines: read.value.ignored_lines,
+    judged: monitor.commands > 0,
+    notes: SMMU_NOTES,
+  });
+  return { ok: true, summary };
+}
+
+const TLBI_NOTES = [
+  "which entries were changed, and when, is in the kernel's own events: only order and " +
+    "completion of the instructions are judged here",
+];
+
+export async function checkTlbi(source: ByteSource, options: LogOptions): Promise<TraceResult> {
+  const report = new StreamReport(options.onFinding);
+  const monitor = new TlbiMonitor(report);
+  const read = await readTlbi(source, {
+    event: (event) => monitor.event(event),
+    damaged: (damage) => report.damaged(damage),
+  });
+  if (!read.ok) return read;
+  monitor.finish();
+  const summary = report.summary({
+    format: "log of TLB maintenance instructions",
+    contract: "arm64: a TLBI is complete at a full DSB of its own CPU (A27), stage 2 first (A9)",
+    layout: "none",
+    machine: options.machine,
+    events: monitor.events,
+    ignored_lines: read.value.ignored_lines,
+    judged: monitor.tlbis > 0,
+    notes: TLBI_NOTES,
+  });
+  return { ok: true, summary };
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The formats that are known, how each is told from the others, and what is said of the rest.
+
+import { isBpftrace, isBpftraceJson } from "./bpftrace.ts";
+import {
+  type ByteSource,
+  DamagedGzip,
+  type ImportError,
+  importError,
+  joinBytes,
+  plainBytes,
+  startOfText,
+} from "./bytes.ts";
+import { HEAD_BYTES, isFtrace } from "./ftrace.ts";
+import { ascii } from "./ftrace-line.ts";
+import { isPerfScript } from "./perf.ts";
+import { isSmmu } from "./smmu.ts";
+import { isTlbi } from "./tlbi.ts";
+
+/** Who reads a recording: one importer each. */
+export type FormatName = "ftrace" | "perf" | "bpftrace" | "bpftrace-json" | "smmu" | "tlbi";
+
+interface Format {
+  readonly name: FormatName;
+  /** As the messages call it. */
+  readonly title: string;
+  readonly is: (head: Uint8Array) => boolean;
+}
+
+/** In the order in which they are asked. */
+export const FORMATS: readonly Format[] = [
+  { name: "bpftrace-json", title: "bpftrace -f json", is: isBpftraceJson },
+  { name: "bpftrace", title: "bpftrace", is: isBpftrace },
+  { name: "tlbi", title: "log of TLB maintenance instructions", is: isTlbi },
+  { name: "smmu", title: "QEMU's SMMUv3 trace", is: isSmmu },
+  { name: "ftrace", title: "ftrace text (`trace`, `trace-cmd report`)", is: isFtrace },
+  { name: "perf", title: "perf script", is: isPerfScript },
+];
+
+/** Files that are known and not read, by how they begin, and what to do with them. */
+const BINARY: readonly (readonly [string, string])[] = [
+  ["\x17\x08Dtracing", "a trace.dat of trace-cmd: run `trace-cmd report FILE` and give its output"],
+  ["PERFILE2", "a perf.data: run `perf script -i FILE` and give its output"],
+  ["2ELIFREP", "a perf.data of the other byte order: run `perf script -i FILE` where it was made"],
+  ["(\xb5/\xfd", "zstd data: run `zstd -dc FILE | shootdown trace -`"],
+  ["\xfd7zXZ", "xz data: run `xz -dc FILE | shootdown trace -`"],
+  ["BZh", "bzip2 data: run `bzip2 -dc FILE | shootdown trace -`"],
+  ["PK\x03\x04", "a zip archive: unpack it first"],
+];
+
+const SHOWN = 60;
+
+export function recognise(head: Uint8Array): FormatName | undefined {
+  return FORMATS.find(({ is }) => is(head))?.name;
+}
+
+/** Why an input is of no known format: what its first line is, and which there are. */
+export function unknownFormat(head: Uint8Array): ImportError {
+  if (head.length === 0) return importError(1, 1, `the input is empty; ${known()}`);
+  const start = ascii(head, 0, Math.min(head.length, 16));
+  const binary = BINARY.find(([magic]) => start.startsWith(magic));
+  if (binary !== undefined) return importError(1, 1, binary[1]);
+  const { line, text } = firstLine(head);
+  const what = isText(text) ? `"${cut(text)}"` : "no text";
+  return importError(line, 1, `no known format: the line is ${what}; ${known()}`);
+}
+
+function known(): string {
+  return `known are ${FORMATS.map(({ title }) => title).join(", ")}`;
+}
+
+/** The first line that is not blank. */
+function firstLine(head: Uint8Array): { readonly line: number; readonly text: string } {
+  let line = 1;
+  let start = startOfText(head);
+  for (;;) {
+    const newline = head.indexOf(10, start);
+    const end = newline < 0 ? head.length : newline;
+    const text = new TextDecoder().decode(head.subarray(start, Math.min(end, start + 4 * SHOWN)));
+    if (text.trim() !== "" || newline < 0) return { line, text: text.trimEnd() };
+    start = newline + 1;
+    line++;
+  }
+}
+
+/** No control characters but tabs, and at most a few bytes that are no UTF-8. */
+function isText(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  return !/[\x00-\x08\x0e-\x1f\x7f\ufffd]/.test(text);
+}
+
+const cut = (text: string): string => (text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text);
+
+/** An input with its first HEAD_BYTES looked at: `source` yields all of it, decompressed. */
+export interface Peeked {
+  readonly head: Uint8Array;
+  readonly source: ByteSource;
+}
+
+/** Reads as much as it takes to recognise a format. A damaged gzip may show only later. */
+export async function peek(source: ByteSource): Promise<Peeked> {
+  const pieces = plainBytes(source)[Symbol.asyncIterator]();
+  let head: Uint8Array = new Uint8Array(0);
+  let damage: unknown;
+  try {
+    while (head.length < HEAD_BYTES) {
+      const next = await pieces.next();
+      if (next.done === true) break;
+      head = joinBytes(head, next.value);
+    }
+  } catch (reason) {
+    if (!(reason instanceof DamagedGzip)) throw reason;
+    damage = reason;
+  }
+  const rest = async function* (): ByteSource {
+    try {
+      if (head.length > 0) yield head;
+      if (damage !== undefined) throw damage;
+      for (;;) {
+        const next = await pieces.next();
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await pieces.return?.();
+    }
+  };
+  return { head, source: rest() };
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLB maintenance as CPUs executed it: which DSB completes which TLBI, and what came too early.
+//
+//   CPU 0   DSB ishst  TLBI vale1is ......... DSB ish      complete for CPU 0 from here on (A27)
+//   CPU 1                         DSB ish                  says nothing about CPU 0's TLBI
+//   stage 2 TLBI ipas2e1is  DSB ish  TLBI vmalle1is  DSB ish   (A9)
+import type {
+  CallEvent,
+  DsbInstruction,
+  MarkEvent,
+  TlbiEvent,
+  TlbiInstruction,
+} from "./importers/tlbi.ts";
+import { bits, formatPage, type Word64 } from "./importers/word64.ts";
+import { MAX_PENDING } from "./limits.ts";
+import type { StreamReport } from "./stream-report.ts";
+
+const SECONDARY: ReadonlySet<string> = new Set([
+  "__mmu_notifier_arch_invalidate_secondary_tlbs",
+  "__mmu_notifier_invalidate_range",
+]);
+const RANGE_END = "__mmu_notifier_invalidate_range_end";
+const UPGRADE = /^(?:__)?ptep_set_access_flags$/;
+/** Whose TLBIs wait for the flush of a whole batch. */
+const BATCHED = /tlbbatch|^set_tlb_ubc_flush_pending$|^try_to_(?:unmap|migrate)_one$/;
+
+/** DSBs that wait for loads and stores; the others complete no TLBI. */
+const FULL: ReadonlySet<string> = new Set(["ish", "osh", "sy"]);
+
+interface Stage2 {
+  readonly at: TlbiInstruction;
+  /** A full DSB came after it. */
+  done: boolean;
+}
+
+/** What one CPU is in the middle of. */
+interface Cpu {
+  readonly number: number;
+  pending: TlbiInstruction[];
+  stage2: Stage2 | undefined;
+  /** Inside ptep_set_access_flags: its TLBIs and the notifier calls from it. */
+  upgrade: { tlbi: number; calls: number } | undefined;
+}
+
+export class TlbiMonitor {
+  readonly #report: StreamReport;
+  readonly #cpus = new Map<number, Cpu>();
+  #last_full: DsbInstruction | undefined;
+  events = 0;
+  tlbis = 0;
+  #ended = false;
+
+  constructor(report: StreamReport) {
+    this.#report = report;
+  }
+
+  event(event: TlbiEvent): void {
+    this.events++;
+    const cpu = this.#cpu(event.cpu);
+    switch (event.kind) {
+      case "tlbi":
+        this.#tlbi(cpu, event);
+        return;
+      case "dsb":
+        this.#dsb(cpu, event);
+        return;
+      case "call":
+        this.#call(cpu, event);
+        return;
+      case "mark":
+        this.#mark(cpu, event);
+        return;
+      case "start":
+    }
+  }
+
+  finish(): void {
+    for (const cpu of this.#cpus.values()) {
+      this.#leaveUpgrade(cpu);
+      if (cpu.pending.length > 0) {
+        this.#report.undecided("the recording ends before the DSB of a TLBI", cpu.pending.length);
+      }
+    }
+  }
+
+  #cpu(number: number): Cpu {
+    let cpu = this.#cpus.get(number);
+    if (cpu === undefined) {
+      cpu = { number, pending: [], stage2: undefined, upgrade: undefined };
+      this.#cpus.set(number, cpu);
+    }
+    return cpu;
+  }
+
+  #tlbi(cpu: Cpu, at: TlbiInstruction): void {
+    this.tlbis++;
+    this.#report.count("tlbi", at.op);
+    if (cpu.upgrade !== undefined && UPGRADE.test(at.func)) cpu.upgrade.tlbi++;
+    if (cpu.pending.length < MAX_PENDING) cpu.pending.push(at);
+    else this.#report.evicted("MAX_PENDING");
+    if (/^r?ipas2/.test(at.op)) cpu.stage2 = { at, done: false };
+    else if (cpu.stage2 !== undefined && /^(?:vm|va|rva|alle1|aside1)/.test(at.op)) {
+      this.#combined(cpu, cpu.stage2, at);
+    }
+  }
+
+  /** Stage 1 after stage 2: else an entry that combines both survives. */
+  #combined(cpu: Cpu, stage2: Stage2, at: TlbiInstruction): void {
+    cpu.stage2 = undefined;
+    if (stage2.done || /^alle1|^vmalls12/.test(at.op)) {
+      this.#report.count("stage2", "IPA, DSB, then the entries that combine both stages");
+      return;
+    }
+    this.#found(cpu, stage2.at, at, "order", "A9", [
+      `TLBI ${at.op} (line ${at.line}) before a DSB that completes ${stage2.at.op}: entries that`,
+      "combine both stages may be made again from the old stage 2",
+    ]);
+  }
+
+  #dsb(cpu: Cpu, at: DsbInstruction): void {
+    this.#report.count("dsb", at.type);
+    const local = at.type === "nsh";
+    if (!FULL.has(at.type) && !local) return;
+    if (!local) this.#last_full = at;
+    const done = cpu.pending.filter((one) => !local || !isBroadcast(one.op));
+    cpu.pending = local ? cpu.pending.filter((one) => isBroadcast(one.op)) : [];
+    this.#report.changes += done.length;
+    this.#report.conforming += done.length;
+    if (done.length > 0)
+      this.#report.count("completion", `by the issuer's DSB ${at.type}`, done.length);
+    if (cpu.stage2 !== undefined) cpu.stage2.done ||= !cpu.pending.includes(cpu.stage2.at);
+  }
+
+  #call(cpu: Cpu, at: CallEvent): void {
+    const notifier = at.func.startsWith("__mmu_notifier_");
+    if (SECONDARY.has(at.func)) {
+      const waiting = cpu.pending.length > 0;
+      this.#report.count(
+        "notifier",
+        waiting ? "secondary calls between a TLBI and its DSB" : "secondary calls elsewhere",
+      );
+    }
+    if (notifier && cpu.upgrade !== undefined) {
+      if (UPGRADE.test(at.from)) cpu.upgrade.calls++;
+    } else {
+      this.#leaveUpgrade(cpu);
+      if (UPGRADE.test(at.func)) cpu.upgrade = { tlbi: 0, calls: 0 };
+    }
+    if (at.func === RANGE_END)
+      this.#due(cpu, at, "mn_invalidate_range_end", (one) => !BATCHED.test(one.func));
+  }
+
+  #mark(cpu: Cpu, at: MarkEvent): void {
+    this.#leaveUpgrade(cpu);
+    if (at.number === -1) {
+      this.#ended = true;
+      return;
+    }
+    this.#due(cpu, at, "user space ran again", () => true);
+  }
+
+  /** From here on the kernel relies on what the CPU has asked for. */
+  #due(cpu: Cpu, at: TlbiEvent, when: string, counts: (one: TlbiInstruction) => boolean): void {
+    const late = cpu.pending.filter(counts);
+    cpu.pending = cpu.pending.filter((one) => !counts(one));
+    for (const one of late) {
+      const other = this.#last_full;
+      const foreign =
+        other !== undefined && other.cpu !== cpu.number && other.line > one.line
+          ? `; the DSB of CPU ${other.cpu} (line ${other.line}) completes its own only`
+          : "";
+      this.#report.changes++;
+      this.#found(cpu, one, at, "missing", "A27", [
+        `no DSB of CPU ${cpu.number} completed it before ${when} (line ${at.line})${foreign}`,
+      ]);
+    }
+    const { stage2 } = cpu;
+    if (stage2 === undefined || !counts(stage2.at)) return;
+    cpu.stage2 = undefined;
+    this.#found(cpu, stage2.at, at, "missing", "A9", [
+      `no TLBI of the entries that combine both stages before ${when} (line ${at.line})`,
+    ]);
+  }
+
+  #leaveUpgrade(cpu: Cpu): void {
+    const { upgrade } = cpu;
+    cpu.upgrade = undefined;
+    if (upgrade === undefined || upgrade.tlbi === 0 || this.#ended) return;
+    this.#report.count(
+      "ptep_set_access_flags",
+      `TLBI ${upgrade.tlbi}, notifier calls ${upgrade.calls}`,
+    );
+  }
+
+  #found(
+    cpu: Cpu,
+    one: TlbiInstruction,
+    at: TlbiEvent,
+    found: "missing" | "order",
+    rule: string,
+    words: readonly string[],
+  ): void {
+    const { space, start, end } = scopeOf(one);
+    this.#report.found({
+      class: found,
+      line: one.line,
+      time: one.time_s,
+      cpu: cpu.number,
+      space,
+      start,
+      end,
+      operation: `TLBI ${one.op} in ${one.func}`,
+      message: words.join(" "),
+      rule,
+      deadline_line: at.line,
+    });
+  }
+}
+
+const isBroadcast = (op: string): boolean => /[io]s(?:nxs)?$/.test(op);
+
+const BY_ADDRESS = /^(r?)(va|ipas2)(a?)l?e/;
+const RANGE_SCALE = 5;
+
+/** What the operand names: ASID 63:48, VA[55:12] 43:0; of a range 36:0, SCALE 45:44, NUM 43:39. */
+export function scopeOf({
+  op,
+  operand,
+}: {
+  readonly op: string;
+  readonly operand: Word64 | undefined;
+}) {
+  const all = { space: "cpu", start: "0x0", end: "0x10000000000000000" };
+  if (operand === undefined) return all;
+  const asid = /^aside1/.test(op) || BY_ADDRESS.exec(op)?.[2] === "va" ? bits(operand, 63, 48) : 0;
+  const by = BY_ADDRESS.exec(op);
+  const space = by?.[2] === "ipas2" ? "ipa" : by?.[3] === "a" ? "cpu" : `asid ${asid}`;
+  if (by === null) return { ...all, space };
+  const range = by[1] === "r";
+  const page = range ? bits(operand, 36, 0) : bits(operand, by[2] === "va" ? 43 : 35, 0);
+  const pages = range
+    ? (bits(operand, 43, 39) + 1) * 2 ** (RANGE_SCALE * bits(operand, 45, 44) + 1)
+    : 1;
+  return { space, start: formatPage(page), end: formatPage(page + pages) };
+}
