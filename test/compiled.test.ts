@@ -9,6 +9,7 @@ import { seededRandom } from "../packages/shootdown/src/base/random.ts";
 import { Uncompilable } from "../packages/shootdown/src/engine/compiled/frame.ts";
 import { lower } from "../packages/shootdown/src/engine/lower.ts";
 import type { Semantics } from "../packages/shootdown/src/engine/packed.ts";
+import { DomainOverflow } from "../packages/shootdown/src/engine/packed-expr.ts";
 import type { Program, System } from "../packages/shootdown/src/engine/program.ts";
 import type { Outcome, Question } from "../packages/shootdown/src/explore/search.ts";
 import { type Engine, explore } from "../packages/shootdown/src/explore/tiers.ts";
@@ -42,6 +43,27 @@ describe("successors, to the bit and in order", () => {
       { numRuns: target === "wasm" ? 120 : 30, seed: 7 },
     );
     expect(compared).toBeGreaterThan(500);
+  });
+
+  test("of random systems that go beyond the ends of their sorts", () => {
+    const sum = { states: 0, refused: 0 };
+    fc.assert(
+      fc.property(fc.nat(), fc.constantFrom(...SEMANTICS), (seed, semantics) => {
+        const program = lower(randomSystem(seededRandom(seed), { edges: true }));
+        try {
+          const { states, refused, difference } = compareSteps(program, semantics, 60);
+          sum.states += states;
+          sum.refused += refused;
+          expect(difference).toBeUndefined();
+        } catch (error) {
+          // It may begin beyond them.
+          if (!(error instanceof Uncompilable || error instanceof DomainOverflow)) throw error;
+        }
+      }),
+      { numRuns: 120, seed: 11 },
+    );
+    expect(sum.states).toBeGreaterThan(1_000);
+    expect(sum.refused).toBeGreaterThan(50);
   });
 
   const systems: readonly (readonly [string, () => System])[] = [

@@ -19,6 +19,8 @@ const BASE = 64;
 export interface Compared {
   readonly states: number;
   readonly successors: number;
+  /** States from which a step runs into a limit of the domain, in both. */
+  readonly refused: number;
   /** What differs first, in words. */
   readonly difference?: string;
 }
@@ -65,6 +67,7 @@ export function compareSteps(
       ? instantiate(module, memory as WebAssembly.Memory, host)
       : asJavaScript(module, memory as LinearMemory, host);
   let successors = 0;
+  let limited = 0;
   const compiled = (name: string, state: Int32Array): string[] => {
     words.set(state, src >> 2);
     const end = run[name]!(src, out);
@@ -87,10 +90,14 @@ export function compareSteps(
       }
     });
     if (refused !== undefined) {
-      const also = failure(() => compiled("expand", state));
-      if (also === refused) return { states: id, successors };
+      const also = failure(() => {
+        compiled("expand", state);
+        if (unit.free !== undefined) compiled(unit.free, state);
+      });
+      limited++;
+      if (also === refused) continue;
       const difference = `state ${id} (${text(state)}): ${refused}, compiled ${also}`;
-      return { states: id, successors, difference };
+      return { states: id, successors, refused: limited, difference };
     }
     const costed = compiled("expand", state);
     const moves = (words[(out >> 2) - 1]! - out) / (4 * unit.words);
@@ -108,7 +115,7 @@ export function compareSteps(
       differs("successor", expected.costed, costed) ??
       differs("free successor", expected.free, free) ??
       (moves === expected.moves ? undefined : `moves of state ${id}: ${expected.moves}, ${moves}`);
-    if (difference !== undefined) return { states: id, successors, difference };
+    if (difference !== undefined) return { states: id, successors, refused: limited, difference };
   }
-  return { states: Math.min(visited.count, states_max), successors };
+  return { states: Math.min(visited.count, states_max), successors, refused: limited };
 }

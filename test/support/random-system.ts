@@ -25,6 +25,15 @@ const source = { file: "test/support/random-system.ts" };
 
 const SIZES = { who: 2, page: 4, int: 4 };
 
+/** What a random system is to be full of. */
+export interface Emphasis {
+  /**
+   * Values beyond their sorts' ends: pages that do not fill their bits, counted up and down, as
+   * indices and keys, with guards and without; pending sets of one entry.
+   */
+  readonly edges: boolean;
+}
+
 const entry = e.field("entry", [who, page], word);
 const flat = e.field("flat", [page], word, 1);
 const count = e.field("count", [], int);
@@ -117,9 +126,48 @@ interface Names {
 
 class Generator {
   private readonly random: Random;
+  private readonly edges: boolean;
 
-  constructor(random: Random) {
+  constructor(random: Random, edges: boolean) {
     this.random = random;
+    this.edges = edges;
+  }
+
+  get sizes(): typeof SIZES {
+    return this.edges ? { ...SIZES, page: 3 } : SIZES;
+  }
+
+  /** More options where there are edges to be met. */
+  private if<T>(...options: readonly (() => T)[]): readonly (() => T)[] {
+    return this.edges ? options : [];
+  }
+
+  /** A page that need not be one. */
+  private beyond(l: Names): Expr<"page"> {
+    return this.one<Expr<"page">>(
+      () => e.after(page, l.p, e.num(1)),
+      () => e.after(page, where(l.q), e.num(1)),
+      () => e.back(page, l.p, e.num(1)),
+      () => e.times(page, l.q, count()),
+      () => e.constant(page, 3),
+    );
+  }
+
+  /** A question about a page, asked where there is one. */
+  private guarded(l: Names): Expr<"bool"> {
+    const p = this.beyond(l);
+    const valid = e.get(flat(p), "v", bool);
+    const inside = e.and(e.le(e.constant(page, 0), p), e.lt(p, e.constant(page, 3)));
+    return this.one<Expr<"bool">>(
+      () => e.and(inside, valid),
+      () => e.and(inside, e.eq(where(p), this.page(l))),
+      () => e.or(e.not(inside), valid),
+      () => e.not(e.or(e.not(inside), e.eq(flat(p), l.x))),
+      () => e.eq(e.ite(inside, flat(p), l.x), this.word(l)),
+      () => e.eq(e.ite(e.not(inside), l.x, entry(l.w, p)), l.x),
+      () => e.and(this.bool(l, 1), valid),
+      () => e.or(this.bool(l, 1), valid),
+    );
   }
 
   one<T>(...options: readonly (() => T)[]): T {
@@ -138,7 +186,8 @@ class Generator {
       () => l.p,
       () => l.q,
       () => where(l.p),
-      () => e.constant(page, this.random.below(SIZES.page)),
+      () => e.constant(page, this.random.below(this.sizes.page)),
+      ...this.if(() => this.beyond(l)),
     );
   }
 
@@ -150,6 +199,7 @@ class Generator {
       () => e.ite(this.bool(l), flat(l.p), l.x),
       () => e.withFields(l.x, { v: this.bool(l), m: this.mode() }),
       () => e.withFields(flat(l.p), { p: this.page(l) }),
+      ...this.if(() => e.ite(this.guarded(l), l.x, flat(l.p))),
       () => e.constant(word, this.random.below(24)),
     );
   }
@@ -164,7 +214,8 @@ class Generator {
       () => span(this.who(l)),
       () => Pages.one(l.p),
       () => Pages.make(l.p, l.q),
-      () => Pages.make(e.constant(page, 0), e.constant(page, 4)),
+      () => Pages.make(e.constant(page, 0), e.constant(page, this.sizes.page)),
+      ...this.if(() => Pages.make(l.q, this.beyond(l))),
     );
   }
 
@@ -196,6 +247,11 @@ class Generator {
       () => e.lt(Pages.lo(l.r), Pages.hi(span(l.w))),
       () => e.outstanding(orders({ w: e.ANY }), { mode: this.mode() }),
       () => e.outstanding(letters({ w: l.w })),
+      ...this.if(
+        () => this.guarded(l),
+        () => e.outstanding(letters({ w: this.who(l) }), { to: where(this.page(l)) }),
+        () => e.outstanding(orders({ w: e.ANY }), { mode: this.mode(), pages: span(l.w) }),
+      ),
     ];
     if (depth === 0) return this.one<Expr<"bool">>(...leaves);
     const nodes = [
@@ -240,6 +296,16 @@ class Generator {
       () => s.emit(happened, { who: l.w, page: this.page(l), word: l.x, pages: this.range(l) }),
       () => s.grow(l.r, this.page(l)),
       () => s.callInto(l.x, helper, { w: this.who(l), p: this.page(l) }),
+      ...this.if<Stmt>(
+        () => s.await_(this.guarded(l)),
+        () => s.choose(l.own.p, page, this.guarded(l)),
+        () => s.when(this.guarded(l), s.set(l.q, this.beyond(l))),
+        () =>
+          s.clear(near({ w: l.w, p: where(this.page(l)) }), (x) =>
+            e.eq(flat(e.get(x, "p", page)), l.x),
+          ),
+        () => s.atomic(...[l.p, l.q].map((to) => s.post(letters({ w: this.who(l) }), { to }))),
+      ),
     ];
     if (depth === 0) return this.one(...leaves);
     const nodes: (() => Stmt)[] = [
@@ -288,8 +354,8 @@ class Generator {
 }
 
 /** A system of two threads and of hardware that reads and writes what they do. */
-export function randomSystem(random: Random): System {
-  const g = new Generator(random);
+export function randomSystem(random: Random, { edges }: Emphasis = { edges: false }): System {
+  const g = new Generator(random, edges);
   const locals = { w: who, p: page, q: page, x: word, n: int, b: bool, r: pages };
   const own = Object.fromEntries(
     Object.entries(locals).map(([name, sort]) => [name, e.place({ k: "local", name, sort })]),
@@ -303,7 +369,11 @@ export function randomSystem(random: Random): System {
       definitions: [helps],
     },
     kernel: { name: "random", version: "0", routines: new Map() },
-    domain: { sizes: SIZES, names: {}, limits: { ORDERS: 2, LETTERS: 2 } },
+    domain: {
+      sizes: g.sizes,
+      names: {},
+      limits: { ORDERS: edges ? 1 : 2, LETTERS: edges ? 1 : 2 },
+    },
     knobs: {},
     threads: ["A", "B"].map((name) => ({ name, locals, body: g.block(names, 3) })),
     observers: [
@@ -319,7 +389,7 @@ export function randomSystem(random: Random): System {
     initial: [
       { field: entry.decl, index: [0, 1], value: 11 },
       { field: entry.decl, index: [1, 2], value: 21 },
-      { field: where.decl, index: [2], value: 3 },
+      { field: where.decl, index: [2], value: edges ? 2 : 3 },
     ],
     entries: [{ cell: kept.decl, index: [1], value: 9 }],
   };

@@ -52,7 +52,7 @@ function instanceAt(
     const c = cells.find(decl, key);
     return () => c;
   }
-  const keys = index.map((i) => exprs.compile(i));
+  const keys = index.map((i, d) => exprs.key(i, decl, d));
   const own = cells.instancesOf(decl);
   const wanted = keys.map(() => 0);
   const named = (c: Instance): boolean => {

@@ -128,8 +128,10 @@ function foldGet(node: Node & { k: "get" }, arg: Node, scope: Scope): Node {
 function foldWith(node: Node & { k: "with" }, env: Env, scope: Scope): Node {
   const arg = fold(node.arg, env, scope);
   const set = foldPairs(node.set, env, scope);
-  if (arg.k === "const" && set.every(([, e]) => e.k === "const")) {
-    const layout = wordLayout(node.sort, scope.domain);
+  const layout = wordLayout(node.sort, scope.domain);
+  const fits = (name: string, e: Node): boolean =>
+    e.k === "const" && e.value >= 0 && e.value < 2 ** layout.field(name).width;
+  if (arg.k === "const" && set.every(([name, e]) => fits(name, e))) {
     const value = set.reduce((v, [n, e]) => layout.put(v, n, numberOf(e)), arg.value);
     return constant(value, node.sort);
   }
@@ -183,7 +185,8 @@ function foldOp(node: Node & { k: "op" }, args: readonly Node[]): Node {
       break;
     default:
   }
-  if (args.every(isConst)) return constant(arith(node.op, args.map(numberOf)), node.sort);
+  const known = args.every(isConst) && !(node.op === "div" && numberOf(b!) === 0);
+  if (known) return constant(arith(node.op, args.map(numberOf)), node.sort);
   return withArgs(node, args);
 }
 
@@ -228,7 +231,7 @@ export function arith(op: Op, v: readonly number[]): number {
     case "sub":
       return a - b;
     case "div":
-      return Math.floor(a / b);
+      return Math.trunc(a / b);
     case "mul":
       return a * b;
     default:

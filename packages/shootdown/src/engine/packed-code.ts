@@ -6,7 +6,7 @@ import { cellAccess } from "./cell-access.ts";
 import { widthOf } from "./layout.ts";
 import type { PackedMachine } from "./packed.ts";
 import type { Eval, ExprCompiler } from "./packed-expr.ts";
-import { DomainOverflow, entryOffsets, loader, storer } from "./packed-expr.ts";
+import { DomainOverflow, entryOffsets, fitting, loader, storer } from "./packed-expr.ts";
 import type { Code, Instr } from "./program.ts";
 import { sizeOf } from "./program.ts";
 import type { Step } from "./run.ts";
@@ -124,12 +124,7 @@ export class CodeCompiler {
     const loads = elements.map((b) => loader(state, b));
     const stores = elements.map((b) => storer(state, b, i.field.name));
     const element = this.exprs.element(i.field.name, i.index);
-    const computed: Eval = typeof element === "number" ? () => element : element;
-    const at: Eval = () => {
-      const n = computed();
-      if (n >= stores.length) throw new DomainOverflow(`an index of ${i.field.name}`);
-      return n;
-    };
+    const at: Eval = typeof element === "number" ? () => element : element;
     const value = this.exprs.compile(i.value);
     if (i.op === "store") {
       return () => {
@@ -185,9 +180,10 @@ export class CodeCompiler {
     const bits =
       widthOf({ ...i.by.sort, kind: "range", element: i.by.sort }, this.exprs.domain) / 2;
     const low = 2 ** bits - 1;
+    const after = fitting(() => by() + 1, low, `a bound of ${i.by.sort.name}`);
     return () => {
       const r = registers[reg]!;
-      const v = by();
+      const v = after() - 1;
       const empty = (r & low) >= r >>> bits;
       const lo = empty ? v : Math.min(r & low, v);
       const hi = empty ? v + 1 : Math.max(r >>> bits, v + 1);
@@ -238,7 +234,9 @@ export class CodeCompiler {
         : [],
     );
     const unordered = i.set.order.length === 0;
+    const keys = i.index.map((n, d) => this.exprs.key(n, i.set, d));
     return () => {
+      for (const k of keys) k();
       const set = targets.find((t) => t.match());
       if (!set) return next;
       const count = set.load.findIndex((l) => l() === 0);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Expressions of the packed executor: each node becomes a closure over the scratch state.
 
-import type { KeyPattern, Node } from "../ir/expr.ts";
+import type { KeyPattern, Node, Sorts } from "../ir/expr.ts";
 import type { AnySort } from "../ir/sort.ts";
 import type { Bits, Layout } from "./layout.ts";
 import { rangeBits, widthOf } from "./layout.ts";
 import type { Domain, Program } from "./program.ts";
+import { sizeOf } from "./program.ts";
 import { wordLayout } from "./word.ts";
 
 export type Eval = () => number;
@@ -66,18 +67,39 @@ export class ExprCompiler {
     }
   }
 
-  /** Index of the element that a field access names: constant, or computed. */
+  /** Number of the element that a field access names, known or computed: there is one. */
   element(name: string, index: readonly Node[]): number | Eval {
     const { sizes } = this.layout.fields.get(name)!;
+    const what = `an index of ${name}`;
     if (index.every((i) => i.k === "const")) {
-      return index.reduce((at, i, d) => at * sizes[d]! + (i as { value: number }).value, 0);
+      const values = index.map((i) => (i as { value: number }).value);
+      if (!values.every((v, d) => v >= 0 && v < sizes[d]!)) return exceeded(what);
+      return values.reduce((at, v, d) => at * sizes[d]! + v, 0);
     }
     const parts = index.map((i) => this.compile(i));
-    if (parts.length === 1) return parts[0]!;
+    const part = (d: number): number => {
+      const v = parts[d]!();
+      if (!(v >= 0 && v < sizes[d]!)) throw new DomainOverflow(what);
+      return v;
+    };
+    if (parts.length === 1) return () => part(0);
     return () => {
       let at = 0;
-      for (let d = 0; d < parts.length; d++) at = at * sizes[d]! + parts[d]!();
+      for (let d = 0; d < parts.length; d++) at = at * sizes[d]! + part(d);
       return at;
+    };
+  }
+
+  /** A key of a cell or pending set, which must be of the domain. */
+  key(n: Node, decl: { readonly name: string; readonly keys: Sorts }, at: number): Eval {
+    const size = sizeOf(Object.values(decl.keys)[at]!, this.domain);
+    const value = this.compile(n);
+    // Of a constant there is an instance, or nobody would notice one.
+    if (n.k === "const") return value;
+    return () => {
+      const v = value();
+      if (!(v >= 0 && v < size)) throw new DomainOverflow(`a key of ${decl.name}`);
+      return v;
     };
   }
 
@@ -87,8 +109,7 @@ export class ExprCompiler {
     const at = this.element(n.field.name, n.index);
     if (typeof at === "number") return loader(state, elements[at]!);
     return () => {
-      const b = elements[at()];
-      if (b === undefined) throw new DomainOverflow(`an index of ${n.field.name}`);
+      const b = elements[at()]!;
       return (state[b.word]! >>> b.shift) & b.mask;
     };
   }
@@ -105,7 +126,9 @@ export class ExprCompiler {
     const arg = this.compile(n.arg);
     const parts = n.set.map(([name, e]) => {
       const { offset, width } = layout.field(name);
-      return { offset, keep: ~((2 ** width - 1) << offset), value: this.compile(e) };
+      const mask = 2 ** width - 1;
+      const value = fitting(this.compile(e), mask, `${n.sort.name}.${name}`);
+      return { offset, keep: ~(mask << offset), value };
     });
     return () => {
       let v = arg();
@@ -136,7 +159,11 @@ export class ExprCompiler {
       case "sub":
         return () => a() - b();
       case "div":
-        return () => Math.trunc(a() / b());
+        return () => {
+          const [of, by] = [a(), b()];
+          if (by === 0) throw new DomainOverflow("a quotient by 0");
+          return Math.trunc(of / by);
+        };
       case "mul":
         return () => a() * b();
       case "ite":
@@ -151,8 +178,10 @@ export class ExprCompiler {
     const bits = rangeBits(sort, this.domain);
     const low = 2 ** bits - 1;
     switch (n.op) {
-      case "range":
-        return () => a() | (b() << bits);
+      case "range": {
+        const [lo, hi] = [a, b].map((x) => fitting(x, low, `a bound of ${sort.name}`));
+        return () => lo!() | (hi!() << bits);
+      }
       case "lo":
         return () => a() & low;
       case "hi":
@@ -229,6 +258,22 @@ export class ExprCompiler {
     if (tests.length === 1) return tests[0]!;
     return () => tests.every((t) => t());
   }
+}
+
+/** What is asked for where there is none. */
+const exceeded = (what: string): (() => never) => {
+  return () => {
+    throw new DomainOverflow(what);
+  };
+};
+
+/** A value that must fit its bits. */
+export function fitting(value: Eval, mask: number, what: string): Eval {
+  return () => {
+    const v = value();
+    if ((v & mask) !== v) throw new DomainOverflow(what);
+    return v;
+  };
 }
 
 /** Reads a variable of the scratch state. */

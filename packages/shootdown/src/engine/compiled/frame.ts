@@ -67,7 +67,7 @@ export class Writer {
     if (maxOf(value) <= mask >>> 0) return value;
     const v = this.bind(value);
     this.failIf(bin("and", v, num(~mask)), what);
-    return v;
+    return bounded(v, mask >>> 0);
   }
 
   failIf(c: Ex, what: string): void {
@@ -85,6 +85,13 @@ interface Change {
   readonly value: Ex;
 }
 
+/** A name of a value that is the same wherever it has that name, if it has one. */
+function nameOf(value: Ex): string | undefined {
+  const c = cutOf(value);
+  if (c) return `${c.word} ${c.shift} ${c.mask}`;
+  return value.k === "local" ? `${value.n}` : undefined;
+}
+
 /** Names a variable; variables do not overlap. */
 export const placeOf = (b: Bits): number => b.word * 32 + b.shift;
 
@@ -95,6 +102,8 @@ export class Frame {
   readonly regs: Map<number, Ex>;
   /** What has been written that windows rest on, as bits of PackedCells' `dirty`. */
   dirty = 0;
+  /** Values that are known to be less than a number, by what they are. */
+  private below: ReadonlyMap<string, number> = new Map();
 
   constructor(
     writer: Writer,
@@ -109,7 +118,39 @@ export class Frame {
   copy(): Frame {
     const f = new Frame(this.writer, this.changes, this.regs);
     f.dirty = this.dirty;
+    f.below = this.below;
     return f;
+  }
+
+  /** Whether a value is known to be less than a number. */
+  isBelow(value: Ex, size: number): boolean {
+    if (maxOf(value) < size) return true;
+    const name = nameOf(value);
+    return name !== undefined && (this.below.get(name) ?? Infinity) <= size;
+  }
+
+  /** From here on the value is less than a number. */
+  setBelow(value: Ex, size: number): void {
+    const name = nameOf(value);
+    if (name !== undefined) this.below = new Map([...this.below, [name, size]]);
+  }
+
+  /** What is known of values where these frames meet. */
+  meet(frames: readonly Frame[]): void {
+    const [first, ...others] = frames;
+    const all = [...(first?.below ?? [])].map(([name, size]) => {
+      const sizes = others.map((f) => f.below.get(name) ?? Infinity);
+      return [name, Math.max(size, ...sizes)] as const;
+    });
+    this.below = new Map(all.filter(([, size]) => size < Infinity));
+  }
+
+  /** Statements that `write` pushes, apart; they need not run. */
+  apart(write: () => void): St[] {
+    const { below } = this;
+    const code = this.writer.apart(write);
+    this.below = below;
+    return code;
   }
 
   read(b: Bits): Ex {

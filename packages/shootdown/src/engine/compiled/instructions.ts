@@ -17,7 +17,6 @@ import { and, choose, type Expressions, or } from "./expr.ts";
 import type { Frame } from "./frame.ts";
 import { Uncompilable } from "./frame.ts";
 import type { Effects, Next, Step } from "./region.ts";
-import { maxOf } from "./values.ts";
 
 /** What instructions of one function may use besides the frame. */
 export interface Place {
@@ -25,6 +24,12 @@ export interface Place {
   readonly scratch: Ex | undefined;
   /** The local that gathers what a fill yields. */
   readonly yields?: number;
+}
+
+/** What names one instance of a cell. */
+interface Named {
+  readonly cell: CellDecl;
+  readonly index: readonly Node[];
 }
 
 type Of<K extends Instr["op"]> = Instr & { op: K };
@@ -95,7 +100,7 @@ export class Instructions {
         return next;
       case "yieldHeld": {
         const own = this.machine.cells.instancesOf(i.cell);
-        this.yielded(this.held(own, this.instance(own, i.index, f), f), f, place);
+        this.yielded(this.held(own, this.instance(i, f), f), f, place);
         return next;
       }
       case "violate": {
@@ -130,20 +135,18 @@ export class Instructions {
     const { writer } = f;
     const elements = exprs.elements(i.field.name);
     const at = writer.bind(exprs.element(i.field.name, i.index, f));
-    if (at.k !== "const" && maxOf(at) >= elements.length) {
-      writer.failIf(bin("ge_u", at, num(elements.length)), `an index of ${i.field.name}`);
-    }
     const old = i.op === "store" ? undefined : writer.bind(exprs.readElement(elements, at, f));
     const expected = i.op === "cas" ? bin("eq", old!, exprs.value(i.expect, f)) : num(1);
     const ok = writer.bind(expected);
     const value = writer.bind(exprs.value(i.value, f));
     if (i.op === "xchg") f.setReg(i.reg, old!);
     if (i.op === "cas") f.setReg(i.reg, ok);
-    const put = (bits: Bits, here: Ex): void => {
-      const v = choose(here, value, f.read(bits));
-      f.write(bits, writer.fit(v, bits.mask, i.field.name));
-    };
-    if (at.k === "const") put(elements[at.value]!, ok);
+    // What is not stored need not fit; all elements have as many bits.
+    const stored = choose(ok, value, num(0));
+    const fits = writer.fit(stored, elements[0]!.mask, i.field.name);
+    const put = (bits: Bits, here: Ex): void => f.write(bits, choose(here, fits, f.read(bits)));
+    // Where there is none, the step has failed.
+    if (at.k === "const") for (const bits of elements.slice(at.value, at.value + 1)) put(bits, ok);
     else for (const [n, bits] of elements.entries()) put(bits, and(bin("eq", at, num(n)), ok));
     f.dirty |= this.machine.cells.fieldBit(i.field.name);
   }
@@ -154,7 +157,13 @@ export class Instructions {
     const bits = rangeBits(range, this.program.domain);
     const r = writer.bind(f.reg(i.reg));
     const v = writer.bind(this.exprs.value(i.by, f));
-    const after = writer.bind(bin("add", v, num(1)));
+    const next = this.exprs.fit(
+      bin("add", v, num(1)),
+      2 ** bits - 1,
+      `a bound of ${range.name}`,
+      f,
+    );
+    const after = writer.bind(next);
     const low = writer.bind(bin("and", r, num(2 ** bits - 1)));
     const high = writer.bind(bin("shr_u", r, num(bits)));
     const empty = bin("ge_u", low, high);
@@ -185,8 +194,9 @@ export class Instructions {
   }
 
   /** Which of a declaration's instances a key names, or one that does not exist. */
-  private instance(own: readonly Instance[], index: readonly Node[], f: Frame): Ex {
-    const keys = index.map((k) => f.writer.bind(this.exprs.value(k, f)));
+  private instance({ cell: decl, index }: Named, f: Frame): Ex {
+    const own = this.machine.cells.instancesOf(decl);
+    const keys = index.map((k, d) => f.writer.bind(this.exprs.key(k, decl, d, f)));
     let at: Ex = num(own.length);
     for (const [n, c] of [...own.entries()].reverse()) {
       let same: Ex = num(1);
@@ -209,7 +219,7 @@ export class Instructions {
   private lookup(i: Of<"lookup">, f: Frame, step: Step, place: Place): void {
     const { writer } = f;
     const own = this.machine.cells.instancesOf(i.cell);
-    const at = this.instance(own, i.index, f);
+    const at = this.instance(i, f);
     const held = writer.bind(this.held(own, at, f));
     const found = i.walks ? bin("or", held, this.walked(own, at, f, place)) : held;
     const mask = writer.bind(found);
@@ -249,11 +259,11 @@ export class Instructions {
     const own = this.machine.cells.instancesOf(i.cell);
     if (own.length > 0) f.dirty |= this.machine.cells.groupBit(group);
     if (i.op === "insert") {
-      const at = this.instance(own, i.index, f);
+      const at = this.instance(i, f);
       // A value that reaches no cell is not numbered.
       if (at.k === "const" && !own[at.value]) return;
-      const value = writer.bind(this.exprs.value(i.value, f));
       const some = bin("lt_u", at, num(own.length));
+      const value = writer.bind(this.exprs.under(some, () => this.exprs.value(i.value, f)));
       const bit = writer.fb.fresh();
       writer.push(set(bit, num(0)));
       const then: St[] = [set(bit, this.cells.bit(group, value))];
@@ -266,9 +276,10 @@ export class Instructions {
       return;
     }
     for (const c of own) {
-      const match = this.exprs.matches(i.index, c.key, f);
-      if (match.k === "const" && !match.value) continue;
       const held = writer.bind(f.read(c.bits));
+      const any = bin("ne", held, num(0));
+      const match = this.exprs.under(any, () => this.exprs.matches(i.index, c.key, f));
+      if (match.k === "const" && !match.value) continue;
       const asked = writer.bind(choose(match, held, num(0)));
       const gone = i.where ? this.selected(asked, i.where, group, f) : asked;
       f.write(c.bits, bin("and", held, bin("xor", gone, num(-1))));
@@ -283,7 +294,7 @@ export class Instructions {
     const [loop, done] = [fb.label(), fb.label()];
     const saved = f.regs.get(where.reg);
     f.regs.set(where.reg, local(value));
-    const test = writer.apart(() => {
+    const test = f.apart(() => {
       const c = this.exprs.truth(where.cond, f);
       const then: St[] = [set(gone, bin("or", local(gone), local(one)))];
       writer.push({ k: "if", c, then, else: [] });
@@ -309,10 +320,13 @@ export class Instructions {
     const fields = Object.entries(i.set.entry);
     const offsets = entryOffsets(fields, this.program.domain);
     const given = new Map(i.entry);
+    const { exprs } = this;
+    for (const [d, k] of i.index.entries()) exprs.key(k, i.set, d, f);
     let free: Ex = num(1);
     for (const [n, p] of this.program.pending.entries()) {
       if (p.decl !== i.set) continue;
-      const match = writer.bind(and(free, this.exprs.matches(i.index, p.key, f)));
+      const same = exprs.under(free, () => exprs.matches(i.index, p.key, f));
+      const match = writer.bind(and(free, same));
       if (match.k === "const" && !match.value) continue;
       free = writer.bind(and(free, un("eqz", match)));
       const slots = this.layout.pending[n]!;
@@ -321,7 +335,7 @@ export class Instructions {
       let entry: Ex = num(1);
       for (const [k, [name]] of fields.entries()) {
         const { offset, mask } = offsets[k]!;
-        const v = this.exprs.value(given.get(name)!, f);
+        const v = exprs.under(match, () => exprs.value(given.get(name)!, f));
         // What no set takes need not fit.
         const taken = match.k === "const" ? v : choose(match, v, num(0));
         const fits = writer.fit(taken, mask, `${i.set.name}.${name}`);
@@ -372,7 +386,7 @@ export class Instructions {
         const { sizes } = this.layout.fields.get(i.field.name)!;
         const known = i.index.every((x) => x.k === "const");
         const at = i.index.reduce((n, x, d) => n * sizes[d]! + (x.k === "const" ? x.value : 0), 0);
-        const variables = known ? [elements[at]!] : elements;
+        const variables = known ? elements.slice(at, at + 1) : elements;
         return { variables, registers: i.op === "store" ? [] : [i.reg] };
       }
       case "insert":

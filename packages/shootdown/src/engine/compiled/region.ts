@@ -262,6 +262,8 @@ class Region implements Step {
     const first = m.edges[0];
     if (!first) return undefined;
     const f = first.frame.copy();
+    // A repetition changes locals.
+    f.meet(m.back ? [] : m.edges.map((e) => e.frame));
     f.dirty = m.back ? -1 : m.edges.reduce((bits, e) => bits | e.frame.dirty, 0);
     if (!m.phis) {
       const phis: Phis = { variables: new Map(), registers: new Map() };

@@ -85,6 +85,8 @@ function maxOfBinary(ex: Ex & { k: "bin" }): number {
         : ALL;
     case "shr_u":
       return ex.b.k === "const" ? Math.floor(a / 2 ** (ex.b.value & 31)) : a;
+    case "div_s":
+      return ex.b.k === "const" && ex.b.value > 0 && a <= ALL / 2 ? Math.floor(a / b) : ALL;
     case "mul":
       return a * b > ALL ? ALL : a * b;
     default:
