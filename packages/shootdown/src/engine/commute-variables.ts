@@ -5,7 +5,7 @@
 import type { FieldDecl, KeyPattern, Node } from "../ir/expr.ts";
 import type { CellDecl, PendingDecl } from "../ir/machine.ts";
 import { arith } from "./fold.ts";
-import type { Program } from "./program.ts";
+import type { Initial, Program } from "./program.ts";
 import { sizeOf } from "./program.ts";
 
 /** Of some variables and registers what they are, or a value that they are not. */
@@ -26,7 +26,7 @@ interface FieldPlace {
 
 export class Variables {
   readonly count: number;
-  /** What each field element begins as. */
+  /** What each field element begins as, if that is always the same. */
   readonly initial: ReadonlyMap<number, number>;
   private readonly program: Program;
   private readonly fields = new Map<string, FieldPlace>();
@@ -39,19 +39,24 @@ export class Variables {
   constructor(program: Program) {
     this.program = program;
     let count = 0;
-    const initial = new Map<number, number>();
+    const declared = new Map<number, number>();
     for (const f of program.fields) {
       const sizes = f.index.map((s) => sizeOf(s, program.domain));
       const elements = sizes.reduce((a, b) => a * b, 1);
       this.fields.set(f.name, { base: count, sizes, count: elements });
-      for (let n = 0; n < elements; n++) initial.set(count + n, f.initial);
+      for (let n = 0; n < elements; n++) declared.set(count + n, f.initial);
       count += elements;
     }
-    for (const i of program.initial) {
-      const f = this.fields.get(i.field.name);
-      if (f) initial.set(f.base + i.index.reduce((n, v, d) => n * f.sizes[d]! + v, 0), i.value);
-    }
-    this.initial = initial;
+    const begins = (initial: readonly Initial[]): Map<number, number> => {
+      const values = new Map(declared);
+      for (const i of initial) {
+        const f = this.fields.get(i.field.name);
+        if (f) values.set(f.base + i.index.reduce((n, v, d) => n * f.sizes[d]! + v, 0), i.value);
+      }
+      return values;
+    };
+    const [first, ...others] = [program.initial, ...program.others].map(begins);
+    this.initial = new Map([...first!].filter(([v, x]) => others.every((o) => o.get(v) === x)));
     this.pendingBase = count;
     count += program.pending.length;
     this.cellBase = program.cells.map((g) => {

@@ -19,8 +19,8 @@ export interface FieldFacts {
   readonly begins: boolean;
   /** The value that every element has for ever. */
   readonly uniform: number | undefined;
-  /** What elements begin with, if not as declared. */
-  readonly values: ReadonlyMap<string, number>;
+  /** What elements begin with, if not as declared; undefined if there are several ways to begin. */
+  readonly values: ReadonlyMap<string, number> | undefined;
 }
 
 /** The answers that a piece of code rests on. */
@@ -42,7 +42,8 @@ export class Names {
   private readonly written: () => ReadonlySet<string>;
   private readonly table: FactTable;
   private readonly definitions: ReadonlyMap<string, Definition>;
-  private readonly initial: ReadonlyMap<string, Given>;
+  /** By way to begin. */
+  private readonly initial: readonly ReadonlyMap<string, Given>[];
   private readonly facts = new Map<FieldDecl, FieldFacts>();
   private asked: Asked | undefined;
 
@@ -61,7 +62,7 @@ export class Names {
       found ??= written((name) => this.routine(name));
       return found;
     };
-    this.initial = givenBy(system.initial);
+    this.initial = [system.initial, ...(system.others ?? [])].map(givenBy);
     this.scope = this.makeScope();
   }
 
@@ -149,7 +150,8 @@ export class Names {
       constantField: (field, index) => {
         if (keepAll) return undefined;
         const facts = this.ask(field);
-        return facts.written ? undefined : (facts.values.get(index.join()) ?? field.initial);
+        if (facts.written || !facts.values) return undefined;
+        return facts.values.get(index.join()) ?? field.initial;
       },
     };
   }
@@ -168,12 +170,16 @@ export class Names {
 
   private look(field: FieldDecl): FieldFacts {
     const written = this.written().has(field.name);
-    const given = this.initial.get(field.name) ?? NOTHING;
-    const text = written ? "written" : given.text;
+    const [given, ...others] = this.initial.map((i) => i.get(field.name) ?? NOTHING) as Ways;
+    const same = others.every((o) => o.text === given.text);
+    const text = written ? "written" : same ? given.text : "several";
     let known = this.table.get(field);
     if (!known) this.table.set(field, (known = new Map()));
     let facts = known.get(text);
-    if (!facts) known.set(text, (facts = this.factsFrom(field, written, given.values)));
+    if (!facts) {
+      facts = same || written ? this.factsFrom(field, written, given.values) : SEVERAL;
+      known.set(text, facts);
+    }
     return facts;
   }
 
@@ -199,6 +205,11 @@ interface Given {
 }
 
 const NOTHING: Given = { values: new Map(), text: "" };
+
+type Ways = [Given, ...Given[]];
+
+/** Of a field that nothing writes, but that does not always begin in the same way. */
+const SEVERAL: FieldFacts = { written: false, begins: true, uniform: undefined, values: undefined };
 
 const given = new WeakMap<readonly Initial[], ReadonlyMap<string, Given>>();
 

@@ -383,6 +383,7 @@ class Lowering {
       domain: system.domain,
       fields: [...read.values()],
       initial: system.initial.filter((i) => read.has(i.field.name)),
+      others: (system.others ?? []).map((o) => o.filter((i) => read.has(i.field.name))),
       entries: system.entries.filter((e) => this.used.get(e.cell, e.index)),
       threads: threads.map((p, n) => ({ name: system.threads[n]!.name, ...codeOf(kept(p)) })),
       rules: rules.map(({ decl, args, piece }) => {

@@ -132,15 +132,15 @@ export class PackedMachine {
     ];
   }
 
-  /** The initial state, windows closed. */
-  initial(): Int32Array {
+  /** The initial state, windows closed; `way`: of several ways to begin. */
+  initial(way = 0): Int32Array {
     this.state.fill(0);
     const { fields } = this.layout;
     for (const f of this.program.fields) {
       if (!f.initial) continue;
       for (const b of fields.get(f.name)!.elements) storer(this.state, b, f.name)(f.initial);
     }
-    for (const i of this.program.initial) {
+    for (const i of way === 0 ? this.program.initial : this.program.others[way - 1]!) {
       const f = fields.get(i.field.name)!;
       const at = i.index.reduce((n, v, d) => n * f.sizes[d]! + v, 0);
       storer(this.state, f.elements[at]!, i.field.name)(i.value);
@@ -149,6 +149,11 @@ export class PackedMachine {
     this.cells.dirtyAll();
     this.close();
     return this.state.slice();
+  }
+
+  /** All states in which runs begin. */
+  initials(): Int32Array[] {
+    return [this.program.initial, ...this.program.others].map((_, way) => this.initial(way));
   }
 
   /** Brings the windows up to date after a change of the scratch state. */

@@ -55,6 +55,8 @@ export interface System {
   readonly threads: readonly ThreadSpec[];
   readonly observers: readonly ObserverDecl[];
   readonly initial: readonly Initial[];
+  /** Other ways to begin, each instead of `initial`. */
+  readonly others?: readonly (readonly Initial[])[];
   readonly entries: readonly InitialEntry[];
   /** Fields that somebody will look at in final states, and that must therefore stay. */
   readonly watched?: readonly FieldDecl[];
@@ -192,6 +194,8 @@ export interface Program {
   readonly domain: Domain;
   readonly fields: readonly FieldDecl[];
   readonly initial: readonly Initial[];
+  /** Other ways to begin, each instead of `initial`; mostly none. */
+  readonly others: readonly (readonly Initial[])[];
   readonly entries: readonly InitialEntry[];
   readonly threads: readonly Thread[];
   readonly rules: readonly RuleInstance[];

@@ -108,6 +108,7 @@ function alike(a: System, b: System): boolean {
   return (
     a.machine === b.machine &&
     a.initial === b.initial &&
+    a.others === b.others &&
     a.threads === b.threads &&
     a.entries.length === b.entries.length &&
     a.entries.every((e, n) => sameEntry(e, b.entries[n]!))

@@ -177,8 +177,10 @@ function naming<T>(name: (reg: number) => string, make: () => T): T {
 /** A program's content hash: programs that are equal but for the names of registers agree. */
 export function programHash(p: Omit<Program, "hash">): string {
   const text: string[] = [JSON.stringify([p.domain.sizes, p.domain.limits])];
-  const init = p.initial.map((i) => `${i.field.name}[${i.index.join()}]=${i.value}`);
-  text.push(init.sort().join(";"));
+  for (const initial of [p.initial, ...p.others]) {
+    const init = initial.map((i) => `${i.field.name}[${i.index.join()}]=${i.value}`);
+    text.push(init.sort().join(";"));
+  }
   text.push(p.entries.map((e) => `${e.cell.name}[${e.index.join()}]=${e.value}`).join(";"));
   for (const t of p.threads) text.push(t.name, digestOf(t).hash);
   for (const r of p.rules) text.push(`${r.decl.name}(${r.args.join()})`, digestOf(r).hash);

@@ -46,7 +46,8 @@ export function searchCompiled(
   const { program, semantics } = machine;
   const { limits, progress } = options;
   let counter = false;
-  const initial = machine.initial();
+  const several = program.others.length > 0;
+  const initial = several ? joined(machine.initials()) : machine.initial();
   const unit = compileSteps(machine, TABLES, options.alone);
   const how = {
     ...fastOptions(machine, unit, question, options, () => {
@@ -55,9 +56,10 @@ export function searchCompiled(
     ...(progress ? { progress } : {}),
     ...(options.helpers ? { helpers: options.helpers } : {}),
   };
-  const { outcome, path } = options.origins
-    ? exploreWithPath(unit, initial, how)
-    : { outcome: exploreFast(unit, initial, how), path: undefined };
+  const { outcome, path } =
+    options.origins && !several
+      ? exploreWithPath(unit, initial, how)
+      : { outcome: exploreFast(unit, initial, how), path: undefined };
   const { states, transitions, bytes, exhaustive, limit, found } = outcome;
   const common = { states, transitions, bytes };
   if (found === undefined) {
@@ -71,6 +73,10 @@ export function searchCompiled(
     // Whether it always happens hangs on runs that never end: a question for the whole graph.
     return search(another(), question, limits, progress);
   }
+  // A path says what is done, not where it begins.
+  if (several) {
+    return { ...common, observed: "sometimes", exhaustive: limit === undefined, depth: found };
+  }
   const way = path
     ? wayOf(machine, question, options, path)
     : witness(another(), question, options);
@@ -81,6 +87,16 @@ export function searchCompiled(
     depth: found,
     ...way,
   };
+}
+
+function joined(states: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(states.reduce((n, s) => n + s.length, 0));
+  let at = 0;
+  for (const s of states) {
+    all.set(s, at);
+    at += s.length;
+  }
+  return all;
 }
 
 function fastOptions(

@@ -147,9 +147,7 @@ class Search {
   }
 
   run(): Outcome {
-    this.visited.add(this.machine.initial());
-    this.inspect(0);
-    this.current = [0];
+    this.begin();
     let limit: string | undefined;
     while (this.current.length > 0 && limit === undefined) {
       const { current } = this;
@@ -169,6 +167,22 @@ class Search {
       if (this.current.length > 0) this.depth++;
     }
     return this.answer(limit === undefined, limit);
+  }
+
+  /** Adds the states in which runs begin. */
+  private begin(): void {
+    const { machine, visited } = this;
+    for (const state of machine.initials()) {
+      const before = visited.count;
+      const id = visited.add(state);
+      if (visited.count === before) continue;
+      this.parents[id] = -1;
+      this.level[id] = 0;
+      this.via[id] = 0;
+      this.current.push(id);
+      machine.load(state, 0);
+      this.inspect(id);
+    }
   }
 
   /** The number of the scratch state, or of the state that stands for it. */
@@ -327,6 +341,10 @@ class Search {
     const { whether } = this.question;
     const sometimes = whether || this.counter || !exhaustive || this.runsForEver();
     const observed = sometimes ? "sometimes" : "always";
+    if (this.machine.program.others.length > 0) {
+      // A path says what is done, not where it begins.
+      return { ...common, observed, depth: this.level[found.state]! };
+    }
     const { path, end } = this.normal
       ? realPath(this.machine, this.normal, this.stored(found.state))
       : { path: this.path(found.state), end: undefined };
@@ -384,8 +402,8 @@ const PROBE_STATES_MAX = 20_000;
 /** Looks for a maximal run that ends without what is asked for, depth first; bounded. */
 export function escapes(machine: PackedMachine, question: Question): boolean {
   const seen = new VisitedSet(machine.words);
-  seen.add(machine.initial());
-  const stack = [0];
+  for (const state of machine.initials()) seen.add(state);
+  const stack = Array.from({ length: seen.count }, (_, n) => n);
   const { words } = machine;
   const due = dueRules(machine);
   for (let id = stack.pop(); id !== undefined && seen.count < PROBE_STATES_MAX; id = stack.pop()) {

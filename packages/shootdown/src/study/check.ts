@@ -4,6 +4,7 @@
 //   configuration ──unset knobs──► variants ──lower──► program ──(by hash, once)──► search
 //                 └─one knob flipped──► the same, for `depends_on`
 
+import { bundled } from "../engine/bundle.ts";
 import { TooManyValues } from "../engine/interner.ts";
 import { lower } from "../engine/lower.ts";
 import type { Semantics } from "../engine/packed.ts";
@@ -77,19 +78,32 @@ export interface Verdict {
   readonly variants: readonly Variant[];
 }
 
+/** Scenarios that have too little in common to be searched together. */
+export class Apart extends Error {}
+
 /** A scenario ready to be checked, with everything found out so far about its programs. */
 export class Checker {
   readonly scenario: Scenario;
   readonly world: World;
   readonly condition: Condition;
-  private readonly boots = new WeakMap<Kernel, Map<string, readonly Initial[]>>();
+  /** Scenarios that are searched together with it. */
+  private readonly others: readonly Scenario[];
+  private readonly boots = new WeakMap<World, WeakMap<Kernel, Map<string, readonly Initial[]>>>();
   private readonly shared = new Shared();
   private readonly programs = new Map<string, Program>();
   private readonly outcomes: Outcomes;
 
-  /** With `outcomes` of other scenarios, programs that are equal are not searched again. */
-  constructor(scenario: Scenario, outcomes: Outcomes = new Map()) {
+  /**
+   * With `outcomes` of other scenarios, programs that are equal are not searched again. `others`
+   * are searched together with the scenario, if they have enough in common (`Apart` is thrown).
+   */
+  constructor(
+    scenario: Scenario,
+    outcomes: Outcomes = new Map(),
+    others: readonly Scenario[] = [],
+  ) {
     this.scenario = scenario;
+    this.others = others;
     this.outcomes = outcomes;
     this.world = worldOf(scenario);
     const condition = conditionOf(scenario, this.world);
@@ -183,7 +197,9 @@ export class Checker {
   fullProgram(configuration: Configuration, overlay?: Overlay): Program {
     const knobs = { ...DEFAULTS, ...configuration.knobs };
     const kernel = overlay ? overlay(configuration.kernel) : configuration.kernel;
-    const system = elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs));
+    const { scenario, world } = this;
+    const initial = this.booted(world, kernel, knobs);
+    const system = elaborate(scenario, world, kernel, knobs, initial);
     return lower({ ...system, machine: machineWith(knobs) }, { keepAll: true });
   }
 
@@ -205,18 +221,29 @@ export class Checker {
     options: CheckOptions,
   ): Program {
     const kernel = options.overlay ? options.overlay(configuration.kernel) : configuration.kernel;
-    const system = elaborate(this.scenario, this.world, kernel, knobs, this.booted(kernel, knobs));
+    const systems = [this.scenario, ...this.others].map((scenario) => {
+      const world = worldOf(scenario);
+      return elaborate(scenario, world, kernel, knobs, this.booted(world, kernel, knobs));
+    });
+    const system = bundled(systems);
+    if (!system) throw new Apart();
     return lower(system, { shared: this.shared });
   }
 
   /** What the kernel's set-up leaves; it depends on the kernel, on ATS, and on rules taken out. */
-  private booted(kernel: Kernel, knobs: Readonly<Record<string, string>>): readonly Initial[] {
+  private booted(
+    world: World,
+    kernel: Kernel,
+    knobs: Readonly<Record<string, string>>,
+  ): readonly Initial[] {
     const rules = Object.keys(knobs).filter((name) => name.startsWith(ruleKnob("")));
     const key = [`ats=${knobs["ats"]}`, ...rules.sort()].join(" ");
-    let known = this.boots.get(kernel);
-    if (!known) this.boots.set(kernel, (known = new Map()));
+    let kernels = this.boots.get(world);
+    if (!kernels) this.boots.set(world, (kernels = new WeakMap()));
+    let known = kernels.get(kernel);
+    if (!known) kernels.set(kernel, (known = new Map()));
     let initial = known.get(key);
-    if (!initial) known.set(key, (initial = boot(this.world, kernel, knobs)));
+    if (!initial) known.set(key, (initial = boot(world, kernel, knobs)));
     return initial;
   }
 

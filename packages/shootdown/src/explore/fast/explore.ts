@@ -59,6 +59,7 @@ export interface FastOutcome {
   readonly bytes: number;
 }
 
+/** Searches from some states, one behind the other. */
 export function exploreFast(
   unit: StepUnit,
   initial: Int32Array,
@@ -108,6 +109,8 @@ export class Exploration {
   private readonly shards: Shard[] = [];
   private readonly options: FastOptions;
   private readonly frees: boolean;
+  /** Words of the states in which runs begin. */
+  private readonly initial: number;
   private readonly team: Team | undefined;
   private depth = 0;
   /** The depth of what is being found. */
@@ -134,6 +137,7 @@ export class Exploration {
     let posted: Instance["posted"];
     for (let n = 0; n < plan.shards; n++) posted = this.addShard(unit, plan);
     this.store.buffer(initial);
+    this.initial = initial.length;
     if (shared && posted) {
       const names = unit.imports.map((f) => f.name);
       this.team = new Team(this.store, helpers, { ...posted, imports: names });
@@ -225,7 +229,7 @@ export class Exploration {
     const [first] = this.shards as [Shard];
     const { plan } = first.store;
     const own = ownOf(plan, 0);
-    const end = own + plan.buffer + plan.words * 4;
+    const end = own + plan.buffer + this.initial * 4;
     const here = plan.shards > 1 ? first.exports["route"]!(own, end) >>> 0 : end;
     enter(first, here, (shard, code) => this.grow(shard, code));
     this.post(first);

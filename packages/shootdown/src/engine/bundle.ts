@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several systems as one: it begins as any of them, and each thread does what it does there.
+//
+//   systems ──► threads with alternatives, ways to begin ──lower──► one program, one search
+//
+// What is never seen in the one is never seen in any of them. What can be seen in the one can be
+// seen in one of them: in which, their own searches tell.
+
+import type { FieldFn } from "../ir/expr.ts";
+import { constant, eq, field } from "../ir/expr.ts";
+import { printStmt } from "../ir/print.ts";
+import { enumeration } from "../ir/sort.ts";
+import type { Stmt } from "../ir/stmt.ts";
+import { whenElse } from "../ir/stmt.ts";
+import type { Initial, System, ThreadSpec } from "./program.ts";
+
+/** One system; undefined if these have too little in common. */
+export function bundled(systems: readonly System[]): System | undefined {
+  const [first, ...rest] = systems;
+  if (!first || rest.some((s) => !alike(first, s))) return undefined;
+  if (rest.length === 0) return first;
+  const ways: Initial[][] = systems.map((s) => [...s.initial]);
+  const threads = first.threads.map((t, n) => {
+    const { thread, chosen } = withAlternatives(systems.map((s) => s.threads[n]!));
+    for (const [way, initial] of chosen.entries()) if (initial) ways[way]!.push(initial);
+    return thread ?? t;
+  });
+  const [initial, ...others] = ways as [Initial[], ...Initial[][]];
+  return { ...first, threads, initial, others };
+}
+
+function alike(a: System, b: System): boolean {
+  return (
+    a.machine === b.machine &&
+    a.kernel === b.kernel &&
+    a.entries.length + b.entries.length === 0 &&
+    JSON.stringify([a.domain, a.knobs]) === JSON.stringify([b.domain, b.knobs]) &&
+    namesOf(a.observers) === namesOf(b.observers) &&
+    namesOf(a.watched ?? []) === namesOf(b.watched ?? []) &&
+    a.threads.length === b.threads.length &&
+    a.threads.every((t, n) => t.name === b.threads[n]!.name)
+  );
+}
+
+const namesOf = (all: readonly { readonly name: string }[]): string =>
+  all.map((o) => o.name).join();
+
+interface Alternatives {
+  readonly thread: ThreadSpec | undefined;
+  /** By way to begin. */
+  readonly chosen: readonly (Initial | undefined)[];
+}
+
+/** A thread that does one of several things, which is chosen where it begins. */
+function withAlternatives(threads: readonly ThreadSpec[]): Alternatives {
+  const texts = threads.map((t) => t.body.map(printStmt).join("\n"));
+  const distinct = [...new Set(texts)];
+  if (distinct.length === 1) return { thread: undefined, chosen: threads.map(() => undefined) };
+  const sort = enumeration(
+    "alternative",
+    distinct.map((_, n) => `${n}`),
+  );
+  const which: FieldFn<[], string> = field(`alternative of ${threads[0]!.name}`, [], sort);
+  const bodies = distinct.map((text) => threads[texts.indexOf(text)]!.body);
+  const last = bodies.length - 1;
+  let body: readonly Stmt[] = bodies[last]!;
+  for (let n = last - 1; n >= 0; n--) {
+    body = [whenElse(eq(which(), constant(sort, n)), bodies[n]!, body)];
+  }
+  const chosen = texts.map((t) => ({ field: which.decl, index: [], value: distinct.indexOf(t) }));
+  return { thread: { ...threads[0]!, body }, chosen };
+}
