@@ -34,13 +34,17 @@ function alike(a: System, b: System): boolean {
     a.machine === b.machine &&
     a.kernel === b.kernel &&
     a.entries.length + b.entries.length === 0 &&
-    JSON.stringify([a.domain, a.knobs]) === JSON.stringify([b.domain, b.knobs]) &&
+    sizesOf(a) === sizesOf(b) &&
     namesOf(a.observers) === namesOf(b.observers) &&
     namesOf(a.watched ?? []) === namesOf(b.watched ?? []) &&
     a.threads.length === b.threads.length &&
     a.threads.every((t, n) => t.name === b.threads[n]!.name)
   );
 }
+
+/** How many there are of everything; what they are called is for people. */
+const sizesOf = ({ domain, knobs }: System): string =>
+  JSON.stringify([domain.sizes, domain.limits, knobs]);
 
 const namesOf = (all: readonly { readonly name: string }[]): string =>
   all.map((o) => o.name).join();

@@ -24,7 +24,8 @@ export interface InlineContext {
   readonly version: () => string;
   /** The definition that a call of a name gets. */
   readonly find: (name: string) => Definition | undefined;
-  readonly observers: readonly ObserverDecl[];
+  /** Those that watch an event, by its name. */
+  readonly observers: (event: string) => readonly ObserverDecl[];
   readonly scope: Scope;
   /** Hands out register numbers. */
   newRegister(): number;
@@ -409,7 +410,7 @@ class Flattener {
     const args = s.args.map(([n, e]) => [n, this.fold(e)] as const);
     this.push({ op: "emit", event: s.event, args });
     const outer = this.frame;
-    for (const o of this.context.observers) {
+    for (const o of this.context.observers(s.event.name)) {
       for (const rule of o.on) {
         if (rule.event.name !== s.event.name) continue;
         // An observer sees the event in the step that makes it.

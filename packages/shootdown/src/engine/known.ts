@@ -7,7 +7,7 @@
 
 import type { FieldDecl } from "../ir/expr.ts";
 import { unsetKnob } from "../ir/expr.ts";
-import type { Definition } from "../ir/machine.ts";
+import type { Definition, ObserverDecl } from "../ir/machine.ts";
 import type { Scope } from "./fold.ts";
 import type { Initial, System } from "./program.ts";
 import { sizeOf } from "./program.ts";
@@ -30,6 +30,8 @@ export interface Asked {
   readonly knobs: Map<string, string>;
   readonly routines: Map<string, Definition | undefined>;
   readonly fields: Map<FieldDecl, FieldFacts>;
+  /** By event, the names of those that watch it. */
+  readonly events: Map<string, string>;
 }
 
 /** Facts by content, so that equal ones are one value. */
@@ -45,6 +47,7 @@ export class Names {
   /** By way to begin. */
   private readonly initial: readonly ReadonlyMap<string, Given>[];
   private readonly facts = new Map<FieldDecl, FieldFacts>();
+  private readonly watching = new Map<string, string>();
   private asked: Asked | undefined;
 
   constructor(
@@ -73,6 +76,12 @@ export class Names {
     return found;
   };
 
+  /** Those that watch an event. */
+  readonly observers = (event: string): readonly ObserverDecl[] => {
+    this.asked?.events.set(event, this.watchers(event));
+    return this.system.observers;
+  };
+
   /** The kernel's version, for a statement that depends on it. */
   readonly version = (): string => {
     const { version } = this.system.kernel;
@@ -93,6 +102,7 @@ export class Names {
       knobs: new Map(),
       routines: new Map(),
       fields: new Map(),
+      events: new Map(),
     };
     this.asked = asked;
     try {
@@ -110,17 +120,28 @@ export class Names {
     for (const [name, value] of asked.knobs) if (this.knob(name) !== value) return false;
     for (const [name, found] of asked.routines) if (this.routine(name) !== found) return false;
     for (const [field, facts] of asked.fields) if (this.factsOf(field) !== facts) return false;
+    for (const [event, names] of asked.events) if (this.watchers(event) !== names) return false;
     return true;
   }
 
   /** Counts all this as asked for. */
-  note({ version, knobs, routines, fields }: Asked): void {
+  note({ version, knobs, routines, fields, events }: Asked): void {
     const { asked } = this;
     if (!asked) return;
     asked.version ??= version;
     for (const [name, value] of knobs) asked.knobs.set(name, value);
     for (const [name, found] of routines) asked.routines.set(name, found);
     for (const [field, facts] of fields) asked.fields.set(field, facts);
+    for (const [event, names] of events) asked.events.set(event, names);
+  }
+
+  private watchers(event: string): string {
+    let known = this.watching.get(event);
+    if (known === undefined) {
+      const all = this.system.observers.filter((o) => o.on.some((r) => r.event.name === event));
+      this.watching.set(event, (known = all.map((o) => o.name).join()));
+    }
+    return known;
   }
 
   private routine(name: string): Definition | undefined {

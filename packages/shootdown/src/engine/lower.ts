@@ -99,7 +99,7 @@ class Lowering {
     this.context = {
       version: names.version,
       find: names.find,
-      observers: system.observers,
+      observers: names.observers,
       scope: names.scope,
       newRegister: () => shared.newRegister(),
     };

@@ -97,7 +97,7 @@ function contextOf(system: System, later: Bodies): OpenContext {
     fields: new Map(system.initial.map((i) => [i.field.name, i.field])),
     version: () => kernel.version,
     find,
-    observers,
+    observers: () => observers,
     scope: {
       domain,
       knob: (name) => {

@@ -59,6 +59,12 @@ const base: System = {
   knobs: { lazy: "no", unasked: "no" },
 };
 
+const watching = {
+  name: "watching",
+  describes: "that it happens",
+  on: [{ event: seen, locals: {}, body: () => [s.violate("watching")] }],
+};
+
 const SYSTEMS: readonly System[] = [
   base,
   { ...base, knobs: { ...base.knobs, lazy: "yes" } },
@@ -69,6 +75,8 @@ const SYSTEMS: readonly System[] = [
   { ...base, initial: begins },
   { ...base, initial: begins, kernel: kernel("2.0", busy) },
   { ...base, entries: [{ cell: cache.decl, index: [0], value: 3 }] },
+  { ...base, observers: [watching] },
+  { ...base, initial: begins, others: [nothing] },
 ];
 
 /** The text with registers called by appearance. */

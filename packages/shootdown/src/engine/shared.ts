@@ -26,10 +26,11 @@ interface Known {
 interface Writes {
   readonly machine: Machine;
   readonly threads: System["threads"];
+  readonly observers: System["observers"];
   readonly fields: ReadonlySet<string>;
 }
 
-/** For systems that have the domain, the observers and what is watched in common. */
+/** For systems that have the domain in common. */
 export class Shared {
   readonly facts: FactTable = new Map();
   /** One more than the highest register so far. */
@@ -53,10 +54,11 @@ export class Shared {
 
   /** The fields that a system may write, as `find` finds them or has found them. */
   written(system: System, find: () => ReadonlySet<string>): ReadonlySet<string> {
-    const { kernel, machine, threads } = system;
+    const { kernel, machine, threads, observers } = system;
     let known = this.writes.get(kernel);
-    if (known?.machine !== machine || known.threads !== threads) {
-      this.writes.set(kernel, (known = { machine, threads, fields: find() }));
+    const same = known?.machine === machine && known.threads === threads;
+    if (!known || !same || !sameNames(known.observers, observers)) {
+      this.writes.set(kernel, (known = { machine, threads, observers, fields: find() }));
     }
     return known.fields;
   }
@@ -103,17 +105,23 @@ export class Shared {
   }
 }
 
-/** Whether two systems of one scenario differ at most in their kernel and knobs. */
+/** Whether two systems differ at most in their kernel and knobs. */
 function alike(a: System, b: System): boolean {
   return (
     a.machine === b.machine &&
     a.initial === b.initial &&
     a.others === b.others &&
     a.threads === b.threads &&
+    sameNames(a.observers, b.observers) &&
+    sameNames(a.watched ?? [], b.watched ?? []) &&
     a.entries.length === b.entries.length &&
     a.entries.every((e, n) => sameEntry(e, b.entries[n]!))
   );
 }
+
+type Named = { readonly name: string };
+const sameNames = (a: readonly Named[], b: readonly Named[]): boolean =>
+  a === b || (a.length === b.length && a.every((x, n) => x.name === b[n]!.name));
 
 const sameEntry = (a: InitialEntry, b: InitialEntry): boolean =>
   a.cell === b.cell && a.value === b.value && a.index.join() === b.index.join();

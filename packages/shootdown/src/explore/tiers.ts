@@ -37,6 +37,8 @@ const LEVEL_LARGE = 120;
 
 /** Plain compiled steps visit so many states before it is asked what need not be visited. */
 const STATES_MIDDLE = 1 << 20;
+/** The same where any witness will do. */
+const STATES_MIDDLE_WHETHER = 1 << 15;
 
 /** Cells begin with room for so many values of words; a search that meets more begins anew. */
 const CELL_VALUES_FIRST = 7;
@@ -64,7 +66,7 @@ export function explore(program: Program, question: Question, options: ExploreOp
     covered = outcome;
     const known = small.cells.interners.map((i) => i.values.length);
     room = Math.min(CELL_VALUES_MAX, Math.max(2, ...known) + 1);
-    const plain = question.whether ? undefined : middling(program, question, options, room);
+    const plain = middling(program, question, options, room);
     if (plain) return plain;
   }
   const reductions = options.reductions ?? (engine === "auto" ? REDUCTIONS : []);
@@ -121,7 +123,8 @@ function middling(
   room: number,
 ): Outcome | undefined {
   const { limits } = options;
-  const middle = { ...limits, states_max: Math.min(limits.states_max, STATES_MIDDLE) };
+  const most = question.whether ? STATES_MIDDLE_WHETHER : STATES_MIDDLE;
+  const middle = { ...limits, states_max: Math.min(limits.states_max, most) };
   const how = { ...options, limits: middle };
   const plain = compiled(program, question, how, room, undefined, undefined, true);
   const ended = plain?.limit === undefined && plain?.observed !== "inconclusive";

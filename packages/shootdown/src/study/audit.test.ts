@@ -65,6 +65,15 @@ test("a kernel without callbacks is caught; without a device it is not asked abo
   expect(alone.verdict).toBe("safe");
 });
 
+test("scenarios that are searched together have one run", () => {
+  const auditor = new Auditor(configured("arm64+smmuv3+ats", "linux-6.12"), LIMITS);
+  const [a, b] = [named("mprotect_downgrade"), named("fork")];
+  const apart = pairScenarios(a, b, MACHINE).length;
+  const { runs, verdict } = auditor.pair(a, b, never);
+  expect(verdict).toBe("safe");
+  expect(runs).toBeLessThan(apart);
+});
+
 test("a limit makes a pair inconclusive, not safe", () => {
   const auditor = new Auditor(configured("arm64+smmuv3", "linux-6.12"), {
     ...LIMITS,

@@ -14,7 +14,7 @@ import { worldOf } from "../litmus/world.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { table_life } from "../vocabulary/state.ts";
 import type { CheckOptions, Outcomes, Variant, Verdict } from "./check.ts";
-import { Checker } from "./check.ts";
+import { Apart, Checker } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Operation } from "./operations.ts";
 import { OPERATIONS } from "./operations.ts";
@@ -81,8 +81,8 @@ export class Auditor {
   private readonly limits: AuditLimits;
   private readonly outcomes: Outcomes = new Map();
   private readonly machine: PairMachine;
-  /** Of the last text that was asked about. */
-  private last: { readonly text: string; readonly checker: Checker | string } | undefined;
+  /** Of the last texts that were asked about. */
+  private last: { readonly key: string; readonly checker: Checker | string } | undefined;
 
   constructor(configuration: Configuration, limits: AuditLimits) {
     const knobs = { ...AUDIT_KNOBS, ...configuration.knobs };
@@ -103,7 +103,16 @@ export class Auditor {
     let [states, runs] = [0, 0];
     let limit: string | null = null;
     const found: { property: string; scenario: PairScenario }[] = [];
-    for (const scenario of pairScenarios(a, b, this.machine)) {
+    const open: PairScenario[] = [];
+    for (const group of this.groups(pairScenarios(a, b, this.machine))) {
+      const n = group.length === 1 ? undefined : this.never(group);
+      if (n === undefined) open.push(...group);
+      else {
+        runs++;
+        states += n;
+      }
+    }
+    for (const scenario of open) {
       runs++;
       // What one scenario shows is not asked of the next.
       const seen = found.map((f) => f.property);
@@ -123,23 +132,49 @@ export class Auditor {
     };
   }
 
+  /** Scenarios that can be searched together. */
+  private groups(scenarios: readonly PairScenario[]): readonly (readonly PairScenario[])[] {
+    const groups = new Map<string, PairScenario[]>();
+    for (const s of scenarios) {
+      const scenario = read(s.text);
+      const world = typeof scenario === "string" ? undefined : worldOf(scenario);
+      const { sizes, limits } = world?.domain ?? {};
+      const key = JSON.stringify([s.question, sizes, limits, world?.cpus]);
+      groups.set(key, [...(groups.get(key) ?? []), s]);
+    }
+    return [...groups.values()];
+  }
+
+  /** How many states some scenarios have together, if nothing is ever violated in them. */
+  private never(scenarios: readonly PairScenario[]): number | undefined {
+    const texts = scenarios.map((s) => s.text);
+    try {
+      const asked = scenarios[0]!.question === "safety" ? this.possible(texts) : undefined;
+      const { observed, states } = this.observed(texts, asked);
+      return observed === "never" ? states : undefined;
+    } catch (error) {
+      if (error instanceof Apart) return undefined;
+      throw error;
+    }
+  }
+
   /** What a scenario violates; of a device that is stuck, with its faults handled too. */
   private violated({ text, question }: PairScenario, seen: readonly string[]): Violated {
     if (question === "safety") return this.violations(text, seen);
     if (seen.includes(STUCK)) return { violated: [], states: 0, why: null };
-    const first = this.observed(text);
+    const first = this.observed([text]);
     if (!isYes(first.observed) || question === "handled") return of(first, [STUCK]);
-    const second = this.observed(handled(text));
+    const second = this.observed([handled(text)]);
     return of({ ...second, states: first.states + second.states }, [STUCK]);
   }
 
   /** The properties of which one can be violated: all at first, then those that were not yet. */
   private violations(text: string, seen: readonly string[]): Violated {
-    let left = this.possible(text).filter((p) => !seen.includes(p));
+    let left = this.possible([text]).filter((p) => !seen.includes(p));
     const violated: string[] = [];
     let states = 0;
     while (left.length > 0) {
-      const found = this.observed(asking(text, left));
+      const found = this.observed([text], left);
       states += found.states;
       if (!isYes(found.observed)) return { ...of(found, []), violated, states };
       if (found.latched.length === 0) throw new Error("a witness violates nothing");
@@ -149,21 +184,23 @@ export class Auditor {
     return { violated, states, why: null };
   }
 
-  /** Properties that a scenario could violate: a table that nobody frees is not used after that. */
-  private possible(text: string): readonly string[] {
-    const checker = this.checker(text);
+  /** Properties that can be violated: a table that nobody frees is not used after that. */
+  private possible(texts: readonly string[]): readonly string[] {
+    const checker = this.checker(texts);
     if (typeof checker === "string") return PAIR_PROPERTIES;
     const programs = [...checker.choices(this.configuration, this.options())];
     const frees = programs.some(({ program }) => writes(program, table_life.decl));
     return frees ? PAIR_PROPERTIES : PAIR_PROPERTIES.filter((p) => p !== TABLES);
   }
 
-  private checker(text: string): Checker | string {
-    if (this.last?.text !== text) {
-      const scenario = read(text);
-      const checker =
-        typeof scenario === "string" ? scenario : new Checker(scenario, this.outcomes);
-      this.last = { text, checker };
+  /** Of scenarios that are searched together; or why one of them is none. */
+  private checker(texts: readonly string[]): Checker | string {
+    const key = texts.join();
+    if (this.last?.key !== key) {
+      const scenarios = texts.map(read);
+      const [first, ...others] = scenarios.filter((s) => typeof s !== "string");
+      const why = scenarios.find((s) => typeof s === "string");
+      this.last = { key, checker: why ?? new Checker(first!, this.outcomes, others) };
     }
     return this.last.checker;
   }
@@ -181,14 +218,18 @@ export class Auditor {
     return { text: own, why: replay.why };
   }
 
-  private observed(text: string): Observed {
+  /** What the search of scenarios says; of the properties asked for, instead of their condition. */
+  private observed(texts: readonly string[], asked?: readonly string[]): Observed {
     const nothing = { states: 0, latched: [] } as const;
-    const checker = this.checker(text);
-    if (typeof checker === "string")
-      return { observed: "inconclusive", ...nothing, limit: checker };
+    const known = this.checker(texts);
+    if (typeof known === "string") return { observed: "inconclusive", ...nothing, limit: known };
+    const other =
+      asked && asked.length < PAIR_PROPERTIES.length ? read(asking(texts[0]!, asked)) : undefined;
+    if (typeof other === "string") return { observed: "inconclusive", ...nothing, limit: other };
+    const checker = other ? known.asking(other.condition) : known;
     const verdict = checker.check(this.configuration, this.options());
     const { observed, states, limit, variant } = verdict;
-    const latched = isYes(observed) ? latchedAtEnd(variant) : [];
+    const latched = isYes(observed) && texts.length === 1 ? latchedAtEnd(variant) : [];
     return { observed, states, latched, limit: limit ?? null };
   }
 

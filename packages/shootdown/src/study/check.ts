@@ -78,6 +78,20 @@ export interface Verdict {
   readonly variants: readonly Variant[];
 }
 
+interface Part {
+  readonly scenario: Scenario;
+  readonly world: World;
+}
+
+type Boots = WeakMap<World, WeakMap<Kernel, Map<string, readonly Initial[]>>>;
+
+/** What is found out of scenarios whatever their condition. */
+interface Known {
+  readonly parts: readonly Part[];
+  readonly boots: Boots;
+  readonly shared: Shared;
+}
+
 /** Scenarios that have too little in common to be searched together. */
 export class Apart extends Error {}
 
@@ -86,10 +100,10 @@ export class Checker {
   readonly scenario: Scenario;
   readonly world: World;
   readonly condition: Condition;
-  /** Scenarios that are searched together with it. */
-  private readonly others: readonly Scenario[];
-  private readonly boots = new WeakMap<World, WeakMap<Kernel, Map<string, readonly Initial[]>>>();
-  private readonly shared = new Shared();
+  /** Scenarios that are searched together, the first of which it is. */
+  private readonly parts: readonly Part[];
+  private readonly boots: Boots;
+  private readonly shared: Shared;
   private readonly programs = new Map<string, Program>();
   private readonly outcomes: Outcomes;
 
@@ -101,14 +115,28 @@ export class Checker {
     scenario: Scenario,
     outcomes: Outcomes = new Map(),
     others: readonly Scenario[] = [],
+    known: Known = {
+      parts: [scenario, ...others].map((s) => ({ scenario: s, world: worldOf(s) })),
+      boots: new WeakMap(),
+      shared: new Shared(),
+    },
   ) {
     this.scenario = scenario;
-    this.others = others;
     this.outcomes = outcomes;
-    this.world = worldOf(scenario);
+    this.parts = known.parts;
+    this.boots = known.boots;
+    this.shared = known.shared;
+    this.world = known.parts[0]!.world;
     const condition = conditionOf(scenario, this.world);
     if ("why" in condition) throw new Error(condition.why);
     this.condition = condition;
+  }
+
+  /** The same scenarios with another condition. */
+  asking(condition: Scenario["condition"]): Checker {
+    const { boots, shared } = this;
+    const parts = this.parts.map((p) => ({ ...p, scenario: { ...p.scenario, condition } }));
+    return new Checker(parts[0]!.scenario, this.outcomes, [], { parts, boots, shared });
   }
 
   /** Forgets what it has found out about programs since the last call. */
@@ -221,10 +249,9 @@ export class Checker {
     options: CheckOptions,
   ): Program {
     const kernel = options.overlay ? options.overlay(configuration.kernel) : configuration.kernel;
-    const systems = [this.scenario, ...this.others].map((scenario) => {
-      const world = worldOf(scenario);
-      return elaborate(scenario, world, kernel, knobs, this.booted(world, kernel, knobs));
-    });
+    const systems = this.parts.map(({ scenario, world }) =>
+      elaborate(scenario, world, kernel, knobs, this.booted(world, kernel, knobs)),
+    );
     const system = bundled(systems);
     if (!system) throw new Apart();
     return lower(system, { shared: this.shared });
