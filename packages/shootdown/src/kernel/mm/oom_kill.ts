@@ -8,8 +8,9 @@ import { EMPTY, Range, t, va as vaSort, WHOLE_MM } from "../../vocabulary/sorts.
 import { kvm_guest, mirrors_mm } from "../shadow-state.ts";
 import { gathers_nest, mmf_unstable, vma } from "../state.ts";
 import { isSharedPlace } from "./file-pages.ts";
-import { zap_page_range_single } from "./memory-zap.ts";
+import { zap_page_range_single, zap_pte_range } from "./memory-zap.ts";
 import { mmap_read_lock, mmap_read_unlock } from "./mmap_lock.ts";
+import { tlb_end_vma, tlb_finish_mmu, tlb_flush_mmu_free, tlb_gather_mmu } from "./mmu_gather.ts";
 import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start_nonblock,
@@ -29,8 +30,8 @@ export const oom_kill = [
       "a subscriber that would block: SVA's have no range_start",
       "mmap_read_trylock() succeeds in the end",
     ],
-    locals: { vmas: t.range, started: t.bool },
-    body: ({ cpu, mm, vmas, started }) => [
+    locals: { vmas: t.range, gathered: t.range, owed: t.range, started: t.bool },
+    body: ({ cpu, mm, vmas, gathered, owed, started }) => [
       // Threads of the process may gather at the same time.
       set(gathers_nest(), TRUE),
       call(mmap_read_lock, { mm }),
@@ -45,15 +46,19 @@ export const oom_kill = [
         whenElse(
           varies(kvm_guest, mirrors_mm),
           [
-            // The start of the zap lies inside that one.
+            call(tlb_gather_mmu, { mm }),
             callInto(started, mmu_notifier_invalidate_range_start_nonblock, {
               ...{ cpu, mm, range: vmas },
             }),
+            set(owed, EMPTY),
             when(
               started,
-              call(zap_page_range_single, { cpu, mm, range: vmas }),
+              callInto(gathered, zap_pte_range, { cpu, mm, range: vmas }),
+              callInto(owed, tlb_end_vma, { cpu, mm, range: gathered }),
               call(mmu_notifier_invalidate_range_end, { cpu, mm, range: vmas }),
             ),
+            call(tlb_finish_mmu, { cpu, mm, range: owed, tables: EMPTY }),
+            call(tlb_flush_mmu_free, { cpu }),
           ],
           [call(zap_page_range_single, { cpu, mm, range: vmas })],
         ),
