@@ -192,7 +192,7 @@ describe.skipIf(!present)(`broken ${title}`, () => {
     const calls = lines.flatMap((line, at) =>
       line.includes(" mn_invalidate_secondary:") ? [at] : [],
     );
-    const classes = { missing: 0, late: 0, short: 0, order: 0, unpaired: 0, excess: 0 };
+    const classes = { missing: 0, late: 0, short: 0, order: 0, unpaired: 0, depends: 0, excess: 0 };
     for (const at of calls.filter((_, index) => index % 9 === 0)) {
       const findings = await newFindings(NAME, (copy) => {
         copy[at] = "#";
@@ -331,5 +331,5 @@ function isBetween(entry: Held | undefined, finding: Held, line: number): boolea
 
 function pagesOf({ mm, line, start, end }: Finding): Held {
   const page = (address: string) => Number(BigInt(address) >> 12n);
-  return { mm, line, start: page(start), end: page(end) };
+  return { mm: mm ?? "", line, start: page(start), end: page(end) };
 }

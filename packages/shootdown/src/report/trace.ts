@@ -8,6 +8,7 @@
 //     missing                  94
 import { printable } from "../base/diagnostic.ts";
 import type { Finding, Reasons, TraceSummary } from "../trace/finding.ts";
+import { flushLines, iommuLines } from "./trace-iommu.ts";
 
 /** The text goes beyond no column but where a word is longer. */
 const WIDTH = 80;
@@ -17,15 +18,27 @@ const INDENT = 4;
 
 /** The lines of one finding: `file:line: class: ...`, then those around it, if it has any. */
 export function findingLines(file: string, finding: Finding): string[] {
-  const { line, operation, change, old, new: now, mm } = finding;
+  const { line, operation, change, old, new: now } = finding;
   const kind = change === null ? "" : ` (${change})`;
   const entry = old === null ? "" : `, ${old} -> ${now ?? "?"}`;
-  const what = `${operation}${kind}: ${finding.message} [mm ${mm}${entry}]`;
+  const what = `${operation}${kind}: ${finding.message} [${whose(finding)}${entry}]`;
   const head = `${file}:${line}: ${finding.class}: ${what}`;
   const context = (finding.context ?? []).map(
     (near) => `${near.line === line ? ">" : " "} ${String(near.line).padStart(8)} | ${near.text}`,
   );
   return [head, ...context].map(printable);
+}
+
+/** The address space, or the IOMMU's domain and device, and the rule. */
+function whose({ mm, domain, device, start, end, rule }: Finding): string {
+  if (mm !== null) return rule === undefined ? `mm ${mm}` : `mm ${mm}, ${rule}`;
+  const parts = [
+    domain === undefined ? undefined : `domain ${domain}`,
+    device === undefined ? undefined : `device ${device}`,
+    `${start}-${end}`,
+    rule,
+  ];
+  return parts.filter((part) => part !== undefined).join(", ");
 }
 
 /** The lines of the summary, of at most 80 columns. */
@@ -64,6 +77,8 @@ export function summaryLines(summary: TraceSummary): string[] {
     ...reasons("nothing owed", s.exempt),
     ...reasons("not judged", s.not_judged),
     ...reasons("forgotten, at the limit", s.evicted),
+    ...(s.iommu === undefined ? [] : iommuLines(s.iommu)),
+    ...(s.cpu_flushes === undefined ? [] : flushLines(s.cpu_flushes)),
     ...(!(s.judged ?? s.watched_mms > 0) ? ["", ...wrap(nothing(s), 0)] : []),
     ...s.notes.flatMap((note, at) => [...(at === 0 ? [""] : []), ...wrap(`note: ${note}`, 0)]),
   ].map((line) => printable(line).trimEnd());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks a recording: the importer's events through the monitor, in one pass and bounded memory.
 import { checkSmmu, checkTlbi } from "./check-logs.ts";
+import { checkVtdLog, concerns, counts, iommuMonitor, iommuPart } from "./check-vtd.ts";
 import type { Finding, TraceResult, TraceSummary } from "./finding.ts";
 import { readBpftrace, readBpftraceJson } from "./importers/bpftrace.ts";
 import type { ByteSource } from "./importers/bytes.ts";
@@ -8,6 +9,8 @@ import { type FormatName, peek, recognise, unknownFormat } from "./importers/for
 import { type FtraceSummary, readFtrace } from "./importers/ftrace.ts";
 import { PROBE_EVENTS } from "./importers/kprobes.ts";
 import { readPerfScript } from "./importers/perf.ts";
+import { VTD_EVENTS } from "./importers/vtd-events.ts";
+import type { IommuMonitor } from "./iommu/monitor.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 
 export interface TraceOptions extends MonitorOptions {
@@ -33,9 +36,8 @@ const SYSCALLS = [
   ...["clock_nanosleep", "futex", "epoll_pwait", "ppoll", "wait4", "close", "sendfile"],
 ];
 
-/** Ground truth, callbacks as their users saw them, and device mappings: no verdict uses them. */
-const isUnused = (name: string): boolean =>
-  name.startsWith("cb_") || name.startsWith("stlb_") || name === "map" || name === "unmap";
+/** Ground truth, and callbacks as their users saw them: no verdict uses them. */
+const isUnused = (name: string): boolean => name.startsWith("cb_") || name.startsWith("stlb_");
 
 /** CPU flushes: shown with a finding, otherwise not looked at. */
 const ONLY_SHOWN = new Set([
@@ -48,11 +50,12 @@ function wanted(explain: boolean): ReadonlySet<string> {
   const probes = [...PROBE_EVENTS].filter((name) => !isUnused(name));
   return new Set([
     ...probes.filter((name) => explain || !ONLY_SHOWN.has(name)),
+    ...VTD_EVENTS,
     ...SYSCALLS.map((name) => `sys_${name}`),
   ]);
 }
 
-type EventFormat = Exclude<FormatName, "smmu" | "tlbi">;
+type EventFormat = Exclude<FormatName, "smmu" | "tlbi" | "vtd">;
 
 /** Readers of the kernel's own events. */
 const EVENTS: Readonly<Record<EventFormat, typeof readPerfScript>> = {
@@ -84,22 +87,41 @@ export async function checkTrace(
   if (format === undefined) return { ok: false, error: unknownFormat(head) };
   if (format === "smmu") return checkSmmu(source, options);
   if (format === "tlbi") return checkTlbi(source, options);
+  if (format === "vtd") return checkVtdLog(source, options);
   const monitor = new Monitor(options);
+  const iommu = iommuMonitor(monitor.tally, false);
   const read = await EVENTS[format](
     source,
     {
-      event: (event) => monitor.event(event),
-      lost: (lost) => monitor.lost(lost),
-      damaged: (damage) => monitor.damaged(damage),
+      event(event) {
+        const other = VTD_EVENTS.has(event.event);
+        if (other) concerns(iommu, monitor.tally, event);
+        // A probe of another function has the name of the CPU's tracepoint.
+        if (!other || event.event === "tlb_flush") monitor.event(event);
+      },
+      lost(lost) {
+        monitor.lost(lost);
+        if (lost.why !== "overwritten") iommu.lost();
+      },
+      damaged(damage) {
+        monitor.damaged(damage);
+        if (damage.event) iommu.lost();
+      },
     },
     { wanted: wanted(options.explain === true) },
   );
   if (!read.ok) return read;
   monitor.finish();
-  return { ok: true, summary: summary(monitor, read.value, options.machine) };
+  iommu.finish();
+  return { ok: true, summary: summary(monitor, iommu, read.value, options.machine) };
 }
 
-function summary(monitor: Monitor, read: FtraceSummary, machine: string | undefined): TraceSummary {
+function summary(
+  monitor: Monitor,
+  iommu: IommuMonitor,
+  read: FtraceSummary,
+  machine: string | undefined,
+): TraceSummary {
   const { tally, contract, spaces } = monitor;
   const layout = contract.layout ?? "unknown";
   return {
@@ -111,21 +133,11 @@ function summary(monitor: Monitor, read: FtraceSummary, machine: string | undefi
     machine: machine ?? null,
     events: read.events,
     watched_mms: spaces.count,
-    changes: tally.changes,
-    conforming: tally.conforming,
-    upgrades: tally.upgrades,
-    dirty_upgrades: tally.dirty_upgrades,
-    dirty_missing: tally.dirty_missing,
-    ...tally.classes,
-    undecidable: tally.undecidable,
-    undecidable_reasons: tally.undecidable_reasons,
-    exempt: tally.exempt_reasons,
-    not_judged: tally.unjudged_reasons,
+    ...counts(tally),
     ignored_lines: read.ignored_lines,
-    malformed: tally.malformed,
     lost_places: read.lost_places,
     lost_events: read.lost_events,
-    evicted: tally.evictions,
     notes: layout === "x86" ? [X86_NOTE, ...NOTES] : NOTES,
+    ...iommuPart(iommu),
   };
 }

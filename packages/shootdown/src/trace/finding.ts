@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a check of a recording says: findings, the summary, and the exit status they come to.
 import type { ImportError } from "./importers/bytes.ts";
+import type { FlushCount, IommuSummary } from "./iommu/monitor.ts";
 
-export const FINDING_CLASSES = ["missing", "short", "late", "order", "unpaired", "excess"] as const;
+export const FINDING_CLASSES = [
+  ...(["missing", "short", "late", "order", "unpaired", "depends", "excess"] as const),
+] as const;
 export type FindingClass = (typeof FINDING_CLASSES)[number];
 
 export type FindingChange = "upgrade" | "downgrade" | "unmap" | "frame" | "flags" | "table";
@@ -22,7 +25,8 @@ export interface Finding {
   /** Seconds of the recording's clock. */
   readonly time: number;
   readonly cpu: number;
-  readonly mm: string;
+  /** Null for what is not about an address space of the CPU. */
+  readonly mm: string | null;
   /** What should have been invalidated; for `excess` and `unpaired` the range of the call. */
   readonly start: string;
   readonly end: string;
@@ -42,8 +46,14 @@ export interface Finding {
   readonly deadline_line: number | null;
   /** Functions on the kernel's stack at that event, the innermost first, if they were recorded. */
   readonly stack?: readonly string[];
-  /** The hardware rule that was not kept, as docs/HARDWARE.md numbers them. */
+  /** The hardware rule or property that it is about, as docs/HARDWARE.md numbers them. */
   readonly rule?: string;
+  /** Of the IOMMU: the domain, by its id or by what names it in the recording. */
+  readonly domain?: string;
+  /** Of a device's TLB: "01:00.0". */
+  readonly device?: string;
+  /** Of `depends`: the knob whose value decides. */
+  readonly knob?: string;
   /** With `explain`: the lines of this task and address space that led here, in order. */
   readonly context?: readonly ContextLine[];
 }
@@ -76,6 +86,8 @@ export interface TraceSummary {
   readonly late: number;
   readonly order: number;
   readonly unpaired: number;
+  /** Right or wrong by a property of the hardware that is not known; see `knob`. */
+  readonly depends: number;
   readonly excess: number;
   /** Changes without a verdict, and why: which event is missing in the recording. */
   readonly undecidable: number;
@@ -95,6 +107,10 @@ export interface TraceSummary {
   readonly notes: readonly string[];
   /** Counts of what a recording of this kind is about, by group: commands, instructions, pages. */
   readonly counts?: Readonly<Record<string, Reasons>>;
+  /** What the recording shows of an IOMMU's queue and of the DMA API; absent without one. */
+  readonly iommu?: IommuSummary;
+  /** The CPUs' own flushes by reason, of which flushes of everything; absent without any. */
+  readonly cpu_flushes?: Readonly<Record<string, FlushCount>>;
   /** Whether there was something to judge, where that is not an address space with a notifier. */
   readonly judged?: boolean;
 }
@@ -112,5 +128,6 @@ export function traceStatus(result: TraceResult): 0 | 1 | 2 | 3 {
   const s = result.summary;
   const wrong = s.missing + s.dirty_missing + s.short + s.late + s.order + s.unpaired;
   if (wrong > 0) return 1;
-  return s.undecidable > 0 || !(s.judged ?? s.watched_mms > 0) ? 3 : 0;
+  const unclear = s.undecidable > 0 || s.depends > 0;
+  return unclear || !(s.judged ?? s.watched_mms > 0) ? 3 : 0;
 }

@@ -41,3 +41,19 @@ export const MAX_PENDING = 4096;
 
 /** Translations that a device's IOMMU is known to hold. */
 export const MAX_IOTLB_ENTRIES = 65_536;
+
+/** IOTLB invalidations of one queue that a device-TLB invalidation may look back at. */
+export const MAX_QUEUE_HISTORY = 512;
+
+/** Devices and domain ids of one queue that are followed. */
+export const MAX_QUEUE_DEVICES = 4096;
+
+/** Domains of the DMA API, and of each the runs of pages that wait for their invalidation. */
+export const MAX_DOMAINS = 4096;
+export const MAX_WAITING = 65_536;
+
+/** Distinct times that are counted one by one; beyond, they are rounded to three digits. */
+export const MAX_TIMES = 65_536;
+
+/** Findings on a device that wait until it is known which domain it is in. */
+export const MAX_UNSETTLED = 4096;

@@ -28,7 +28,15 @@ export interface StreamFinding {
 export class StreamReport {
   readonly #onFinding: (finding: Finding) => void;
   readonly #counts: Record<string, Record<string, number>> = {};
-  readonly #classes = { missing: 0, short: 0, late: 0, order: 0, unpaired: 0, excess: 0 };
+  readonly #classes = {
+    missing: 0,
+    short: 0,
+    late: 0,
+    order: 0,
+    unpaired: 0,
+    depends: 0,
+    excess: 0,
+  };
   readonly #reasons: Record<string, number> = {};
   readonly #evicted: Record<string, number> = {};
   readonly #damage = new Map<string, string>();

@@ -3,6 +3,7 @@
 import type { ContextLine, Finding, FindingChange, FindingClass } from "./finding.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
 import { formatPage, formatWord } from "./importers/word64.ts";
+import type { IommuFinding } from "./iommu/desk.ts";
 import { MAX_CONTEXT_LINES, MAX_EXPLAINED, MAX_REASONS, MAX_RECENT_LINES } from "./limits.ts";
 import type { Span, Until } from "./obligation.ts";
 import type { Call, OpenRange, Overdue } from "./task.ts";
@@ -54,6 +55,7 @@ export class Tally {
     late: 0,
     order: 0,
     unpaired: 0,
+    depends: 0,
     excess: 0,
   };
   changes = 0;
@@ -105,13 +107,13 @@ export class Tally {
   }
 
   /** A line that is not what it should be: what it said is not known. */
-  damaged(why: string, line: number): void {
+  damaged(why: string, line: number, count = 1): void {
     let reason = this.#damage.get(why);
     if (reason === undefined) {
       reason = `${why} (the first time in line ${line})`;
       this.#damage.set(why, reason);
     }
-    this.undecided(reason);
+    this.undecided(reason, count);
   }
 
   unjudged(why: string): void {
@@ -161,6 +163,19 @@ export class Tally {
     this.#emit(call.at, { class: "excess", ...aboutCall(call), message });
   }
 
+  /** What the IOMMU's monitor finds. */
+  concerns(finding: IommuFinding): void {
+    const { class: found, at, start, end, operation, message, rule, domain, device } = finding;
+    this.classes[found]++;
+    this.#emit(at, {
+      ...{ class: found, mm: null, start: formatPage(start), end: formatPage(end), operation },
+      ...{ change: finding.change ?? null, old: null, new: null, message, entries: 1, rule },
+      deadline_line: finding.deadline_line ?? null,
+      ...(domain === undefined ? {} : { domain }),
+      ...(device === undefined ? {} : { device }),
+    });
+  }
+
   #emit(
     at: RawEvent,
     finding: Omit<Finding, "type" | "line" | "time" | "cpu" | "pid" | "task">,
@@ -179,10 +194,10 @@ export class Tally {
   }
 
   /** The event and the last lines before and after it of its task or its mm. */
-  #context(at: RawEvent, mm: string): ContextLine[] | undefined {
+  #context(at: RawEvent, mm: string | null): ContextLine[] | undefined {
     if (this.#recent === undefined || this.#explained++ >= MAX_EXPLAINED) return undefined;
     const near = this.#recent
-      .filter((event) => event.pid === at.pid || event.raw.includes(mm))
+      .filter((event) => event.pid === at.pid || (mm !== null && event.raw.includes(mm)))
       .sort((a, b) => a.line - b.line);
     const here = near.findIndex((event) => event.line >= at.line);
     const from = Math.max(0, (here < 0 ? near.length : here) - MAX_CONTEXT_LINES / 2);

@@ -16,9 +16,10 @@ import { ascii } from "./ftrace-line.ts";
 import { isPerfScript } from "./perf.ts";
 import { isSmmu } from "./smmu.ts";
 import { isTlbi } from "./tlbi.ts";
+import { isVtdLog } from "./vtd-log.ts";
 
 /** Who reads a recording: one importer each. */
-export type FormatName = "ftrace" | "perf" | "bpftrace" | "bpftrace-json" | "smmu" | "tlbi";
+export type FormatName = "ftrace" | "perf" | "bpftrace" | "bpftrace-json" | "smmu" | "tlbi" | "vtd";
 
 interface Format {
   readonly name: FormatName;
@@ -32,6 +33,7 @@ export const FORMATS: readonly Format[] = [
   { name: "bpftrace-json", title: "bpftrace -f json", is: isBpftraceJson },
   { name: "bpftrace", title: "bpftrace", is: isBpftrace },
   { name: "tlbi", title: "log of TLB maintenance instructions", is: isTlbi },
+  { name: "vtd", title: "QEMU's VT-d trace", is: isVtdLog },
   { name: "smmu", title: "QEMU's SMMUv3 trace", is: isSmmu },
   { name: "ftrace", title: "ftrace text (`trace`, `trace-cmd report`)", is: isFtrace },
   { name: "perf", title: "perf script", is: isPerfScript },

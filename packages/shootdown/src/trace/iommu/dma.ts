@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+// The DMA API on an IOMMU: how long an unmapped address stays usable, and whether it is used again
+// before its invalidation has completed.
+//
+//   unmap ──► waits ── iotlb submitted ── device TLB submitted ── completed ──► may be used again
+//               └── strict: in the same call        lazy: by a flush of the whole domain, later
+//
+// A call that invalidates (tlb_sync, flush_iotlb_all) is for what waited when it began.
+import type { DmaMapping, DmaSync, IovaRange, Queued } from "../importers/iommu-record.ts";
+import type { RawEvent } from "../importers/raw-event.ts";
+import { formatSid } from "../importers/vtd-descriptor.ts";
+import { formatPage } from "../importers/word64.ts";
+import { MAX_NESTED, MAX_TASKS } from "../limits.ts";
+import type { Span } from "../obligation.ts";
+import { holds } from "../window.ts";
+import type { IommuDesk } from "./desk.ts";
+import { type Domain, Domains, type Unmapped, type Waiting } from "./domain.ts";
+import { clip, covers, type Frame, hull, nameOf, put } from "./frame.ts";
+import type { Completion } from "./submissions.ts";
+import { Times } from "./times.ts";
+
+interface Task {
+  frames: Frame[];
+  /** Unmaps whose return is recorded and has not come. */
+  unmapping: Unmapped[];
+  /** Pages that the last kprobe of this task named, until the tracepoint says them once more. */
+  said: Span | undefined;
+  /** Of the last allocation. */
+  allocator: string | undefined;
+}
+
+export const WHY_DMA = {
+  end: "the recording ends before the invalidation of what was unmapped",
+  domain: "unmap without its domain (intel_iommu_unmap_pages) and a flush of a whole domain",
+  ret: "the return of qi_submit_sync is missing",
+  descriptors: "descriptors that qi_submit_sync was called with are missing",
+  evicted: "too many unmapped pages at once for the monitor's memory",
+  gone: "the domain ended before the invalidation of what was unmapped",
+  lost: "events were lost while an unmapped page waited for its invalidation",
+} as const;
+
+export class DmaMonitor {
+  readonly #desk: IommuDesk;
+  readonly domains: Domains;
+  readonly #tasks = new Map<number, Task>();
+  readonly #allocators = new Map<string, Domain>();
+  #epoch = 0;
+  /** The function that unmaps is recorded, and its return. */
+  #returns = false;
+  unmaps = 0;
+  unmapped_pages = 0;
+  maps = 0;
+  frees = 0;
+  most_waiting = 0;
+  /** Pages whose invalidation completed, by the call that did it. */
+  readonly closed_by = { range: 0, all: 0, other: 0 };
+  readonly calls = { range: 0, all: 0, map: 0 };
+  /** From the unmap to the end of the invalidation; or, outside a call, to its descriptor. */
+  readonly times = { iotlb: new Times(), device: new Times(), submitted: new Times() };
+  /** Pages that waited when a call for a range began, and what its descriptors were for. */
+  readonly pages = { asked: 0, iotlb: 0, device: 0, whole_domain: 0 };
+  reused_early = 0;
+  conforming = 0;
+
+  constructor(desk: IommuDesk) {
+    this.#desk = desk;
+    this.domains = new Domains((domain) => {
+      desk.evicted("MAX_DOMAINS");
+      this.#abandon(domain, WHY_DMA.evicted);
+    });
+  }
+
+  mapping(record: DmaMapping): void {
+    const task = this.#task(record.at);
+    const { start, end, what, at } = record;
+    if (record.domain === undefined && isSaid(task, record)) return;
+    task.said = record.domain === undefined ? undefined : { start, end };
+    const domain = this.domains.get(record.domain ?? `task ${at.pid} on CPU ${at.cpu}`);
+    domain.active = at.line;
+    if (what === "unmap") this.#unmap(task, domain, record);
+    else {
+      this.maps++;
+      if (task.allocator !== undefined && record.domain !== undefined) {
+        this.#allocates(task.allocator, domain);
+      }
+      if (record.domain !== undefined) this.#reuse(domain, { start, end }, at, "mapped again");
+    }
+  }
+
+  #unmap(task: Task, domain: Domain, { start, end, at, domain: named }: DmaMapping): void {
+    this.unmaps++;
+    this.unmapped_pages += end - start;
+    const changing = named !== undefined && this.#returns;
+    const unmapped = { at, changing, epoch: this.#epoch, iotlb: [], device: [] };
+    if (!domain.unmap(start, end, unmapped)) {
+      this.#desk.evicted("MAX_WAITING");
+      this.#desk.undecided(WHY_DMA.evicted, at.line);
+      return;
+    }
+    if (named !== undefined) {
+      task.unmapping.push(unmapped);
+      if (task.unmapping.length > MAX_NESTED) task.unmapping.shift();
+    }
+    this.most_waiting = Math.max(this.most_waiting, this.domains.total.pages);
+  }
+
+  /** The function that unmaps returns: no walk finds the entries any more. */
+  unmapped(at: RawEvent): void {
+    this.#returns = true;
+    const unmapped = this.#task(at).unmapping.pop();
+    if (unmapped !== undefined) unmapped.changing = false;
+  }
+
+  sync(record: DmaSync): void {
+    const task = this.#task(record.at);
+    if (record.what === "map") {
+      this.calls.map++;
+      return;
+    }
+    if (record.step === "return") {
+      const at = task.frames.findLastIndex(({ what }) => what === record.what);
+      if (at < 0) return;
+      const frame = task.frames.splice(at)[0]!;
+      this.#judge(frame, record.at);
+      return;
+    }
+    if (record.queued || record.domain === undefined) return;
+    this.calls[record.what]++;
+    const domain = this.domains.get(record.domain);
+    domain.active = record.at.line;
+    // What is still being unmapped may be walked to after the invalidation.
+    const waiting = domain.waiting(record.start, record.end);
+    const todo = waiting.filter(({ unmapped }) => !unmapped.changing);
+    const whole = record.what === "all";
+    const pages = todo.reduce((sum, { start, end }) => sum + end - start, 0);
+    if (whole) this.pages.whole_domain += pages;
+    else this.pages.asked += pages;
+    const [submitted, completed] = [covers(), covers()];
+    const { what, at } = record;
+    const damage = { failed: false, incomplete: false };
+    task.frames.push({ what, domain, todo, at, submitted, completed, ...damage });
+    if (task.frames.length > MAX_NESTED) task.frames.shift();
+  }
+
+  /**
+   * A descriptor is put in the queue.
+   *
+   * @returns whether it is for something that is known to wait, and its order is judged here.
+   */
+  submitted(record: Queued): boolean {
+    const { descriptor, at } = record;
+    const frame = this.#frame(at);
+    if (frame === undefined) return false;
+    const { kind, granularity, sid, did } = descriptor;
+    const counted = frame.what === "range" && granularity === "pages";
+    const pages = counted ? descriptor.end - descriptor.start : 0;
+    if (kind === "iotlb" || kind === "pasid_iotlb") {
+      if (granularity === "unknown") return false;
+      frame.submitted.iotlb.push(descriptor);
+      this.pages.iotlb += pages;
+      if (granularity !== "global") frame.domain.did = did;
+    } else if (kind === "device" || kind === "pasid_device") {
+      this.pages.device += pages;
+      this.#order(frame, record);
+      put(frame.submitted.device, sid, descriptor);
+    }
+    return frame.todo.length > 0;
+  }
+
+  /** The domain whose call the task of an event is in. */
+  domainOf(at: RawEvent): Domain | undefined {
+    return this.#frame(at)?.domain;
+  }
+
+  /** Descriptors of this CPU have completed. */
+  completed(at: RawEvent, descriptors: readonly Queued[], how: Completion): void {
+    const frame = this.#frame(at);
+    const { done } = how;
+    if (frame !== undefined && !done) frame.failed = true;
+    if (frame !== undefined && !how.whole) frame.incomplete = true;
+    if (!done) return;
+    for (const record of descriptors) {
+      if (frame === undefined) this.#loose(record);
+      else this.#within(frame, record);
+    }
+    if (frame !== undefined) this.#measure(frame, at);
+  }
+
+  iova(record: IovaRange): void {
+    const task = this.#task(record.at);
+    if (record.what === "alloc") {
+      task.allocator = record.allocator;
+      return;
+    }
+    this.frees++;
+    const domain = this.#allocators.get(record.allocator);
+    if (domain !== undefined) this.#reuse(domain, record, record.at, "free to be used again");
+  }
+
+  /** A device, or any, is attached or detached: whose TLB has to be told is to be seen anew. */
+  attached(sid?: number): void {
+    for (const domain of this.domains.all()) {
+      if (sid === undefined) domain.devices.clear();
+      else domain.devices.delete(sid);
+    }
+  }
+
+  /** The domain ends; the kernel names its structure, which is a little below the other name. */
+  end(pointer: string): void {
+    const domain = this.domains.find(pointer) ?? this.#above(pointer);
+    if (domain === undefined) return;
+    this.#abandon(domain, WHY_DMA.gone);
+    this.domains.delete(domain);
+    for (const [name, one] of this.#allocators) if (one === domain) this.#allocators.delete(name);
+  }
+
+  /** Events are missing here. */
+  lost(): void {
+    this.#epoch++;
+    this.#tasks.clear();
+  }
+
+  finish(): void {
+    for (const domain of this.domains.all()) {
+      const named = !domain.name.startsWith("task ");
+      this.#abandon(domain, named ? WHY_DMA.end : WHY_DMA.domain);
+    }
+  }
+
+  #task(at: RawEvent): Task {
+    // The idle task runs on every CPU at once.
+    const key = at.pid * 4096 + at.cpu;
+    let task = this.#tasks.get(key);
+    if (task === undefined) {
+      if (this.#tasks.size >= MAX_TASKS) this.#tasks.clear();
+      task = { frames: [], unmapping: [], said: undefined, allocator: undefined };
+      this.#tasks.set(key, task);
+    }
+    return task;
+  }
+
+  #frame(at: RawEvent): Frame | undefined {
+    const frames = this.#tasks.get(at.pid * 4096 + at.cpu)?.frames;
+    return frames?.[frames.length - 1];
+  }
+
+  #allocates(allocator: string, domain: Domain): void {
+    if (this.#allocators.size >= MAX_TASKS) this.#allocators.clear();
+    this.#allocators.set(allocator, domain);
+  }
+
+  #above(pointer: string): Domain | undefined {
+    for (const domain of this.domains.all()) {
+      if (!domain.name.startsWith("0x") || !pointer.startsWith("0x")) continue;
+      const distance = BigInt(domain.name) - BigInt(pointer);
+      if (distance > 0n && distance < 512n) return domain;
+    }
+    return undefined;
+  }
+
+  /** A device's TLB is invalidated: the IOTLB must have been before, for the same pages (V3). */
+  #order(frame: Frame, { descriptor, at }: Queued): void {
+    const { start, end, sid } = descriptor;
+    frame.domain.devices.add(sid);
+    if (frame.domain.devices.size > MAX_NESTED) frame.domain.devices.clear();
+    const early = frame.todo.filter(
+      (one) =>
+        one.start < end &&
+        start < one.end &&
+        one.unmapped.epoch === this.#epoch &&
+        !holds(frame.submitted.iotlb, [clip(one, { start, end })]),
+    );
+    if (early.length === 0) return;
+    this.#desk.finds({
+      ...{ class: "order", at, ...hull(early), operation: "dev_tlb_inv", rule: "V3" },
+      message:
+        `the TLB of device ${formatSid(sid)} is invalidated before the IOTLB (unmapped at line ` +
+        `${early[0]!.unmapped.at.line}): the device may fetch the old translation again`,
+      ...{ domain: nameOf(frame.domain), device: formatSid(sid) },
+    });
+  }
+
+  #within(frame: Frame, { descriptor }: Queued): void {
+    const { kind, granularity, sid } = descriptor;
+    if (granularity === "unknown") return;
+    if (kind === "iotlb" || kind === "pasid_iotlb") frame.completed.iotlb.push(descriptor);
+    else if (kind === "device" || kind === "pasid_device") {
+      put(frame.completed.device, sid, descriptor);
+    }
+  }
+
+  /** Counts how long what is complete now has waited. */
+  #measure(frame: Frame, now: RawEvent): void {
+    const devices = [...frame.completed.device.values()].flat();
+    for (const one of frame.todo) {
+      const pages = one.end - one.start;
+      const waited = now.time_s - one.unmapped.at.time_s;
+      const { iotlb, device } = one.unmapped;
+      if (!holds(iotlb, [one]) && holds(frame.completed.iotlb, [one])) {
+        iotlb.push(one);
+        this.times.iotlb.add(waited, pages);
+      }
+      if (!holds(device, [one]) && holds(devices, [one])) {
+        device.push(one);
+        this.times.device.add(waited, pages);
+      }
+    }
+  }
+
+  /** An invalidation outside any recorded call: of a detach, or its probes were not set. */
+  #loose({ descriptor, at }: Queued): void {
+    const { kind, granularity, did, start, end } = descriptor;
+    if ((kind !== "iotlb" && kind !== "pasid_iotlb") || granularity === "unknown") return;
+    const own = this.domains.find(`task ${at.pid} on CPU ${at.cpu}`);
+    if (own !== undefined && granularity === "pages") own.did = did;
+    for (const domain of this.domains.all()) {
+      const meant = granularity === "global" || (domain === own && granularity === "pages");
+      if (!meant && (domain.did !== did || domain.name.startsWith("task "))) continue;
+      for (const one of domain.waiting(start, end)) {
+        if (one.unmapped.changing || one.unmapped.at.line > at.line) continue;
+        const pages = one.end - one.start;
+        this.times.submitted.add(at.time_s - one.unmapped.at.time_s, pages);
+        domain.close(one.start, one.end, one.unmapped);
+        this.closed_by.other += pages;
+        this.conforming += pages;
+      }
+    }
+  }
+
+  /** The call returns: what it was for is invalidated, or it is not. */
+  #judge(frame: Frame, now: RawEvent): void {
+    const { domain, todo, completed, submitted } = frame;
+    let clean = true;
+    for (const one of todo) {
+      const { unmapped } = one;
+      const current = domain.waiting(one.start, one.end).some((w) => w.unmapped === unmapped);
+      if (!current) continue;
+      domain.close(one.start, one.end, unmapped);
+      this.closed_by[frame.what === "all" ? "all" : "range"] += one.end - one.start;
+      if (unmapped.epoch !== this.#epoch) {
+        this.#desk.undecided(WHY_DMA.lost, unmapped.at.line);
+        continue;
+      }
+      const caches: readonly (readonly [number | undefined, Span[], Span[]])[] = [
+        [undefined, completed.iotlb, submitted.iotlb],
+        ...[...domain.devices].map(
+          (sid) => [sid, completed.device.get(sid) ?? [], submitted.device.get(sid) ?? []] as const,
+        ),
+      ];
+      clean = true;
+      for (const [sid, done, sent] of caches) {
+        if (holds(done, [one])) continue;
+        clean = false;
+        if (!frame.failed && holds(sent, [one])) this.#desk.undecided(WHY_DMA.ret, now.line);
+        else if (frame.incomplete) this.#desk.undecided(WHY_DMA.descriptors, now.line);
+        else this.#notCovered(frame, one, sid, sent, now);
+      }
+      if (clean) this.conforming += one.end - one.start;
+    }
+  }
+
+  #notCovered(
+    frame: Frame,
+    one: Waiting,
+    sid: number | undefined,
+    sent: readonly Span[],
+    now: RawEvent,
+  ): void {
+    const some = sent.some((span) => span.start < one.end && one.start < span.end);
+    const cache = sid === undefined ? "the IOTLB" : `the TLB of device ${formatSid(sid)}`;
+    const why = frame.failed
+      ? "the submission failed and was not repeated"
+      : some
+        ? "other pages were"
+        : "no descriptor for it was submitted";
+    this.#desk.finds({
+      ...{ class: some ? "short" : "missing", change: "unmap", at: one.unmapped.at },
+      ...{ start: one.start, end: one.end, operation: one.unmapped.at.event },
+      message: `unmapped, and ${cache} was not invalidated when ${frame.at.event} returned: ${why}`,
+      rule: frame.failed ? "V6" : sid === undefined ? "P-UAF" : "P-COVER",
+      domain: nameOf(frame.domain),
+      ...(sid === undefined ? {} : { device: formatSid(sid) }),
+      deadline_line: now.line,
+    });
+  }
+
+  /** Pages may be used for something else from now on: their invalidation must be complete. */
+  #reuse(domain: Domain, { start, end }: Span, at: RawEvent, how: string): void {
+    const early = domain.waiting(start, end);
+    for (const one of early) {
+      domain.close(one.start, one.end, one.unmapped);
+      if (one.unmapped.epoch !== this.#epoch) {
+        this.#desk.undecided(WHY_DMA.lost, one.unmapped.at.line);
+        continue;
+      }
+      this.reused_early++;
+      this.#desk.finds({
+        ...{ class: "late", change: "unmap", at: one.unmapped.at, start: one.start, end: one.end },
+        operation: one.unmapped.at.event,
+        message:
+          `unmapped, and ${how} (${formatPage(one.start)}, line ${at.line}) before an ` +
+          "invalidation of it had completed: a device may still use the old translation",
+        ...{ rule: "P-UAF", domain: nameOf(domain), deadline_line: at.line },
+      });
+    }
+  }
+
+  #abandon(domain: Domain, why: string): void {
+    for (const one of domain.waiting(0, Number.MAX_SAFE_INTEGER)) {
+      this.#desk.undecided(why, one.unmapped.at.line, one.end - one.start);
+    }
+  }
+}
+
+/** The tracepoint of a map or unmap whose kprobe said the same just before. */
+function isSaid({ said }: Task, { start, end }: Span): boolean {
+  return said !== undefined && start <= said.start && said.end <= end;
+}
