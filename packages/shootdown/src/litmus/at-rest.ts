@@ -54,7 +54,7 @@ export const AT_REST: ReadonlyMap<string, AtRest> = new Map<string, AtRest>([
 ]);
 
 /** Every index of a field. */
-function indicesOf({ index }: FieldDecl, { domain }: World): readonly (readonly number[])[] {
+export function indicesOf({ index }: FieldDecl, { domain }: World): readonly (readonly number[])[] {
   return index.reduce<readonly (readonly number[])[]>(
     (all, sort) =>
       all.flatMap((i) => Array.from({ length: sizeOf(sort, domain) }, (_, n) => [...i, n])),

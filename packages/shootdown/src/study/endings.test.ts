@@ -58,26 +58,30 @@ test("loops of accesses are made once, or not at all where nobody handles them",
   expect(bodies("CPU0(A) { set_pte x none; store z; set_pte z none; }")).toEqual([2]);
 });
 
-test("every general property is asked of every ending, at once", () => {
-  const edit = "in change_pte_range: drop 4; in tlb_flush_mmu_free: drop 11;";
-  const { scenario, configuration } = scenarioOf(
-    "CPU0(A) { mprotect x read-only; madvise x DONTNEED; loop { access z unhandled; } }",
-    "stale_access",
-    edit,
-  );
+const violatedBy = (programs: string, edit: string, states_max = 5_000) => {
+  const { scenario, configuration } = scenarioOf(programs, "stale_access", edit);
   const checker = new Checker(ending(scenario));
   const limits = { states_max: 1, bytes_max: 1 };
-  const [choice] = checker.choices(configuration, {
-    semantics: "window",
-    limits,
-    dependsOn: false,
-  });
-  const endings = endingsOf(choice!.program, checker.world, 5_000);
-  if (typeof endings === "string") throw new Error(endings);
-  expect([...endings.violated].sort()).toEqual(["miscounted", "without_ptl"]);
-  expect(GENERAL).toEqual(expect.arrayContaining([...endings.violated]));
-  expect(endings.outcomes.size).toBe(1);
-  expect(endingsOf(choice!.program, checker.world, 5)).toBe("large");
+  const options = { semantics: "window", limits, dependsOn: false } as const;
+  const [choice] = checker.choices(configuration, options);
+  const endings = endingsOf(choice!.program, checker.world, states_max);
+  return typeof endings === "string" ? endings : [...endings.violated].sort();
+};
+
+test("every general property is asked of every ending, at once", () => {
+  const edit = "in change_pte_range: drop 4; in tlb_flush_mmu_free: drop 11;";
+  const both = "CPU0(A) { mprotect x read-only; madvise x DONTNEED; loop { access z unhandled; } }";
+  expect(violatedBy(both, edit)).toEqual(["miscounted", "unheld", "without_ptl"]);
+  expect(GENERAL).toEqual(expect.arrayContaining(["miscounted", "without_ptl"]));
+  expect(violatedBy(both, edit, 5)).toBe("large");
+});
+
+test.each([
+  [PROTECT, 'in do_mprotect_pkey: drop "mmap_write_lock(mm);";', ["unheld"]],
+  [ZAP, "in tlb_flush_mmu_free: before 11 { folio_lock(pfn); }", ["bad_page", "left_held"]],
+])("of single steps: %s %s", (programs, edit, violated) => {
+  expect(violatedBy(programs, "")).toEqual([]);
+  expect(violatedBy(programs, edit)).toEqual(violated);
 });
 
 test("a mutant that no result tells is killed by a property, or as it ends otherwise", () => {
@@ -93,7 +97,7 @@ test("a mutant that no result tells is killed by a property, or as it ends other
     const all = mutantsOf(protect.configuration.kernel, routine);
     return mutator.judge(all.find((m) => m.kind === "drop" && m.statement.startsWith(statement))!);
   };
-  expect(judged("pte_offset_map_lock(")).toMatchObject({ by: "protect (without_ptl)" });
+  expect(judged("pte_offset_map_lock(")).toMatchObject({ by: "protect (unheld)" });
   expect(judged("spin_unlock_ptl(")).toMatchObject({ how: "property", killed: true });
   const ends = { how: "ending", by: "cold (ends otherwise)" };
   expect(judged("clear_young_dirty_ptes(", "madvise_pte_range")).toMatchObject(ends);

@@ -15,6 +15,7 @@ import { AT_REST } from "../litmus/at-rest.ts";
 import type { World } from "../litmus/world.ts";
 import { desc } from "../vocabulary/descriptor.ts";
 import { page_life, pmd, pte_table, reg, table_life } from "../vocabulary/state.ts";
+import { StepWatch } from "./step-rules.ts";
 
 /** Asked of every ending. */
 export const GENERAL: readonly string[] = [
@@ -79,15 +80,23 @@ function found(program: Program, world: World, states_max: number): Endings | "l
   const outcomes = new Set<string>();
   const violated = new Set<string>();
   const reached = new Set<string>();
-  machine.trace = ({ routine, step }) => void reached.add(`${routine}:${step}`);
+  const watch = new StepWatch(machine, world);
+  machine.trace = (origin) => {
+    reached.add(`${origin.routine}:${origin.step}`);
+    watch.traced(origin);
+  };
   visited.add(machine.initial());
   for (let id = 0; id < visited.count; id++) {
     if (visited.count > states_max) return "large";
     let moves = false;
+    machine.load(visited.arena, id * words);
+    watch.from();
     for (const t of machine.transitions) {
       if (t.free) continue;
       machine.successors(t, visited.arena, id * words, () => {
         if (t.kind === "thread" || t.kind === "effect") moves = true;
+        const rule = watch.broken();
+        if (rule) violated.add(rule);
         visited.add(machine.state);
       });
     }
