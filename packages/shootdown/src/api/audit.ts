@@ -8,6 +8,7 @@ import type { PairLine } from "../report/audit.ts";
 import type { Problem } from "../report/result.ts";
 import { whyText } from "../report/why.ts";
 import { AUDIT_KNOBS, Auditor, operationsOf, pairMachine } from "../study/audit.ts";
+import type { Outcomes } from "../study/check.ts";
 import type { Configuration } from "../study/configuration.ts";
 import { configure } from "../study/configuration.ts";
 import type { KnownViolation } from "../study/findings.ts";
@@ -100,8 +101,8 @@ function groupOf(
 
 const auditors = new Map<string, Auditor>();
 
-/** Searches one pair; `clock` tells seconds. */
-export function auditPair(job: AuditJob, clock: () => number): PairLine {
+/** Searches one pair; `clock` tells seconds, `outcomes` what was searched before. */
+export function auditPair(job: AuditJob, clock: () => number, outcomes?: Outcomes): PairLine {
   const start = clock();
   const { kernel, machine, set, states_max = STATES_MAX, bytes_max = DEFAULT_BYTES_MAX } = job;
   const key = JSON.stringify([kernel, machine, set, states_max, bytes_max]);
@@ -109,7 +110,8 @@ export function auditPair(job: AuditJob, clock: () => number): PairLine {
   if (!auditor) {
     const found = configure(machine, kernel, set);
     if (!found.ok) throw new Error(wordsFor(found.problem).message);
-    auditors.set(key, (auditor = new Auditor(found.configuration, { states_max, bytes_max })));
+    auditor = new Auditor(found.configuration, { states_max, bytes_max }, outcomes);
+    auditors.set(key, auditor);
   }
   const named = { a: job.a, b: job.b, kernel, machine };
   const knownAs = (property: string) => findingOf(job.known, { ...named, property });

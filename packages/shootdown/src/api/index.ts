@@ -63,6 +63,7 @@ export type { ShownStep, ShownWitness } from "../report/shown.ts";
 export { findingLines, summaryLines } from "../report/trace.ts";
 export { type WitnessStyle, witnessBlocks, witnessLines } from "../report/witness.ts";
 export { AUDIT_MACHINES } from "../study/audit.ts";
+export type { Outcomes as KnownOutcomes } from "../study/check.ts";
 export type { KnownViolation } from "../study/findings.ts";
 export {
   type Device,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `shootdown audit`: every pair of modelled operations at the same time, for kernels and machines.
 
-import { readFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
@@ -15,6 +15,7 @@ import {
   knownViolations,
   matrixText,
   type PairLine,
+  type Problem,
   pairText,
   planAudit,
   problem,
@@ -45,6 +46,7 @@ Examples:
   shootdown audit --kernel linux-6.12 --machine arm64+smmuv3+ats
   shootdown audit --kernel linux-6.1 --operation write_fault_upgrade -v
   shootdown audit --machine all --format ndjson > pairs.ndjson
+  shootdown audit --cache ~/.cache/shootdown   # after an edit: only what it changes
   shootdown audit --show munmap fork 2 | shootdown check --set hafdbs=no -
 
 Exit status: 0 all is safe or known, 1 a violation that is not known, 2 usage or
@@ -59,6 +61,7 @@ interface Options extends CommonOptions {
   readonly machine?: readonly string[];
   readonly operation?: readonly string[];
   readonly set?: Readonly<Record<string, string>>;
+  readonly cache?: string;
   readonly jobs?: number;
   readonly maxStates?: number;
   readonly maxMemory?: number;
@@ -73,6 +76,7 @@ export function register(command: Command): void {
     .option("--operation <name>", "only its pairs; of several, those among them", collect)
     .option("--set <knob=value>", "fix a knob (repeatable)", setting)
     .option("--show", "print a scenario of two operations, as check reads it")
+    .option("--cache <folder>", "keep outcomes of searches; equal programs are not searched again")
     .option("-j, --jobs <n>", "workers (default: one a core)", count)
     .option("--max-states <n>", "give up a search after so many states", count)
     .option("--max-memory <size>", "and after so many bytes (default 1G)", size);
@@ -92,6 +96,8 @@ async function audit(words: readonly string[], options: Options): Promise<void> 
   const operations = options.operation ?? [];
   const plan = planAudit({ kernels, machines, operations, set: options.set ?? {} });
   if (!plan.ok) return wrong(plan.problems);
+  const unusable = options.cache === undefined ? undefined : folderProblem(options.cache);
+  if (unusable) return wrong([unusable]);
   const findings = readKnown();
   if (findings.problems.length > 0) return wrong(findings.problems);
   await new AuditSession(plan.groups, findings.known, options).run();
@@ -115,6 +121,18 @@ function show(
   const text = shown.texts[number - 1];
   if (text === undefined) return wrong([problem(`${a} beside ${b} has ${shown.texts.length}`)]);
   out(text);
+}
+
+/** Why a folder cannot be written to. */
+function folderProblem(path: string): Problem | undefined {
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    const { code = "cannot be used" } = error as NodeJS.ErrnoException;
+    return problem(`--cache: ${code}, a folder to write to was expected`, { file: path });
+  }
 }
 
 /** docs/FINDINGS.md, as it was when the program was built. */
@@ -168,8 +186,9 @@ class AuditSession {
   }
 
   private task({ kernel, machine, set }: AuditGroup, a: string, b: string): StudyTask {
-    const { maxStates, maxMemory, verbose = false } = this.options;
+    const { maxStates, maxMemory, cache, verbose = false } = this.options;
     return {
+      ...(cache === undefined ? {} : { cache }),
       audit: {
         ...{ kernel, machine, a, b, set, known: this.known, explain: verbose },
         ...(maxStates === undefined ? {} : { states_max: maxStates }),

@@ -40,7 +40,9 @@ export interface Job {
 export type Task = { readonly job: Job } | { readonly help: HelperStart };
 
 /** What a worker is asked to find out for a study: one small thing. */
-export type StudyTask = { readonly audit: AuditJob } | { readonly mutate: MutateJob };
+export type StudyTask =
+  /** `cache`: a folder of outcomes of searches. */
+  { readonly audit: AuditJob; readonly cache?: string } | { readonly mutate: MutateJob };
 
 export interface StudyMessage {
   readonly study: StudyTask;

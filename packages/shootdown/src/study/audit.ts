@@ -79,12 +79,13 @@ export function pairMachine({ knobs }: Configuration): PairMachine {
 export class Auditor {
   private readonly configuration: Configuration;
   private readonly limits: AuditLimits;
-  private readonly outcomes: Outcomes = new Map();
+  private readonly outcomes: Outcomes;
   private readonly machine: PairMachine;
   /** Of the last texts that were asked about. */
   private last: { readonly key: string; readonly checker: Checker | string } | undefined;
 
-  constructor(configuration: Configuration, limits: AuditLimits) {
+  constructor(configuration: Configuration, limits: AuditLimits, outcomes: Outcomes = new Map()) {
+    this.outcomes = outcomes;
     const knobs = { ...AUDIT_KNOBS, ...configuration.knobs };
     this.configuration = { ...configuration, knobs };
     this.limits = limits;
