@@ -2,6 +2,7 @@
 // Instructions of the packed executor: each becomes a closure that answers where to go on.
 
 import { nthBit, popcount } from "../base/bits.ts";
+import type { PendingDecl } from "../ir/machine.ts";
 import { cellAccess } from "./cell-access.ts";
 import { widthOf } from "./layout.ts";
 import type { PackedMachine } from "./packed.ts";
@@ -217,7 +218,7 @@ export class CodeCompiler {
   }
 
   private post(i: Instr & { op: "post" }, next: number): Step {
-    const { state, program, layout } = this.machine;
+    const { state, program, layout, posted } = this.machine;
     const fields = Object.entries(i.set.entry);
     const offsets = entryOffsets(fields, program.domain);
     const given = new Map(i.entry);
@@ -226,6 +227,7 @@ export class CodeCompiler {
       p.decl === i.set
         ? [
             {
+              n,
               match: this.exprs.matcher(i.index, p.key),
               load: layout.pending[n]!.map((b) => loader(state, b)),
               store: layout.pending[n]!.map((b) => storer(state, b, i.set.name)),
@@ -240,7 +242,12 @@ export class CodeCompiler {
       const set = targets.find((t) => t.match());
       if (!set) return next;
       const count = set.load.findIndex((l) => l() === 0);
-      if (count < 0) return -1;
+      if (count < 0) {
+        // What takes effect makes room for other steps' entries, never for more than fit.
+        if (posted[set.n]! >= set.load.length) throw new DomainOverflow(atOnce(i.set));
+        return -1;
+      }
+      posted[set.n]!++;
       let entry = 1;
       for (let f = 0; f < values.length; f++) {
         const v = values[f]!();
@@ -270,6 +277,9 @@ export class CodeCompiler {
     };
   }
 }
+
+/** What one step adds to a set. */
+export const atOnce = ({ name }: PendingDecl): string => `what one step posts to ${name}`;
 
 /** The positions of the one bits of a word, lowest first. */
 export function bitsOf(word: number): number[] {

@@ -85,6 +85,8 @@ export class PackedMachine {
   private readonly spare: Chooser[] = [];
   readonly cells: PackedCells;
   readonly transitions: readonly Transition[];
+  /** How many entries the step being run has added to each pending set. */
+  readonly posted: number[];
   /** If set, receives the events of the step being run. */
   log: ((e: LoggedEvent) => void) | undefined;
   /** If set, receives the origins of the instructions of the step being run. */
@@ -107,6 +109,7 @@ export class PackedMachine {
     this.words = this.layout.words;
     this.state = new Int32Array(this.words);
     this.registers = new Int32Array(Math.max(1, program.registers));
+    this.posted = program.pending.map(() => 0);
     const exprs = new ExprCompiler(program, this.layout, this);
     this.cells = new PackedCells(this, exprs);
     const code = new CodeCompiler(this, exprs);
@@ -166,6 +169,7 @@ export class PackedMachine {
     this.cells.clean();
     if (this.picks.length > 0) this.picks.length = 0;
     if (this.choices.length > 0) this.choices.length = 0;
+    for (let n = 0; n < this.posted.length; n++) this.posted[n] = 0;
   }
 
   /** One of `count` alternatives: the script's, or the next to try. */

@@ -7,7 +7,7 @@ import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Program, System } from "../engine/program.ts";
 import type { Expr } from "../ir/expr.ts";
 import * as e from "../ir/expr.ts";
-import { cell, event, observer, on } from "../ir/machine.ts";
+import { cell, event, observer, on, pending } from "../ir/machine.ts";
 import { bool, int, ordered, rangeOf, symbol, word } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import * as s from "../ir/stmt.ts";
@@ -51,6 +51,14 @@ const kept = cell("kept", {
   source: { file: "toy" },
 });
 
+const mail = pending("mail", {
+  keys: { row },
+  entry: { p: page },
+  capacity: "MAIL",
+  effect: ({ p }) => [s.set(flat(p), e.TRUE)],
+  source: { file: "toy" },
+});
+
 /** Three threads count for a while; then a fourth takes these steps. */
 function late(...steps: readonly Stmt[]): Program {
   const counts = counted.map((c) => [
@@ -70,9 +78,9 @@ function late(...steps: readonly Stmt[]): Program {
   ];
   const locals = { x: bool, p: page, w: entry, r: pages };
   const system: System = {
-    machine: { cells: [kept.decl], pending: [], rules: [], definitions: [] },
+    machine: { cells: [kept.decl], pending: [mail.decl], rules: [], definitions: [] },
     kernel: { name: "toy", version: "0", routines: new Map() },
-    domain: { sizes: SIZES, names: {}, limits: {} },
+    domain: { sizes: SIZES, names: {}, limits: { MAIL: 1 } },
     knobs: {},
     threads: [...counts, last].map((body, n) => ({
       ...{ name: `T${n}`, body },
@@ -150,4 +158,28 @@ test.each([
   [s.when(isPage, s.set(x, flat(beyond)))],
 ] as const)("what a guard keeps from being asked ends nothing: %#", (step) => {
   expect(said(late(step))).toBe("never");
+});
+
+const post = (r: number, to: Expr<"page"> = p0) =>
+  s.post(mail({ row: e.constant(row, r) }), { p: to });
+/** Somebody looks, or nothing would be posted. */
+const look = s.set(x, e.and(flat(p0), e.FALSE));
+
+test.each([
+  [s.atomic(post(0), post(0))],
+  [s.atomic(post(1), post(0), post(1))],
+  [s.atomic(s.when(flat(p0), post(0)), post(0), s.when(e.not(flat(p0)), post(0)))],
+  [s.atomic(s.each(page, Pages.make(p0, e.constant(page, 2)), (to) => [post(0, to)]))],
+  [s.atomic(s.forall(page, (to) => [post(1, to)]))],
+] as const)("more than a set holds, posted in one step: %#", (step) => {
+  expect(said(late(step, look))).toBe("what one step posts to mail exceeds the domain");
+});
+
+test.each([
+  [post(0), post(0), post(0)],
+  [s.atomic(post(0), post(1)), s.atomic(post(1), post(0))],
+  [s.atomic(s.whenElse(flat(p0), [post(0)], [post(0)]), post(1))],
+  [s.each(page, Pages.make(p0, e.constant(page, 2)), (to) => [post(0, to)])],
+])("as much as a set holds, posted in one step, waits for room: %#", (...steps) => {
+  expect(said(late(...steps, look))).toBe("never");
 });

@@ -7,6 +7,7 @@ import type { Instance } from "../cells.ts";
 import type { Bits, Layout } from "../layout.ts";
 import { rangeBits } from "../layout.ts";
 import type { PackedMachine } from "../packed.ts";
+import { atOnce } from "../packed-code.ts";
 import { entryOffsets } from "../packed-expr.ts";
 import type { Instr, Program } from "../program.ts";
 import { sizeOf } from "../program.ts";
@@ -322,6 +323,7 @@ export class Instructions {
     const given = new Map(i.entry);
     const { exprs } = this;
     for (const [d, k] of i.index.entries()) exprs.key(k, i.set, d, f);
+    const most = step.most((x) => x.op === "post" && x.set === i.set);
     let free: Ex = num(1);
     for (const [n, p] of this.program.pending.entries()) {
       if (p.decl !== i.set) continue;
@@ -330,6 +332,11 @@ export class Instructions {
       if (match.k === "const" && !match.value) continue;
       free = writer.bind(and(free, un("eqz", match)));
       const slots = this.layout.pending[n]!;
+      if (most > slots.length) {
+        const count = f.reg(postedTo(n));
+        writer.failIf(and(match, bin("ge_u", count, num(slots.length))), atOnce(i.set));
+        f.setReg(postedTo(n), bin("add", count, match));
+      }
       const full = f.read(slots.at(-1)!);
       step.deadIf(and(match, bin("ne", full, num(0))), f);
       let entry: Ex = num(1);
@@ -398,7 +405,10 @@ export class Instructions {
         const sets = this.program.pending.flatMap((p, n) =>
           p.decl === i.set ? this.layout.pending[n]! : [],
         );
-        return { variables: sets, registers: [] };
+        const counts = this.program.pending.flatMap((p, n) =>
+          p.decl === i.set ? [postedTo(n)] : [],
+        );
+        return { variables: sets, registers: counts };
       }
       case "violate": {
         const latch = this.layout.latches[this.program.observers.indexOf(i.observer)];
@@ -409,6 +419,9 @@ export class Instructions {
     }
   }
 }
+
+/** The register that counts what a step has posted to a pending set. */
+const postedTo = (n: number): number => -1 - n;
 
 /** In a queue the entry goes to the first free slot only. */
 const orNothing = (taken: readonly Ex[], entry: Ex, n: number): Ex =>

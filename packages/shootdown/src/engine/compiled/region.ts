@@ -46,7 +46,7 @@ export interface Body {
   readonly instruction: (i: Instr, at: number, f: Frame, step: Step) => Next;
   /** What an instruction may change. */
   readonly effects: (i: Instr) => Effects;
-  /** Registers that matter before an instruction. */
+  /** Registers that matter before an instruction; those below 0, which no code has, do always. */
   readonly live: (at: number, reg: number) => boolean;
 }
 
@@ -61,6 +61,8 @@ export interface Step {
   deadIf(c: Ex, f: Frame): void;
   /** One of `count` alternatives (at least 1) as a number from 0. */
   choose(count: Ex, f: Frame): Ex;
+  /** At most so many times the step runs an instruction that is one of these. */
+  most(among: (i: Instr) => boolean): number;
 }
 
 interface Meeting {
@@ -113,7 +115,7 @@ class Region implements Step {
       at,
       label: fb.label(),
       variables: changed.get(at)!.variables,
-      registers: new Set([...changed.get(at)!.registers].filter((r) => body.live(at, r))),
+      registers: new Set([...changed.get(at)!.registers].filter((r) => r < 0 || body.live(at, r))),
       edges: [],
       back: back.has(at),
     }));
@@ -146,6 +148,11 @@ class Region implements Step {
   choose(count: Ex): Ex {
     if (this.cyclic.has(this.at)) throw new Uncompilable("a choice inside a loop of one step");
     return this.choices.site(count);
+  }
+
+  most(among: (i: Instr) => boolean): number {
+    const found = [...this.order.keys()].filter((at) => among(this.body.code.instrs[at]!));
+    return found.some((at) => this.cyclic.has(at)) ? Infinity : found.length;
   }
 
   /** What is repeated begins with a jump to where it goes on. */
@@ -289,7 +296,7 @@ class Region implements Step {
       const bound = m.back ? undefined : Math.max(...m.edges.map((e) => maxOf(e.frame.reg(r))));
       f.regs.set(r, bound === undefined ? local(n) : bounded(local(n), bound));
     }
-    for (const r of [...f.regs.keys()]) if (!this.body.live(m.at, r)) f.regs.delete(r);
+    for (const r of [...f.regs.keys()]) if (r >= 0 && !this.body.live(m.at, r)) f.regs.delete(r);
     return f;
   }
 }
