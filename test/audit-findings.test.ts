@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { inVersions } from "../packages/shootdown/src/ir/kernel.ts";
 import type { PairResult } from "../packages/shootdown/src/study/audit.ts";
 import { Auditor } from "../packages/shootdown/src/study/audit.ts";
 import { configure } from "../packages/shootdown/src/study/configuration.ts";
@@ -50,6 +51,17 @@ const NOW: readonly (readonly [string, string])[] = [
   ["fork", "device_exclusive"],
   ["uprobe", "cpu_access"],
   ["uprobe", "mprotect_upgrade"],
+  ["thp_reclaim", "device_fault"],
+  ["oom_reaper", "thp_read_fault"],
+  ["oom_reaper", "file_write_copy"],
+  ["memory_failure", "thp_fork"],
+  ["munmap", "userfaultfd_move"],
+  ["userfaultfd_move", "contpte_zap"],
+  ["madvise_free", "contpte_access_flags"],
+  ["exit", "khugepaged_collapse"],
+  ["khugepaged_collapse", "khugepaged_collapse"],
+  ["migrate_to_device", "khugepaged_collapse"],
+  ["device_exclusive", "khugepaged_collapse"],
 ];
 
 for (const pair of NOW) {
@@ -68,7 +80,9 @@ const BEFORE: readonly (readonly [string, string, readonly string[]])[] = [
   ["read_fault", "write_fault_upgrade", ["stuck(D)"]],
   ["read_fault", "thp_write_upgrade", ["stuck(D)"]],
   ["read_fault", "hugetlb_write_fault", ["stuck(D)"]],
+  ["read_fault", "file_write_fault", ["stuck(D)"]],
   ["cpu_access", "thp_split", ["break_before_make"]],
+  ["cpu_access", "thp_reclaim", ["break_before_make"]],
   ["read_fault", "aging", []],
   ["read_fault", "fork", []],
   ["read_fault", "reclaim", []],
@@ -85,5 +99,16 @@ for (const [a, b, properties] of BEFORE) {
     }
     // Of what tells nobody the report says why it need not.
     if (properties.length === 0) expect(OPERATIONS.find((o) => o.name === b)?.silent).toBeDefined();
+  });
+}
+
+for (const kernel of ["linux-6.1", "linux-6.12"]) {
+  test(`${kernel}: who need tell nobody harms nobody that only accesses`, () => {
+    const version = kernel.slice("linux-".length);
+    for (const { name, silent, kernels } of OPERATIONS) {
+      if (silent === undefined || !inVersions(kernels, version)) continue;
+      const { verdict } = audited(kernel, "arm64+smmuv3+ats", ["cpu_access", name]);
+      expect(["safe", "excluded"], name).toContain(verdict);
+    }
   });
 }

@@ -85,6 +85,9 @@ export const PG_locked = field("PG_locked", [t.pfn], t.bool);
 export const PG_dirty = field("PG_dirty", [t.pfn], t.bool);
 export const PG_swapcache = field("PG_swapcache", [t.pfn], t.bool);
 
+/** folio_mark_lazyfree(): MADV_FREE has looked at the page. */
+export const PG_lazyfree = field("PG_lazyfree", [t.pfn], t.bool);
+
 /** mm->tlb_flush_batched: unmaps whose flush was put off, and how many are known to be flushed. */
 export const tlb_flush_batched = field("tlb_flush_batched", [t.mm], t.int);
 export const tlb_flush_batched_flushed = field("tlb_flush_batched.flushed", [t.mm], t.int);

@@ -110,6 +110,21 @@ export function groupText(
 const MARKS = { safe: ".", violation: "!", inconclusive: "?", excluded: "-" } as const;
 const NAME_MAX = 26;
 
+const BYSTANDER = "cpu_access";
+
+/**
+ * Whether an operation violates nothing beside itself and beside CPUs that only access, and nothing
+ * that nobody knows: what is known of another pair may be the other's.
+ */
+function harmless(name: string, lines: readonly PairLine[]): boolean {
+  const of = lines.filter((l) => l.a === name || l.b === name);
+  const alone = of.filter(({ a, b }) => a === b || a === BYSTANDER || b === BYSTANDER);
+  const violates = (l: PairLine) => l.verdict === "violation";
+  const known = of.filter((l) => violates(l) && l.known && !alone.includes(l));
+  const asked = alone.some((l) => l.verdict === "safe");
+  return known.length === of.filter(violates).length && (asked || known.length === 0);
+}
+
 /** The matrix: a character a pair; then of operations that tell nobody why they need not. */
 export function matrixText(
   operations: readonly { readonly name: string; readonly silent: string | null }[],
@@ -124,9 +139,10 @@ export function matrixText(
     });
     return `${cutTo(name, NAME_MAX).padEnd(NAME_MAX)} ${row.join("")}`.trimEnd();
   });
-  const found = new Set(lines.flatMap((l) => (l.verdict === "violation" ? [l.a, l.b] : [])));
   const silent = operations.flatMap(({ name, silent: why }) =>
-    why === null || found.has(name) ? [] : wrapText(`${name}: nothing found; ${why}`, width),
+    why === null || !harmless(name, lines)
+      ? []
+      : wrapText(`${name}, by itself: nothing found; ${why}`, width),
   );
   const legend = "column n is the operation of line n: . safe  ! violation  k a known one";
   return [...rows, legend, "? inconclusive  - cannot be at the same time", ...silent, ""].join(

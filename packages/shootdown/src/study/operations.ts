@@ -82,7 +82,8 @@ export const OPERATIONS: readonly Operation[] = [
     name: "fork",
     source: "kernel/fork.c: dup_mmap",
     statements: "fork;",
-    silent: "the end of its range tells them; the flush at the end of dup_mmap() is for CPUs alone",
+    silent:
+      "told at the end of its range; dup_mmap() flushes CPUs, and mmap_lock keeps faults away",
   },
   {
     name: "mprotect_downgrade",
@@ -101,7 +102,8 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/vmscan.c: shrink_folio_list",
     statements: "shrink_folio_list($P);",
     by: "kernel",
-    silent: "a notifier for each page; flush_tlb_batched_pending() is of CPUs, 6.1 batches nothing",
+    silent:
+      "each page has notifiers; flush_tlb_batched_pending() is of CPUs, and 6.1 batches nothing",
   },
   {
     name: "migration",
@@ -114,6 +116,7 @@ export const OPERATIONS: readonly Operation[] = [
     source: "mm/migrate_device.c: migrate_vma_collect_pmd",
     statements: "migrate_vma($A, $x);",
     by: "kernel",
+    frames: 3,
     files: "never",
   },
   {
@@ -147,6 +150,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "load $x;",
     map: "file shared-mapping absent",
     files: "only",
+    silent: "it maps what was not: what is not valid is never cached (A1)",
   },
   {
     name: "file_write_fault",
@@ -235,14 +239,14 @@ export const OPERATIONS: readonly Operation[] = [
     name: "madvise_pageout",
     source: "mm/madvise.c: madvise_pageout",
     statements: "madvise $r PAGEOUT;",
+    silent: "each page has notifiers, as in reclaim",
   },
   {
     name: "aging",
     source: "mm/rmap.c: folio_referenced_one",
     statements: "folio_referenced($P);",
     by: "kernel",
-    silent:
-      "nothing is taken away: who keeps the young entry may use the page, and nobody relies on it",
+    silent: "ptep_clear_flush_young() takes nothing away, and nobody relies on its flush",
   },
   {
     name: "thp_aging",
@@ -251,7 +255,7 @@ export const OPERATIONS: readonly Operation[] = [
     by: "kernel",
     map: "huge",
     files: "never",
-    silent: "nothing is taken away, as with small pages",
+    silent: "pmdp_clear_flush_young() takes nothing away, as with small pages",
   },
   {
     name: "thp_reclaim",
@@ -302,7 +306,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "load $x;",
     map: "huge old",
     files: "never",
-    silent: "an old block is never cached (A1): who faulted walks again",
+    silent: "exit_mmap() flushes no pages: mmu_notifier_release() has turned the walks off before",
   },
   {
     name: "thp_write_upgrade",
@@ -353,6 +357,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "fork;",
     map: "huge",
     files: "never",
+    silent: "told at the end of its range, as fork",
   },
   {
     name: "khugepaged_collapse",
@@ -394,6 +399,7 @@ export const OPERATIONS: readonly Operation[] = [
     statements: "fork;",
     map: "contiguous",
     files: "never",
+    silent: "told at the end of its range, as fork",
   },
   {
     name: "contpte_madvise_free",

@@ -32,7 +32,7 @@ import {
   ptep_get_and_clear,
   set_pte_at,
 } from "../asm/pgtable.ts";
-import { gathers_nest, is_zero_page, vma } from "../state.ts";
+import { gathers_nest, is_zero_page, PG_lazyfree, vma } from "../state.ts";
 import { FILE, isFilePlace } from "./file-pages.ts";
 import { zap_page_range_single } from "./memory-zap.ts";
 import {
@@ -122,7 +122,7 @@ export const madvise = [
         atomic(
           ...entryOf(mm, va, entry),
           when(
-            and(valid(entry), not(pte_dirty(entry))),
+            and(valid(entry), not(pte_dirty(entry)), PG_lazyfree(pfnOf(entry))),
             emit(events.page_droppable, { frame: pfnOf(entry) }),
           ),
         ),
@@ -162,6 +162,7 @@ export const madvise = [
           set(old, pte(mm, va)),
           when(
             and(pte_present(old), not(is_zero_page(pfnOf(old)))),
+            when(clean, set(PG_lazyfree(pfnOf(old)), TRUE)),
             when(
               or(
                 ...[pte_young(old), and(clean, pte_dirty(old))],

@@ -49,14 +49,13 @@ import { __pte_alloc, __split_huge_pmd, HUGE } from "./huge_memory.ts";
 import { migrate_folio, remove_migration_ptes } from "./migrate.ts";
 import { mmap_read_lock, mmap_read_unlock, spin_lock_ptl, spin_unlock_ptl } from "./mmap_lock.ts";
 import {
-  mmu_notifier_change_pte,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_only_end,
   mmu_notifier_invalidate_range_start,
 } from "./mmu_notifier.ts";
 import { alloc_page, put_page } from "./page_alloc.ts";
 import { readEntry } from "./page_vma_mapped.ts";
-import { ptep_clear_flush, ptep_clear_flush_notify } from "./pgtable-generic.ts";
+import { ptep_clear_flush, ptep_clear_flush_notify, setPteAtNotify } from "./pgtable-generic.ts";
 import { try_to_migrate } from "./rmap.ts";
 import { stableOr } from "./stable.ts";
 
@@ -162,8 +161,9 @@ export const migrate_device = [
       sha: { "6.1": "7c179ed65d58", "6.12": "e11b00ddba39" },
     },
     abstracts: ["userfaultfd, and memory that runs out"],
-    locals: { now: desc, entry: desc, upper: desc },
-    body: ({ cpu, mm, va, frame, now, entry, upper }) => [
+    locals: { now: desc, entry: desc, upper: desc, flushed: t.bool },
+    body: ({ cpu, mm, va, frame, now, entry, upper, flushed }) => [
+      set(flushed, FALSE),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),
       set(entry, mk_pte(frame)),
       when(VM_WRITE(mm, va), set(entry, pte_mkwrite(pte_mkdirty(entry)))),
@@ -185,15 +185,16 @@ export const migrate_device = [
           [callInto(now, ptep_clear_flush_notify, { cpu, mm, va })],
         ),
         emit(events.revoked, { mm, va, reads: TRUE }),
-        // set_pte_at_notify()
-        since("6.10", [], [label("notify", call(mmu_notifier_change_pte, { cpu, mm, va, entry }))]),
+        set(flushed, TRUE),
         set(now, PTE_NONE),
       ),
       when(
         pte_none(now),
         set(page_refs(frame), add(page_refs(frame), num(1))),
         set(PageAnonExclusive(frame), TRUE),
-        call(set_pte_at, { cpu, mm, va, entry }),
+        whenElse(flushed, setPteAtNotify({ cpu, mm, va }, entry), [
+          call(set_pte_at, { cpu, mm, va, entry }),
+        ]),
       ),
       call(spin_unlock_ptl, { mm }),
       since(
