@@ -7,9 +7,16 @@ import { sizeOf } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
 import type { FieldDecl } from "../ir/expr.ts";
 import { HELD } from "../kernel/discipline.ts";
-import { folio_mapping, i_pages, is_zero_page, PG_swapcache, page_refs } from "../kernel/state.ts";
+import {
+  folio_mapping,
+  i_pages,
+  is_zero_page,
+  PG_swapcache,
+  page_refs,
+  pmd_huge_pte,
+} from "../kernel/state.ts";
 import { desc, entry_kind } from "../vocabulary/descriptor.ts";
-import { life, page_life, pmd, pte_table } from "../vocabulary/state.ts";
+import { life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
 import type { World } from "./world.ts";
 
 export interface AtRest {
@@ -51,6 +58,20 @@ export const AT_REST: ReadonlyMap<string, AtRest> = new Map<string, AtRest>([
       holds: miscounted,
     },
   ],
+  [
+    "lost_table",
+    {
+      describes: "a page table is in use, and neither linked nor kept for a huge page",
+      fields: [table_life, pmd, pmd_huge_pte].map((f) => f.decl),
+      holds: (m, world) => {
+        const known = tablesOf(m, world);
+        return indicesOf(table_life.decl, world).some(([n]) => {
+          const is = m.field(table_life.decl.name, [n!]);
+          return is !== undefined && life.values[is] === "used" && !known.has(n!);
+        });
+      },
+    },
+  ],
 ]);
 
 /** Every index of a field. */
@@ -67,6 +88,21 @@ function waitsWithin(m: PackedMachine, thread: number): boolean {
   if (m.halted(thread)) return false;
   const { name, instrs } = m.program.threads[thread]!;
   return instrs[m.at(thread)]!.origin.routine !== name;
+}
+
+/** Tables that upper levels link, or that are kept for huge pages. */
+function tablesOf(m: PackedMachine, { domain, mms }: World): ReadonlySet<number> {
+  const layout = wordLayout(desc, domain);
+  const tables = new Set<number>();
+  for (const mm of mms.keys()) {
+    for (let region = 0; region < domain.sizes["region"]!; region++) {
+      const upper = m.field(pmd.decl.name, [mm, region]) ?? 0;
+      if (layout.get(upper, "valid") === 1 && layout.get(upper, "table") === 1) {
+        tables.add(layout.get(upper, "next"));
+      } else if (upper !== 0) tables.add(m.field(pmd_huge_pte.decl.name, [mm, region]) ?? 0);
+    }
+  }
+  return tables;
 }
 
 const KINDS_WITH_PAGE = ["protnone", "present_invalid", "device_private", "device_exclusive"];

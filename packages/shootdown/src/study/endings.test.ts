@@ -39,6 +39,7 @@ test.each([
   ["without_ptl", PROTECT, "in change_pte_range: drop 4;"],
   ["unbalanced", ZAP, "in zap_page_range_single: drop 2;"],
   ["miscounted", ZAP, "in tlb_flush_mmu_free: drop 11;"],
+  ["lost_table", "CPU0(A) { munmap x..z; }", 'in tlb_flush_mmu_free: drop "free_table(table);";'],
 ])("%s: %s %s", (property, programs, edit) => {
   const observed = ({ scenario, configuration }: Case) => {
     const limits = { states_max: 20_000, bytes_max: 2 ** 28 };
