@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { checkTrace } from "../packages/shootdown/src/trace/check.ts";
+import { checkTrace, type TraceOptions } from "../packages/shootdown/src/trace/check.ts";
 import { type Finding, traceStatus } from "../packages/shootdown/src/trace/finding.ts";
 import { bytesOf } from "../packages/shootdown/src/trace/importers/bytes.ts";
 import { root } from "./support/files.ts";
@@ -23,10 +23,10 @@ function recording(name: string, file = "trace.txt"): string {
   return gunzipSync(readFileSync(`${plain}.gz`)).toString("utf8");
 }
 
-async function check(text: string) {
+async function check(text: string, options: TraceOptions = {}) {
   const findings: Finding[] = [];
   const onFinding = (finding: Finding) => findings.push(finding);
-  const result = await checkTrace(bytesOf(text), { onFinding });
+  const result = await checkTrace(bytesOf(text), { ...options, onFinding });
   if (!result.ok) throw new Error(result.error.message);
   const wrong = findings.filter(({ class: found }) => found !== "excess" && found !== "depends");
   return { findings, wrong, summary: result.summary, status: traceStatus(result) };
@@ -164,5 +164,32 @@ describe.skipIf(!present)(title, () => {
       "flush on task switch": of([switched, switched]),
     });
     expect(wrong).toEqual([]);
+  });
+
+  /** Upgrades at fault time of a watched mm: all depend, whatever the kernel. */
+  test.each([
+    ["x86-6.1-mm", 93],
+    ["x86-6.12-mm", 106],
+  ] as const)("%s: %i upgrades depend on denyRewalk, and nothing is wrong", async (name, count) => {
+    const { findings, wrong, summary, status } = await check(recording(name));
+    const upgrades = findings.filter(({ operation }) => operation === "ptep_set_access_flags");
+    expect(wrong).toEqual([]);
+    expect(summary).toMatchObject({
+      layout: "x86",
+      upgrades: count,
+      missing: 0,
+      short: 0,
+      late: 0,
+    });
+    expect([summary.depends, upgrades.length, status]).toEqual([count, count, 3]);
+    for (const finding of upgrades) {
+      expect(finding).toMatchObject({ class: "depends", rule: "V10", knob: "denyRewalk" });
+    }
+  });
+
+  test.each(["x86-6.1-mm", "x86-6.12-mm"])("%s: the knob decides", async (name) => {
+    const yes = (await check(recording(name), { deny_rewalk: true })).summary;
+    const no = (await check(recording(name), { deny_rewalk: false })).summary;
+    expect([yes.depends, yes.missing, no.depends, no.missing]).toEqual([0, 0, 0, yes.upgrades]);
   });
 });

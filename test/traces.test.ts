@@ -118,28 +118,18 @@ describe.skipIf(!present)(title, () => {
     }
   });
 
-  test.each(NAMES)(
+  test.each([...NAMES, "x86-6.1-mm", "x86-6.12-mm"])(
     "%s: what the recorded model kept stale is condemned, and only that",
     async (name) => {
       const counts = await groundTruth(recording(name));
       for (const [verdict, { condemned, acquitted }] of counts) {
-        if (verdict.startsWith("STALE_")) expect([verdict, acquitted]).toEqual([verdict, 0]);
+        // The recorded 2 MiB entry of x86 lacks its probe's return: cannot tell, for 8 checks.
+        const unclear = name.startsWith("x86") ? 8 : 0;
+        if (verdict.startsWith("STALE_")) expect([verdict, acquitted]).toEqual([verdict, unclear]);
         else expect([verdict, condemned]).toEqual([verdict, 0]);
       }
       const stale = [...counts].filter(([verdict]) => verdict.startsWith("STALE_"));
       expect(stale).toHaveLength(name === "6.12-mm-max" ? 0 : 1);
-    },
-  );
-
-  test.each(["x86-6.1-mm", "x86-6.12-mm"])(
-    "%s: entries are not judged, and it says so",
-    async (name) => {
-      const { findings, summary, status } = await check(recording(name));
-      expect(findings).toEqual([]);
-      expect(summary).toMatchObject({ layout: "x86", upgrades: 0 });
-      expect(summary.notes[0]).toContain("x86 entries are not judged");
-      expect(summary.undecidable).toBeGreaterThan(100);
-      expect(status).toBe(3);
     },
   );
 

@@ -32,13 +32,15 @@ Examples:
   cat /sys/kernel/tracing/trace | shootdown trace -
 
 Exit status: 0 nothing but advice (excess), 1 an invalidation is missing, short,
-late, out of order or unpaired, 2 usage or input error, 3 undecidable.`;
+late, out of order or unpaired, 2 usage or input error, 3 undecidable, or right
+only with a value of a knob that is not set.`;
 
 interface Options extends CommonOptions {
   readonly machine?: string;
   readonly kernel?: string;
   readonly mm?: readonly string[];
   readonly explain?: boolean;
+  readonly set?: readonly string[];
 }
 
 /** Status of an input that was not read to its end. */
@@ -53,12 +55,15 @@ export function register(command: Command): void {
     .option("--machine <machine>", "whose page-table entries (default: recognised)")
     .option("--kernel <kernel>", "whose contract (default: recognised, and said)")
     .option("--mm <addr>", "judge this address space, or `all` (repeatable)", collect)
+    .option("--set <knob=value>", "denyRewalk=yes or no: see the note on x86", collect)
     .option("--explain", "show the lines around each finding");
   addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(trace);
 }
 
 async function trace(files: readonly string[], options: Options): Promise<void> {
-  const wrong = [...selectionOf(options), ...mmProblems(options.mm ?? [])];
+  const wrong = [...selectionOf(options), ...mmProblems(options.mm ?? [])].concat(
+    knobProblems(options.set ?? []),
+  );
   if (wrong.length > 0) {
     reportAll(wrong, options.format);
     process.exitCode = USAGE;
@@ -90,6 +95,15 @@ function mmProblems(mms: readonly string[]): Problem[] {
   return mms
     .filter((mm) => mm !== "all" && !/^(?:0x)?[0-9a-f]{1,16}$/i.test(mm))
     .map((mm) => problem(`--mm '${mm}' is no address`, { note: "hexadecimal, or all" }));
+}
+
+/** The only knob that a verdict on a recording may depend on. */
+const KNOB = /^denyRewalk=(yes|no)$/;
+
+function knobProblems(settings: readonly string[]): Problem[] {
+  return settings
+    .filter((setting) => !KNOB.test(setting))
+    .map((setting) => problem(`--set ${quote(setting)}: expected denyRewalk=yes or denyRewalk=no`));
 }
 
 /** One recording; its status. */
@@ -126,12 +140,14 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
   return traceStatus(result);
 }
 
-function monitorOptions({ machine, kernel, mm, explain: lines }: Options): TraceOptions {
+function monitorOptions({ machine, kernel, mm, explain: lines, set }: Options): TraceOptions {
+  const rewalk = set?.map((setting) => KNOB.exec(setting)?.[1]).at(-1);
   const normal = (a: string) => (a.toLowerCase().startsWith("0x") ? a.toLowerCase() : `0x${a}`);
   return {
     ...(machine === undefined ? {} : { machine }),
     ...(kernel === undefined ? {} : { kernel }),
     ...(mm === undefined ? {} : { mm: mm.includes("all") ? "all" : mm.map(normal) }),
+    ...(rewalk === undefined ? {} : { deny_rewalk: rewalk === "yes" }),
     explain: lines ?? false,
   };
 }

@@ -76,12 +76,12 @@ function dmaLines(s: IommuSummary): string[] {
   const { asked, iotlb, device } = s.range_pages;
   return [
     row("DMA pages unmapped", s.unmapped_pages, `by ${s.unmaps} calls`),
-    ...some("  strict", range, "pages invalidated by a call for their range"),
-    ...some("  lazy", all, "pages invalidated with their whole domain"),
-    ...some("  otherwise", other, "pages, by descriptors outside a recorded call"),
+    ...some("  strict", range, "invalidated by a call for their range"),
+    ...some("  lazy", all, "invalidated with their whole domain"),
+    ...some("  otherwise", other, "by descriptors outside a recorded call"),
     row("  in time", s.conforming_pages, "pages, before they could be used again"),
     ...some("  used again early", s.reused_early, "times, before the invalidation"),
-    row("  at one time", s.most_waiting, "pages unmapped and still usable, at most"),
+    row("  at one time", s.most_waiting, "pages unmapped, still usable, at most"),
     ...usable(s),
     ...(asked === 0
       ? []
@@ -122,7 +122,7 @@ export function flushLines(flushes: Readonly<Record<string, FlushCount>>): strin
 
 function over(pages: number, asked: number): string {
   const more = Math.round((100 * (pages - asked)) / asked);
-  return more <= 0 ? "pages" : `pages, ${more} % more than asked (powers of two)`;
+  return more <= 0 ? "pages" : `${more} % more than asked (powers of two)`;
 }
 
 function some(label: string, count: number, text: string): string[] {

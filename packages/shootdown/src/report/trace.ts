@@ -11,7 +11,7 @@ import type { Finding, Reasons, TraceSummary } from "../trace/finding.ts";
 import { flushLines, iommuLines } from "./trace-iommu.ts";
 
 /** The text goes beyond no column but where a word is longer. */
-const WIDTH = 80;
+const WIDTH = 74;
 const LABEL_WIDTH = 24;
 const COUNT_WIDTH = 8;
 const INDENT = 4;
@@ -41,25 +41,29 @@ function whose({ mm, domain, device, start, end, rule }: Finding): string {
   return parts.filter((part) => part !== undefined).join(", ");
 }
 
-/** The lines of the summary, of at most 80 columns. */
+/** The lines of the summary, of at most 74 columns. */
 export function summaryLines(summary: TraceSummary): string[] {
   const s = summary;
   const spaces = s.watched_mms === 1 ? "1 address space" : `${s.watched_mms} address spaces`;
   const log = s.judged !== undefined && s.watched_mms === 0;
+  const alone = s.iommu !== undefined && s.watched_mms === 0;
   const counts: readonly (readonly [string, number, string, boolean])[] = [
-    log
-      ? ["invalidations judged", s.changes, `in ${s.events} events`, true]
-      : ["changes judged", s.changes, `of ${spaces}, in ${s.events} events`, true],
-    ["  conforming", s.conforming, log ? "completed" : "invalidated in time", true],
-    ["  missing", s.missing, "", true],
-    ["  missing (flags)", s.dirty_missing, "clean to dirty, without hardware dirty state", false],
+    alone
+      ? ["events read", s.events, "", true]
+      : log
+        ? ["invalidations judged", s.changes, `in ${s.events} events`, true]
+        : ["changes judged", s.changes, `of ${spaces}, in ${s.events} events`, true],
+    ["  conforming", s.conforming, log ? "completed" : "invalidated in time", !alone],
+    ["  missing", s.missing, "", !alone],
+    ["  missing (flags)", s.dirty_missing, "clean to dirty, no hardware dirty state", false],
     ["  short", s.short, "other pages were invalidated", false],
     ["  late", s.late, "after the kernel relied on it", false],
     ["  order", s.order, "before the change", false],
-    ["permission upgrades", s.upgrades, "by ptep_set_access_flags", !log],
-    ["dirty upgrades", s.dirty_upgrades, "clean to dirty, by ptep_set_access_flags", false],
-    ["unpaired", s.unpaired, "range_start without range_end, or the reverse", false],
-    ["excess", s.excess, "invalidations wider than asked for (advice)", false],
+    ["  depends", s.depends, "right if a denial is walked again (V10)", false],
+    ["permission upgrades", s.upgrades, "by ptep_set_access_flags", !log && !alone],
+    ["dirty upgrades", s.dirty_upgrades, "clean to dirty, ptep_set_access_flags", false],
+    ["unpaired", s.unpaired, "range_start and range_end do not pair", false],
+    ["excess", s.excess, "wider than asked for (advice)", false],
     ["cannot tell", s.undecidable, "", false],
     ["lines not understood", s.ignored_lines, "", false],
     ["events malformed", s.malformed, "", false],

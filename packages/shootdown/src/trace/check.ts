@@ -70,7 +70,8 @@ const NOTES = [
   "who may execute a page is not modelled: changes of that alone are not judged",
 ];
 const X86_NOTE =
-  "x86 entries are not judged: their bits differ, and an upgrade at fault time needs no call there";
+  "x86: an upgrade at fault time calls nobody; whether an IOMMU that kept the old entry walks " +
+  "again when it denies is not known (V10): --set denyRewalk=yes or no decides";
 
 /**
  * Checks a recording; findings are handed out as they are decided, not in the order of lines.

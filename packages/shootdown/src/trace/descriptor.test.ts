@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recorded arm64 entries and the classes of the changes between them, from real recordings.
 import { expect, test } from "vitest";
-import { afterSetAccessFlags, classify, isBlock, layoutOf } from "./descriptor.ts";
+import { afterSetAccessFlags, asArm64, classify, isBlock, layoutOf } from "./descriptor.ts";
 import { formatWord, parseWord, type Word64 } from "./importers/word64.ts";
 
 function word(text: string): Word64 {
@@ -49,7 +49,7 @@ test("the last 4 KiB of a 48-bit space are another frame than the first", () => 
 
 test("what ptep_set_access_flags leaves behind, as the recordings show it", () => {
   const after = (old: string, entry: string) =>
-    formatWord(afterSetAccessFlags(word(old), word(entry)));
+    formatWord(afterSetAccessFlags(word(old), word(entry), "arm64"));
   expect(after(READ_ONLY, DIRTY)).toBe(DIRTY);
   expect(after(YOUNG_OFF, DIRTY)).toBe(DIRTY);
   // A writable-dirty entry stays writable although a read-only one is asked for.
@@ -63,4 +63,22 @@ test("layouts are told by one entry, blocks by bit 1", () => {
   expect(layoutOf(word("0x0"))).toBeUndefined();
   expect(isBlock(word("0x60000041800fc1"))).toBe(true);
   expect(isBlock(word(READ_ONLY))).toBe(false);
+});
+
+test("x86 entries have the classes of arm64's, the dirty bit left out", () => {
+  const of = (old: string, now: string) =>
+    classify(asArm64(word(old), "x86"), asArm64(word(now), "x86"));
+  const [read_only, writable, dirty] = [
+    "0x800000000e9c8025",
+    "0x800000000e9c8027",
+    "0x800000000e9c8067",
+  ];
+  expect(of(read_only, writable)).toBe("upgrade");
+  expect(of(dirty, read_only)).toBe("downgrade");
+  expect(of(writable, dirty)).toBe("none");
+  expect(of(read_only, "0x800000000e9c8005")).toBe("access_flag");
+  expect(of(dirty, "0x800000000e9c9067")).toBe("frame");
+  // PROT_NONE: not present, bit 8 set.
+  expect(of(dirty, "0x800000000e9c8140")).toBe("unmap");
+  expect(isBlock(asArm64(word("0x800000000e8000e7"), "x86"))).toBe(true);
 });

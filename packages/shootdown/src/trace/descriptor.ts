@@ -49,6 +49,34 @@ export function layoutOf(word: Word64): Layout | undefined {
   return bit(word, 2) && !bit(word, 8) ? "x86" : undefined;
 }
 
+/** Bits of an x86 entry; the frame is where arm64 has it (SDM 4.5). */
+const X86_BITS = { present: 0, RW: 1, A: 5, PS: 7 } as const;
+
+/**
+ * An entry as arm64 would have it, for the classes of change. The dirty bit of x86 is left out:
+ * the CPU sets it by itself, and who caches a writable entry may write without it.
+ */
+export function asArm64(word: Word64, layout: Layout): Word64 {
+  if (layout !== "x86") return word;
+  const { valid, AF, RDONLY, DBM } = ARM64_BITS;
+  const writable = bit(word, X86_BITS.RW);
+  const frame = {
+    hi: word.hi % 2 ** (FRAME_LOW + FRAME_BITS - 32),
+    lo: word.lo - (word.lo % 4096),
+  };
+  let made: Word64 = frame;
+  for (const [at, on] of [
+    [valid, bit(word, X86_BITS.present)],
+    [TABLE_BIT, !bit(word, X86_BITS.PS)],
+    [AF, bit(word, X86_BITS.A)],
+    [RDONLY, !writable],
+    [DBM, writable],
+  ] as const) {
+    made = withBit(made, at, on);
+  }
+  return made;
+}
+
 /** Attributes as a number, to look up classes by; a frame's bits are not in it. */
 function attributes(word: Word64, level: Level): number {
   let index = 0;
@@ -108,7 +136,9 @@ function evaluate(old: number, now: number): ChangeName {
  * What `ptep_set_access_flags` leaves behind: of the entry asked for it takes AF, DBM (PTE_WRITE)
  * and DIRTY in addition, and read-only only where both are (arch/arm64/mm/fault.c, 6.1 and 6.12).
  */
-export function afterSetAccessFlags(old: Word64, entry: Word64): Word64 {
+export function afterSetAccessFlags(old: Word64, entry: Word64, layout: Layout): Word64 {
+  // x86 stores the entry asked for (arch/x86/mm/pgtable.c).
+  if (layout === "x86") return entry;
   const { AF, DBM, DIRTY, RDONLY } = ARM64_BITS;
   let result = old;
   for (const at of [AF, DBM, DIRTY]) if (bit(entry, at)) result = withBit(result, at, true);

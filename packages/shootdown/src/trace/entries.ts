@@ -2,11 +2,13 @@
 // Recorded changes of page-table entries: what each owes, for which pages, and until when.
 import {
   afterSetAccessFlags,
+  asArm64,
   CONT_PAGES,
   classify,
   differsUnmodelled,
   isBlock,
   isValid,
+  type Layout,
   type Level,
   layoutOf,
   NONE,
@@ -89,6 +91,9 @@ export class Entries {
       case "contpte_ptep_set_access_flags":
         task.contpte = true;
         return;
+      case "pmdp_set_access_flags":
+        if (space !== undefined) this.#pmdSetAccessFlags(space, record);
+        return;
       case "ptep_modify_prot_commit":
         if (space !== undefined) this.#commit(task, space, record);
         return;
@@ -138,14 +143,16 @@ export class Entries {
     const { old, entry } = record;
     let change: Obligation | undefined;
     if (space !== undefined && old !== undefined && entry !== undefined && isValid(old)) {
-      const now = afterSetAccessFlags(old, entry);
+      const now = afterSetAccessFlags(old, entry, this.#layout(old));
       // A block is told by the entry, whatever table the probe says it is in.
-      const found = classify(old, now, isBlock(old) ? "pmd" : "pte");
+      const found = this.#classify(old, now);
+      const what = owed(found) ?? "upgrade";
       change = this.#desk.ledger.owe(task, space, {
         mm: space.mm,
-        ...pagesOf(record, isBlock(old) ? "pmd" : "page"),
+        ...pagesOf(record, this.#isBlock(old) ? "pmd" : "page"),
         operation: record.op,
-        change: owed(found) ?? "upgrade",
+        ...this.#dependence(old, what),
+        change: what,
         at: record.at,
         until: task.contpte && found === "flags" ? "next" : "return",
         old,
@@ -168,7 +175,7 @@ export class Entries {
       ledger.drop(task, change);
       return;
     }
-    const found = classify(old, now, isBlock(old) ? "pmd" : "pte");
+    const found = this.#classify(old, now);
     const what = owed(found);
     if (what === undefined) {
       ledger.drop(task, change);
@@ -183,14 +190,21 @@ export class Entries {
   #hugeSetAccessFlags(task: Task, space: Space, record: EntryChange): void {
     const { old, entry } = record;
     if (old === undefined || entry === undefined || !isValid(old)) return;
-    const now = afterSetAccessFlags(old, entry);
-    const what = owed(classify(old, now, isBlock(old) ? "pmd" : "pte"));
+    const now = afterSetAccessFlags(old, entry, this.#layout(old));
+    const what = owed(this.#classify(old, now));
     if (what === undefined) return;
-    const pages = pagesOf(record, isBlock(old) ? "pmd" : "page");
+    const pages = pagesOf(record, this.#isBlock(old) ? "pmd" : "page");
     this.#desk.ledger.owe(task, space, {
       ...{ mm: space.mm, ...pages, operation: record.op, change: what, at: record.at, old, now },
       ...{ until: "next", unsure: WHY.contiguous },
     });
+  }
+
+  /** On arm64 ptep_set_access_flags within it says the same; on x86 it stores the entry itself. */
+  #pmdSetAccessFlags(space: Space, { old, entry }: EntryChange): void {
+    if (old === undefined || entry === undefined || !isValid(old) || space.presumed) return;
+    if (this.#layout(old) !== "x86" || owed(this.#classify(old, entry)) !== "upgrade") return;
+    this.#desk.tally.undecided(WHY.pmd_upgrade);
   }
 
   #commit(task: Task, space: Space, record: EntryChange): void {
@@ -207,11 +221,12 @@ export class Entries {
     }
     if (!this.#readable(old, space)) return;
     space.learn(page, page + 1, isValid(entry) ? "valid" : "invalid");
-    const found = classify(old, entry);
+    const found = this.#classify(old, entry, "pte");
     const what = owed(found);
     if (what === undefined) {
       if (found === "access_flag") tally.exempt(EXEMPT.access_flag);
-      else if (differsUnmodelled(old, entry)) tally.unjudged("execute or user permission only");
+      else if (this.#layout(old) === "arm64" && differsUnmodelled(old, entry))
+        tally.unjudged("execute or user permission only");
       return;
     }
     ledger.owe(task, space, {
@@ -219,6 +234,7 @@ export class Entries {
       start: page,
       end: page + 1,
       operation: record.op,
+      ...this.#dependence(old, what),
       change: what,
       at: record.at,
       until: task.gatherOf(space.mm) ?? "syscall",
@@ -241,7 +257,6 @@ export class Entries {
     if (rule.needs_old && old === undefined) this.#desk.tally.undecided(WHY.no_old);
     if (rule.needs_old && (old === undefined || !isValid(old))) return undefined;
     if (old !== undefined && !this.#readable(old, space)) return undefined;
-    if (old === undefined && this.#desk.contract.layout === "x86") return undefined;
     if (record.op.startsWith("pmdp_")) this.#entriesRecorded(task);
     const range = task.rangeOf(space.mm, record.page);
     // On an mm with a notifier these functions are called between range_start and range_end only.
@@ -269,7 +284,7 @@ export class Entries {
       start: pages.start,
       end: pages.end,
       operation: record.op,
-      change: copies ? "frame" : changeBy(rule, splits, clears ? old : undefined, level),
+      change: copies ? "frame" : this.#changeBy(rule, splits, clears ? old : undefined, level),
       at: record.at,
       until,
       old,
@@ -290,23 +305,50 @@ export class Entries {
     return direct || range === undefined ? "next" : range;
   }
 
-  /** Whether the rules for arm64 descriptors apply to the entry; says so if not. */
+  #changeBy(
+    rule: ClearRule,
+    splits: boolean,
+    old: Word64 | undefined,
+    level: Level,
+  ): FindingChange {
+    if (rule.change === "table") return splits || old === undefined ? "table" : "unmap";
+    if (old === undefined) return rule.change;
+    return owed(this.#classify(old, NONE, level)) ?? rule.change;
+  }
+
+  #layout(old: Word64): Layout {
+    return this.#desk.contract.layout ?? layoutOf(old) ?? "other";
+  }
+
+  #isBlock(old: Word64): boolean {
+    return isBlock(asArm64(old, this.#layout(old)));
+  }
+
+  #classify(old: Word64, now: Word64, level?: Level): ReturnType<typeof classify> {
+    const layout = this.#layout(old);
+    return classify(
+      asArm64(old, layout),
+      asArm64(now, layout),
+      level ?? (this.#isBlock(old) ? "pmd" : "pte"),
+    );
+  }
+
+  /**
+   * x86 Linux makes an entry writable and tells nobody: a CPU that keeps the old one faults and
+   * walks again. Whether an IOMMU does so too, no specification says (V10).
+   */
+  #dependence(old: Word64, what: Owed): { readonly depends?: "denyRewalk" } {
+    return what === "upgrade" && this.#layout(old) === "x86" ? { depends: "denyRewalk" } : {};
+  }
+
+  /** Whether there are rules for entries of this layout; says so if not. */
   #readable(old: Word64, space: Space): boolean {
     const seen = layoutOf(old) ?? this.#desk.contract.layout;
-    if (seen === "arm64" && (this.#desk.contract.layout ?? seen) === "arm64") return true;
+    const known = this.#desk.contract.layout ?? seen;
+    if (seen === known && (seen === "arm64" || seen === "x86")) return true;
     if (!space.presumed) this.#desk.tally.undecided(WHY.layout);
     return false;
   }
-}
-
-function changeBy(
-  rule: ClearRule,
-  splits: boolean,
-  old: Word64 | undefined,
-  level: Level,
-): FindingChange {
-  if (rule.change === "table") return splits || old === undefined ? "table" : "unmap";
-  return old === undefined ? rule.change : (owed(classify(old, NONE, level)) ?? rule.change);
 }
 
 /** What a class of change owes an invalidation for. */

@@ -12,7 +12,7 @@ import type { RawEvent } from "./importers/raw-event.ts";
 import { MAX_HELD, MAX_OPEN, MAX_OVERDUE, MAX_PIECES } from "./limits.ts";
 import { Obligation, type ObligationSpec, type Span, type Until } from "./obligation.ts";
 import type { Space, Spaces } from "./space.ts";
-import { type Tally, type Violation, WHY } from "./tally.ts";
+import { EXEMPT, type Tally, type Violation, WHY } from "./tally.ts";
 import type { Overdue, Task } from "./task.ts";
 import { holds } from "./window.ts";
 
@@ -28,7 +28,11 @@ export class Ledger {
   #held: Case[] = [];
   #epoch = 0;
 
-  constructor(spaces: Spaces, contract: Contract, tally: Tally) {
+  readonly #rewalk: boolean | undefined;
+
+  /** @param rewalk the knob denyRewalk, if it is set. */
+  constructor(spaces: Spaces, contract: Contract, tally: Tally, rewalk: boolean | undefined) {
+    this.#rewalk = rewalk;
     this.#spaces = spaces;
     this.#contract = contract;
     this.#tally = tally;
@@ -199,7 +203,10 @@ export class Ledger {
       if (verdict === "conforms") this.#conforms(one.change);
       else if (verdict === "waits") this.#hold(one);
       else if (verdict.why !== undefined) unclear.push(one);
-      else gather(violations, one, verdict.found);
+      else if (verdict.found === "depends" && this.#rewalk === true) {
+        this.#tally.exempt(EXEMPT.rewalk, one.change.entries);
+        this.#tally.upgraded(one.change.spec.operation, "upgrade", one.change.entries);
+      } else gather(violations, one, verdict.found);
     }
     const said = new Set([...violations.values()].map(({ first }) => operationOf(first)));
     for (const one of unclear) {
@@ -231,7 +238,8 @@ export class Ledger {
     if (doubt !== undefined) return { why: WHY[doubt.why] };
     if (change.epoch !== this.#epoch) return { why: WHY.lost };
     if (spec.unsure !== undefined && !shown(spec, rest)) return { why: spec.unsure };
-    return { found: classOf(one) };
+    const open = spec.depends !== undefined && this.#rewalk !== false;
+    return { found: open ? "depends" : classOf(one) };
   }
 }
 

@@ -26,6 +26,8 @@ export interface MonitorOptions {
    * one; see Spaces. Absent: each that the recording shows to have a notifier, from then on.
    */
   readonly mm?: readonly string[] | "all";
+  /** The knob denyRewalk: whether an IOMMU walks again when a cached entry denies (V10). */
+  readonly deny_rewalk?: boolean;
   /** Adds the lines around it to a finding. */
   readonly explain?: boolean;
   readonly onFinding?: (finding: Finding) => void;
@@ -57,7 +59,7 @@ export class Monitor {
         ledger.decideHeld();
       },
     });
-    const ledger: Ledger = new Ledger(spaces, contract, tally);
+    const ledger: Ledger = new Ledger(spaces, contract, tally, options.deny_rewalk);
     const tasks = new Tasks((task) => {
       tally.evicted("MAX_TASKS");
       ledger.abandon(task, WHY.evicted);

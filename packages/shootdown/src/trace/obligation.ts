@@ -33,6 +33,8 @@ export interface ObligationSpec extends Span {
   readonly mm: string;
   readonly operation: string;
   readonly change: FindingChange;
+  /** Nothing is owed if the hardware has this property: the knob that says whether. */
+  readonly depends?: "denyRewalk";
   readonly at: RawEvent;
   readonly until: Until;
   readonly old?: Word64 | undefined;
@@ -92,6 +94,7 @@ export class Obligation {
       spec.mm === next.mm &&
       spec.operation === next.operation &&
       spec.change === next.change &&
+      spec.depends === next.depends &&
       spec.unsure === next.unsure &&
       spec.fallback === next.fallback &&
       spec.early === next.early &&

@@ -20,17 +20,20 @@ export const WHY = {
   end: "the recording ends before the deadline",
   no_return: "the function's return (ptep_set_access_flags_ret) is missing",
   no_range_start: "mn_invalidate_range_end without mn_invalidate_range_start at the beginning",
-  layout: "no rules for descriptors of this layout (only arm64 with 4 KiB pages)",
+  layout: "no rules for descriptors of this layout (only arm64 and x86 with 4 KiB pages)",
   no_old: "the entry before the change (old) is missing",
   entry: "the entry that was cleared (ptep_get_and_clear) is missing",
   fork: "the entries that fork write-protects (ptep_set_wrprotect) are missing",
   protect: "the entries that change_protection changes (ptep_modify_prot_commit) are missing",
+  pmd_upgrade:
+    "the return of pmdp_set_access_flags is missing; an upgrade would depend on denyRewalk (V10)",
   contiguous: "the return of huge_ptep_set_access_flags is missing",
 } as const;
 
 /** Why nothing is owed, by the kernel's own contract. */
 export const EXEMPT = {
   access_flag: "access flag only (rule A1; mm notifiers of aging are others)",
+  rewalk: "an upgrade in place, where hardware walks again on denial (V10, denyRewalk=yes)",
   split: "split of a 2 MiB entry up to 6.5: same frames and permissions, invalidate_range_only_end",
 } as const;
 
@@ -143,6 +146,9 @@ export class Tally {
       message: sentence(violation),
       entries,
       deadline_line: first.deadline?.line ?? null,
+      ...(found === "depends" && spec.depends !== undefined
+        ? { rule: "V10", knob: spec.depends }
+        : {}),
     });
   }
 
@@ -245,6 +251,11 @@ function sentence({ found, first, start, end, rest }: Violation): string {
       return `${what}; the secondary TLB was invalidated too late, not ${when}`;
     case "order":
       return `${what}; the invalidation (line ${spec.early?.line}) came before the change`;
+    case "depends":
+      return (
+        `${what}; no invalidation of the secondary TLB ${when}: right if it walks again on ` +
+        "denial (denyRewalk, V10), else it denies for ever"
+      );
     case "short":
       return `${what}; ${listed(rest)} not invalidated ${when}, other pages were`;
     default:
