@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes docs/AUDIT.md: `npm run audits FILE.ndjson...`, files of `shootdown audit --format ndjson`.
+// Writes docs/AUDIT.md: `npm run audits FILE...`, files of `shootdown audit --format ndjson`.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import type { AuditSummary, PairLine } from "../packages/shootdown/src/report/audit.ts";
@@ -10,9 +10,9 @@ import { configure } from "../packages/shootdown/src/study/configuration.ts";
 
 const HEAD = `# Audits
 
-Every pair of operations of [audit](man/shootdown-audit.md) on a kernel and a machine: what comes out, and
-which finding of [FINDINGS.md](FINDINGS.md) has what is violated. \`npm run audits FILE.ndjson...\` writes
-this page from what \`shootdown audit --format ndjson\` printed; \`-v\` prints the matrix and why.
+Every pair of operations of [audit](man/shootdown-audit.md) on a kernel and a machine: what comes
+out, and which finding of [FINDINGS.md](FINDINGS.md) has what is violated. What
+\`shootdown audit --format ndjson\` printed becomes this page by \`npm run audits FILE...\`.
 `;
 
 const WIDTH = 100;
