@@ -26,8 +26,9 @@ test("beside nobody who has found anything", () => {
 test("where what is found is known and may be the other's", () => {
   const upgrade = line("upgrade", "aging", "violation", true);
   expect(printed(line("cpu_access", "aging", "safe"), upgrade)).toBe(true);
-  // Nobody has asked about aging by itself.
+  // Nobody has asked about aging by itself, or at all.
   expect(printed(upgrade)).toBe(false);
+  expect(printed(line("cpu_access", "upgrade", "safe"))).toBe(false);
 });
 
 test("not where it violates something by itself, nor what nobody knows", () => {

@@ -122,6 +122,7 @@ function harmless(name: string, lines: readonly PairLine[]): boolean {
   const violates = (l: PairLine) => l.verdict === "violation";
   const known = of.filter((l) => violates(l) && l.known && !alone.includes(l));
   const asked = alone.some((l) => l.verdict === "safe");
+  if (!of.some((l) => l.verdict === "safe")) return false;
   return known.length === of.filter(violates).length && (asked || known.length === 0);
 }
 

@@ -299,14 +299,19 @@ export const OPERATIONS: readonly Operation[] = [
     by: "kernel",
     statements: "oom_reap_task_mm($A);",
   },
-  { name: "exit", source: "mm/mmap.c: exit_mmap", statements: "exit;" },
+  {
+    name: "exit",
+    source: "mm/mmap.c: exit_mmap",
+    statements: "exit;",
+    silent: "exit_mmap() flushes no pages: mmu_notifier_release() has turned the walks off before",
+  },
   {
     name: "thp_read_fault",
     source: "mm/huge_memory.c: huge_pmd_set_accessed",
     statements: "load $x;",
     map: "huge old",
     files: "never",
-    silent: "exit_mmap() flushes no pages: mmu_notifier_release() has turned the walks off before",
+    silent: "an old block is never cached (A1): who faulted walks again",
   },
   {
     name: "thp_write_upgrade",
