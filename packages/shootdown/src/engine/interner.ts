@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers of the values that cells hold, given as they appear (ADR 2).
 
+import { ModelLimit } from "./model-limit.ts";
+
 /** More distinct values than a cell can tell apart: a limit, not a mistake of the scenario. */
-export class TooManyValues extends Error {
+export class TooManyValues extends ModelLimit {
   readonly most: number;
   constructor(sort: string, most: number) {
     super(`more than ${most} distinct values of sort ${sort} reach a cell`);

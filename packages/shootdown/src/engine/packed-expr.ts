@@ -5,6 +5,7 @@ import type { KeyPattern, Node, Sorts } from "../ir/expr.ts";
 import type { AnySort } from "../ir/sort.ts";
 import type { Bits, Layout } from "./layout.ts";
 import { rangeBits, widthOf } from "./layout.ts";
+import { ModelLimit } from "./model-limit.ts";
 import type { Domain, Program } from "./program.ts";
 import { sizeOf } from "./program.ts";
 import { wordLayout } from "./word.ts";
@@ -18,7 +19,7 @@ export interface Scratch {
 }
 
 /** The value does not fit the domain: the model needs a larger limit. */
-export class DomainOverflow extends Error {
+export class DomainOverflow extends ModelLimit {
   readonly what: string;
   constructor(what: string) {
     super(`${what} exceeds the domain`);

@@ -3,6 +3,7 @@
 
 import { expect, test } from "vitest";
 import { lower } from "../engine/lower.ts";
+import type { Seen } from "../engine/model-limit.ts";
 import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Program, System } from "../engine/program.ts";
 import type { Expr } from "../ir/expr.ts";
@@ -95,9 +96,10 @@ function late(...steps: readonly Stmt[]): Program {
 
 const ENGINES: readonly Engine[] = ["closures", "wasm", "javascript", "auto"];
 
-/** What each engine says, which must be the same. */
+/** What each engine says and has seen, which must be the same. */
 function said(program: Program): string {
   const limits = { states_max: 100_000, bytes_max: 2 ** 28 };
+  const seen: (Seen | undefined)[] = [];
   const question = { latched: () => false, observers: ["bad"] };
   const answers = ENGINES.map((engine) => {
     try {
@@ -105,10 +107,15 @@ function said(program: Program): string {
       expect(o.states).toBeGreaterThan(5_000);
       return o.observed;
     } catch (error) {
-      if (error instanceof DomainOverflow) return error.message;
-      throw error;
+      if (!(error instanceof DomainOverflow)) throw error;
+      seen.push(error.seen);
+      return error.message;
     }
   });
+  for (const s of seen) {
+    expect(s).toEqual(seen[0]);
+    expect(s!.states).toBeGreaterThan(5_000);
+  }
   expect(new Set(answers).size).toBe(1);
   return answers[0]!;
 }

@@ -3,6 +3,8 @@
 //
 //   level n ──every transition──► successors ──new──► level n+1   (free ones stay in level n)
 
+import type { Seen } from "../engine/model-limit.ts";
+import { limited } from "../engine/model-limit.ts";
 import type { PackedMachine, Transition } from "../engine/packed.ts";
 import type { Due } from "./due.ts";
 import { dueRules } from "./due.ts";
@@ -120,6 +122,8 @@ class Search {
   private taken = 0;
   private free = false;
   private made = false;
+  /** What was seen when this level began. */
+  private through: Seen = { states: 0, transitions: 0, depth: 0 };
   private current: number[] = [];
   private next: number[] = [];
   private found: { state: number; cycle?: readonly PathStep[] } | undefined;
@@ -147,10 +151,18 @@ class Search {
   }
 
   run(): Outcome {
+    return limited(
+      () => this.levels(),
+      () => this.through,
+    );
+  }
+
+  private levels(): Outcome {
     this.begin();
     let limit: string | undefined;
     while (this.current.length > 0 && limit === undefined) {
-      const { current } = this;
+      const { current, depth, transitions } = this;
+      this.through = { states: this.visited.count, transitions, depth };
       for (let i = 0; i < current.length; i++) {
         const id = current[i]!;
         if (this.level[id] !== this.depth) continue;

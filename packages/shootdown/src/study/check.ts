@@ -5,10 +5,9 @@
 //                 └─one knob flipped──► the same, for `depends_on`
 
 import { bundled } from "../engine/bundle.ts";
-import { TooManyValues } from "../engine/interner.ts";
 import { lower } from "../engine/lower.ts";
+import { ModelLimit } from "../engine/model-limit.ts";
 import type { Semantics } from "../engine/packed.ts";
-import { DomainOverflow } from "../engine/packed-expr.ts";
 import type { Initial, Program } from "../engine/program.ts";
 import { Shared } from "../engine/shared.ts";
 import { waitsForEntries } from "../engine/waits.ts";
@@ -368,9 +367,10 @@ function guarded(program: Program, condition: Question, options: CheckOptions): 
   } catch (error) {
     if (!LIMITS.some((limit) => error instanceof limit)) throw error;
     const limit = (error as Error).message;
-    return { semantics, outcome: { ...none, observed: "inconclusive", limit } };
+    const seen = error instanceof ModelLimit ? error.seen : undefined;
+    return { semantics, outcome: { ...none, ...seen, observed: "inconclusive", limit } };
   }
 }
 
 /** What ends a search without an answer. */
-const LIMITS = [DomainOverflow, TooManyValues, RepetitionTooLong, TooManyAtOnce];
+const LIMITS = [ModelLimit, RepetitionTooLong, TooManyAtOnce];

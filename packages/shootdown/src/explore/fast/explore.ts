@@ -4,6 +4,8 @@
 //   level n ──free, until nothing is new──► level n, closed ──expand──► level n+1
 
 import type { StepUnit } from "../../engine/compiled/unit.ts";
+import type { Seen } from "../../engine/model-limit.ts";
+import { limited } from "../../engine/model-limit.ts";
 import type { Fn } from "../../engine/target/code.ts";
 import type { Imports } from "../../engine/target/wasm.ts";
 import type { Progress } from "../search.ts";
@@ -115,6 +117,8 @@ export class Exploration {
   private depth = 0;
   /** The depth of what is being found. */
   private reached = 0;
+  /** What was seen when this level began. */
+  private through: Seen = { states: 0, transitions: 0, depth: 0 };
   private budget = FIRST_BUDGET;
   /** States of the level that are left, and how many were known when it began. */
   private left = 0;
@@ -185,7 +189,11 @@ export class Exploration {
 
   run(): FastOutcome {
     try {
-      return this.outcome(this.levels(), undefined);
+      const through = limited(
+        () => this.levels(),
+        () => this.through,
+      );
+      return this.outcome(through, undefined);
     } catch (e) {
       if (!(e instanceof LimitHit)) throw e;
       for (const { store } of this.shards) store.count();
@@ -208,6 +216,9 @@ export class Exploration {
       const level = this.close(next, this.states - before);
       const count = this.states - before;
       before = this.states;
+      const { states, depth } = this;
+      const transitions = this.sum((s) => s.transitions);
+      this.through = { states, transitions, depth };
       this.reached = this.depth + 1;
       this.work("run", level, count);
       const ends = this.taken(OWN.ends);
