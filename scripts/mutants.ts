@@ -64,8 +64,9 @@ function score(files: readonly string[], page: string): string[] {
     .map((l) => JSON.parse(l) as MutantLine)
     .map((l) => ({ ...l, explained: survives(l) ? reasonFor(known.explained, l) : null }));
   const rows = [
-    "| kernel | mutants | equivalent | killed | of the others | explained | unreached | open |",
-    "|---|---|---|---|---|---|---|---|",
+    "| kernel | mutants | equivalent | killed | by a result, a property, an ending | " +
+      "of the others | explained | unreached | open |",
+    "|---|---|---|---|---|---|---|---|---|",
   ];
   const open: string[] = [];
   for (const kernel of [...new Set(lines.map((l) => l.kernel))].sort()) {
@@ -73,7 +74,9 @@ function score(files: readonly string[], page: string): string[] {
     const s = mutateSummary(own, 0, false);
     const share = `${((100 * s.killed) / Math.max(1, s.mutants - s.equivalent)).toFixed(1)} %`;
     const left = s.survived - s.explained - s.unreached;
-    const figures = [s.mutants, s.equivalent, s.killed, share, s.explained, s.unreached, left];
+    const hows = ["result", "property", "ending"].map((h) => own.filter((l) => l.how === h).length);
+    const killed = [s.equivalent, s.killed, hows.join(", "), share];
+    const figures = [s.mutants, ...killed, s.explained, s.unreached, left];
     rows.push(`| ${[kernel, ...figures].join(" | ")} |`);
     const survivors = own.filter((l) => survives(l) && l.explained === null);
     const routines = [...new Set(survivors.map((l) => l.routine))].sort();
