@@ -41,6 +41,7 @@ import {
   PG_dirty,
   page_refs,
   VM_WRITE,
+  vma,
 } from "../state.ts";
 import { is_writable_entry, make_device_private_entry, make_migration_entry } from "../swapops.ts";
 import { isFilePlace } from "./file-pages.ts";
@@ -86,6 +87,8 @@ export const migrate_device = [
     body: ({ cpu, mm, va, old, dst, ok }) => [
       when(isFilePlace(mm, va), ret()),
       call(mmap_read_lock, { mm }),
+      // Of the caller, who has looked for it.
+      label("vma", when(not(vma(mm, va)), call(mmap_read_unlock, { mm }), ret())),
       callInto(dst, alloc_page, {}),
       set(is_device_private(dst), TRUE),
       call(mmu_notifier_invalidate_range_start, { cpu, mm, range: Range.one(va) }),

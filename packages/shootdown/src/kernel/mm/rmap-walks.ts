@@ -31,6 +31,7 @@ import {
   page_refs,
   VM_SHARED,
   VM_WRITE,
+  vma,
 } from "../state.ts";
 import {
   is_device_exclusive_entry,
@@ -160,6 +161,7 @@ const exclusive = [
     body: ({ cpu, mm, va, entry, upper, ok }) => [
       // Of the caller.
       call(mmap_read_lock, { mm }),
+      label("vma", when(not(vma(mm, va)), call(mmap_read_unlock, { mm }), ret())),
       // get_user_pages_remote(), FOLL_SPLIT_PMD
       label(
         "split",
