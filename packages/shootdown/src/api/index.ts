@@ -83,6 +83,7 @@ export {
   type TraceSummary,
   traceStatus,
 } from "../trace/finding.ts";
+export { checkRecording, type RecordingFile } from "../trace/recording.ts";
 export {
   type AuditGroup,
   type AuditJob,

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // `shootdown trace FILE...`: judges recordings of real kernels, line by line, in bounded memory.
 
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import {
+  checkRecording,
   checkTrace,
   type Finding,
   findingLines,
   type Problem,
   problem,
   quote,
+  type RecordingFile,
   selectionProblems,
   summaryLines,
   type TraceOptions,
@@ -22,13 +25,16 @@ import { addCommon, type CommonOptions, collect, report, reportAll, USAGE } from
 import { out, paintFor, say, stdoutOpen } from "./output.ts";
 
 const EXAMPLES = `
-FILE is ftrace text (the file trace of tracefs, or trace-cmd report) or -; gzip is
-recognised. Each change of a page table of a watched address space is judged at
-the moment after which the kernel relies on it.
+FILE is a recording or -: ftrace text (the file trace of tracefs), the output of
+trace-cmd report, perf script or bpftrace, QEMU's trace of its SMMUv3, the log of
+TLB maintenance, a log of casemate; gzip is recognised. Each change of a page table
+of a watched address space is judged at the moment after which the kernel relies on
+it. A folder is one run: trace.txt, and tlbi.txt, smmu.txt and stacks.txt with it.
 
 Examples:
   shootdown trace trace.txt
   shootdown trace --explain --mm 0xffff0000409a4f00 trace.txt.gz
+  shootdown trace --with tlbi.txt --with smmu.txt trace.txt
   cat /sys/kernel/tracing/trace | shootdown trace -
 
 Exit status: 0 nothing but advice (excess), 1 an invalidation is missing, short,
@@ -41,6 +47,7 @@ interface Options extends CommonOptions {
   readonly mm?: readonly string[];
   readonly explain?: boolean;
   readonly set?: readonly string[];
+  readonly with?: readonly string[];
 }
 
 /** Status of an input that was not read to its end. */
@@ -56,6 +63,7 @@ export function register(command: Command): void {
     .option("--kernel <kernel>", "whose contract (default: recognised, and said)")
     .option("--mm <addr>", "judge this address space, or `all` (repeatable)", collect)
     .option("--set <knob=value>", "denyRewalk=yes or no: see the note on x86", collect)
+    .option("--with <file>", "another recording of the same run (repeatable)", collect)
     .option("--explain", "show the lines around each finding");
   addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(trace);
 }
@@ -112,14 +120,15 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
   const paint = paintFor(options.color, process.stdout);
   const text = options.format === "text";
   const onFinding = (finding: Finding) => {
-    if (!text) return out(`${JSON.stringify({ ...finding, file: name })}\n`);
+    const where = finding.source ?? name;
+    if (!text) return out(`${JSON.stringify({ ...finding, file: where })}\n`);
     if (options.quiet && finding.class === "excess") return;
-    const [head = "", ...context] = findingLines(name, finding);
+    const [head = "", ...context] = findingLines(where, finding);
     const tone = finding.class === "excess" ? "faint" : "bad";
     const painted = head.replace(`: ${finding.class}: `, `: ${paint(tone, finding.class)}: `);
     out([painted, ...context].map((l) => `${l}\n`).join(""));
   };
-  const result = await judge(file, { ...monitorOptions(options), onFinding });
+  const result = await judge(file, options.with ?? [], { ...monitorOptions(options), onFinding });
   if (!result.ok) {
     const { line, column, message } = result.error;
     const said = message.replace(/^line \d+, column \d+: /, "");
@@ -175,17 +184,39 @@ async function* whileWanted(stream: Readable): AsyncIterable<Uint8Array> {
 }
 
 /** Failures to read are results here: line 0 stands for the file as a whole. */
-async function judge(file: string, options: TraceOptions): Promise<TraceResult> {
+async function judge(
+  file: string,
+  beside: readonly string[],
+  options: TraceOptions,
+): Promise<TraceResult> {
   const fail = (message: string): TraceResult => ({
     ok: false,
     error: { line: 0, column: 0, message },
   });
   try {
+    if (file === "-" && beside.length > 0) return fail("--with needs a file: it is read twice");
     if (file === "-") return await checkTrace(whileWanted(process.stdin), options);
-    if (statSync(file).isDirectory()) return fail("a folder, not a recording");
+    if (statSync(file).isDirectory()) {
+      const main = inFolder(file, "trace.txt");
+      if (main === undefined) return fail("a folder without trace.txt, not a recording");
+      const others = BESIDE.flatMap((name) => inFolder(file, name) ?? []);
+      return await checkRecording(fileOf(main), [...others, ...beside].map(fileOf), options);
+    }
+    if (beside.length > 0) return await checkRecording(fileOf(file), beside.map(fileOf), options);
     return await checkTrace(whileWanted(createReadStream(file)), options);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return fail(explain(error));
   }
+}
+
+/** Files of a run that may lie beside its trace.txt. */
+const BESIDE = ["tlbi.txt", "smmu.txt", "stacks.txt"] as const;
+
+function inFolder(folder: string, name: string): string | undefined {
+  return [join(folder, name), join(folder, `${name}.gz`)].find((path) => existsSync(path));
+}
+
+function fileOf(path: string): RecordingFile {
+  return { name: basename(path), open: () => whileWanted(createReadStream(path)) };
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks recordings that are no events of the kernel: an SMMU's commands, executed instructions.
+
+import { CasemateMonitor } from "./casemate-monitor.ts";
 import type { Finding, TraceResult } from "./finding.ts";
 import type { ByteSource } from "./importers/bytes.ts";
+import { readCasemate } from "./importers/casemate.ts";
 import { readSmmu } from "./importers/smmu.ts";
 import { readTlbi } from "./importers/tlbi.ts";
 import { SmmuMonitor } from "./smmu-monitor.ts";
@@ -64,6 +67,42 @@ export async function checkTlbi(source: ByteSource, options: LogOptions): Promis
     ignored_lines: read.value.ignored_lines,
     judged: monitor.tlbis > 0,
     notes: TLBI_NOTES,
+  });
+  return { ok: true, summary };
+}
+
+const CASEMATE_NOTES = [
+  "each entry is judged by what its own writer did: locks only where the log says which they are",
+];
+
+/** Verdicts of casemate in its own output that are quoted. */
+const MAX_VERDICTS = 8;
+
+export async function checkCasemate(source: ByteSource, options: LogOptions): Promise<TraceResult> {
+  const report = new StreamReport(options.onFinding);
+  const monitor = new CasemateMonitor(report);
+  const verdicts: string[] = [];
+  const read = await readCasemate(source, {
+    step: (step) => monitor.step(step),
+    verdict: (text) => {
+      if (verdicts.length < MAX_VERDICTS) verdicts.push(`casemate itself said: ${text}`);
+    },
+    damaged: (damage) => report.damaged(damage),
+  });
+  if (!read.ok) return read;
+  monitor.finish();
+  if (monitor.steps > 0 && !monitor.rooted) {
+    report.undecided("no sysreg-write of ttbr0_el2 or vttbr_el2 names a root of page tables");
+  }
+  const summary = report.summary({
+    format: "casemate",
+    contract: "arm64: break-before-make (A17, A18), DSB and TLBI by the writer (A20, A27, A9)",
+    layout: "arm64",
+    machine: options.machine,
+    events: monitor.steps,
+    ignored_lines: read.value.ignored_lines,
+    judged: monitor.steps > 0,
+    notes: [...verdicts, ...CASEMATE_NOTES],
   });
   return { ok: true, summary };
 }

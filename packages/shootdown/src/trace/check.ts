@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks a recording: the importer's events through the monitor, in one pass and bounded memory.
-import { checkSmmu, checkTlbi } from "./check-logs.ts";
+import { checkCasemate, checkSmmu, checkTlbi } from "./check-logs.ts";
 import { checkVtdLog, concerns, counts, iommuMonitor, iommuPart } from "./check-vtd.ts";
 import type { Finding, TraceResult, TraceSummary } from "./finding.ts";
 import { readBpftrace, readBpftraceJson } from "./importers/bpftrace.ts";
@@ -9,6 +9,7 @@ import { type FormatName, peek, recognise, unknownFormat } from "./importers/for
 import { type FtraceSummary, readFtrace } from "./importers/ftrace.ts";
 import { PROBE_EVENTS } from "./importers/kprobes.ts";
 import { readPerfScript } from "./importers/perf.ts";
+import type { RawEvent } from "./importers/raw-event.ts";
 import { VTD_EVENTS } from "./importers/vtd-events.ts";
 import type { IommuMonitor } from "./iommu/monitor.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
@@ -46,7 +47,7 @@ const ONLY_SHOWN = new Set([
 ]);
 
 /** What the monitor reads; other events cost no decoding. */
-function wanted(explain: boolean): ReadonlySet<string> {
+export function wanted(explain: boolean): ReadonlySet<string> {
   const probes = [...PROBE_EVENTS].filter((name) => !isUnused(name));
   return new Set([
     ...probes.filter((name) => explain || !ONLY_SHOWN.has(name)),
@@ -55,10 +56,10 @@ function wanted(explain: boolean): ReadonlySet<string> {
   ]);
 }
 
-type EventFormat = Exclude<FormatName, "smmu" | "tlbi" | "vtd">;
+export type EventFormat = Exclude<FormatName, "smmu" | "tlbi" | "casemate" | "vtd">;
 
 /** Readers of the kernel's own events. */
-const EVENTS: Readonly<Record<EventFormat, typeof readPerfScript>> = {
+export const EVENTS: Readonly<Record<EventFormat, typeof readPerfScript>> = {
   ftrace: readFtrace,
   perf: readPerfScript,
   bpftrace: readBpftrace,
@@ -89,16 +90,14 @@ export async function checkTrace(
   if (format === "smmu") return checkSmmu(source, options);
   if (format === "tlbi") return checkTlbi(source, options);
   if (format === "vtd") return checkVtdLog(source, options);
+  if (format === "casemate") return checkCasemate(source, options);
   const monitor = new Monitor(options);
   const iommu = iommuMonitor(monitor.tally, false);
   const read = await EVENTS[format](
     source,
     {
       event(event) {
-        const other = VTD_EVENTS.has(event.event);
-        if (other) concerns(iommu, monitor.tally, event);
-        // A probe of another function has the name of the CPU's tracepoint.
-        if (!other || event.event === "tlb_flush") monitor.event(event);
+        feed(monitor, iommu, event);
       },
       lost(lost) {
         monitor.lost(lost);
@@ -114,10 +113,18 @@ export async function checkTrace(
   if (!read.ok) return read;
   monitor.finish();
   iommu.finish();
-  return { ok: true, summary: summary(monitor, iommu, read.value, options.machine) };
+  return { ok: true, summary: summaryOf(monitor, iommu, read.value, options.machine) };
 }
 
-function summary(
+/** The next event, to whom it concerns. */
+export function feed(monitor: Monitor, iommu: IommuMonitor, event: RawEvent): void {
+  const other = VTD_EVENTS.has(event.event);
+  if (other) concerns(iommu, monitor.tally, event);
+  // A probe of another function has the name of the CPU's tracepoint.
+  if (!other || event.event === "tlb_flush") monitor.event(event);
+}
+
+export function summaryOf(
   monitor: Monitor,
   iommu: IommuMonitor,
   read: FtraceSummary,

@@ -46,6 +46,8 @@ export interface Finding {
   readonly deadline_line: number | null;
   /** Functions on the kernel's stack at that event, the innermost first, if they were recorded. */
   readonly stack?: readonly string[];
+  /** Of several recordings of one run, the one that the lines are of; absent for the first. */
+  readonly source?: string;
   /** The hardware rule or property that it is about, as docs/HARDWARE.md numbers them. */
   readonly rule?: string;
   /** Of the IOMMU: the domain, by its id or by what names it in the recording. */

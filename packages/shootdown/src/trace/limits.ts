@@ -57,3 +57,15 @@ export const MAX_TIMES = 65_536;
 
 /** Findings on a device that wait until it is known which domain it is in. */
 export const MAX_UNSETTLED = 4096;
+
+/** Words and tables of page tables whose writes are logged. */
+export const MAX_WORDS = 1_048_576;
+export const MAX_TABLES = 65_536;
+/** Entries of these that are invalid and not yet clean. */
+export const MAX_UNCLEAN = 16_384;
+
+/** Pages of devices that are unmapped and not yet invalidated. */
+export const MAX_UNMAPPED = 262_144;
+
+/** Marks by which two recordings of one run are lined up. */
+export const MAX_MARKS = 65_536;

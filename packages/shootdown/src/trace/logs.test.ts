@@ -84,6 +84,15 @@ describe("SMMU commands", () => {
     expect(after.findings).toMatchObject([{ class: "missing" }]);
   });
 
+  test("a range that QEMU takes to pieces is one command", async () => {
+    const pieces = [range("0xfff60000", 8), range("0xfff68000", 4)];
+    const before = [insert("0xfff6b000"), command("TLBI_NH_VA"), ...pieces, command("SYNC")];
+    const { summary, findings } = await check([...before, hit("0xfff6b000")]);
+    expect(summary.changes).toBe(1);
+    expect(summary.counts?.["smmu"]).toMatchObject({ "pages invalidated by address": 12 });
+    expect(findings).toMatchObject([{ class: "missing", line: 6 }]);
+  });
+
   test("damage is undecidable, with its line", async () => {
     const bad = [point("smmuv3_s1_range_inval vmid=0 asid=x"), "?!", "\0\0"];
     for (const line of bad) {

@@ -17,6 +17,8 @@ export interface Invalidated {
   readonly asid: number | undefined;
   readonly start: number;
   readonly end: number;
+  /** A further piece of the same command. */
+  readonly more: boolean;
 }
 
 /** One that is complete. */
@@ -44,7 +46,9 @@ export class SmmuMonitor {
   readonly #listener: SmmuListener;
   /** Commands since the last SYNC. */
   #pending: Invalidated[] = [];
-  #last: { op: string; line: number; time_s: number } | undefined;
+  #last: { readonly op: string; readonly line: number; readonly time_s: number } | undefined;
+  /** QEMU takes a range to pieces: this many of the last command came. */
+  #pieces = 0;
   readonly #entries = new Map<string, Entry>();
   /** ASIDs with entries of more than a page: their hits do not name the entry. */
   readonly #blocks = new Set<number>();
@@ -95,22 +99,23 @@ export class SmmuMonitor {
   /** A command whose arguments are not in the log is over now. */
   #named(): void {
     const last = this.#last;
+    const pieces = this.#pieces;
     this.#last = undefined;
-    if (last === undefined) return;
+    this.#pieces = 0;
+    if (last === undefined || pieces > 0) return;
     if (last.op === "ATC_INV") this.#deviceTlb(last);
     const known = isTlbi(last.op) || last.op === "ATC_INV";
     if (!known) return;
     // Without arguments nothing is known to be gone.
-    this.#post({ ...last, asid: undefined, start: 0, end: 0 });
+    this.#post({ ...last, asid: undefined, start: 0, end: 0, more: false });
   }
 
   #scope(scope: SmmuScope): void {
     const last = this.#last;
     if (last === undefined || !isTlbi(last.op)) return;
-    this.#last = undefined;
     const { op, line, time_s } = last;
     const { asid, start, end } = scope;
-    this.#post({ op, line, time_s, asid, start, end });
+    this.#post({ op, line, time_s, asid, start, end, more: this.#pieces++ > 0 });
     if (end < ALL_PAGES) this.#report.count("smmu", "pages invalidated by address", end - start);
     else this.#report.count("smmu", "commands for a whole ASID or more");
   }
@@ -147,13 +152,16 @@ export class SmmuMonitor {
     if (pending.length === 0) return this.#report.count("smmu", "SYNC with nothing to complete");
     for (const one of pending) {
       if (!isTlbi(one.op)) continue;
-      this.#report.changes++;
-      this.#report.conforming++;
-      this.#report.count("smmu", "TLBI completed by a SYNC");
+      if (!one.more) {
+        this.#report.changes++;
+        this.#report.conforming++;
+        this.#report.count("smmu", "TLBI completed by a SYNC");
+      }
       if (one.end > one.start) this.#drop(one, line);
       this.#listener.completed?.({ ...one, sync_line: line, sync_time_s: time_s });
     }
-    this.#report.most("smmu", "most commands for one SYNC", pending.length);
+    const commands = pending.filter(({ more }) => !more).length;
+    this.#report.most("smmu", "most commands for one SYNC", commands);
   }
 
   #drop(one: Invalidated, sync: number): void {

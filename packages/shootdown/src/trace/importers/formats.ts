@@ -11,6 +11,7 @@ import {
   plainBytes,
   startOfText,
 } from "./bytes.ts";
+import { isCasemate } from "./casemate.ts";
 import { HEAD_BYTES, isFtrace } from "./ftrace.ts";
 import { ascii } from "./ftrace-line.ts";
 import { isPerfScript } from "./perf.ts";
@@ -19,7 +20,15 @@ import { isTlbi } from "./tlbi.ts";
 import { isVtdLog } from "./vtd-log.ts";
 
 /** Who reads a recording: one importer each. */
-export type FormatName = "ftrace" | "perf" | "bpftrace" | "bpftrace-json" | "smmu" | "tlbi" | "vtd";
+export type FormatName =
+  | "ftrace"
+  | "perf"
+  | "bpftrace"
+  | "bpftrace-json"
+  | "smmu"
+  | "tlbi"
+  | "casemate"
+  | "vtd";
 
 interface Format {
   readonly name: FormatName;
@@ -32,6 +41,7 @@ interface Format {
 export const FORMATS: readonly Format[] = [
   { name: "bpftrace-json", title: "bpftrace -f json", is: isBpftraceJson },
   { name: "bpftrace", title: "bpftrace", is: isBpftrace },
+  { name: "casemate", title: "casemate's log", is: isCasemate },
   { name: "tlbi", title: "log of TLB maintenance instructions", is: isTlbi },
   { name: "vtd", title: "QEMU's VT-d trace", is: isVtdLog },
   { name: "smmu", title: "QEMU's SMMUv3 trace", is: isSmmu },

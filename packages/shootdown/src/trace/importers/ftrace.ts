@@ -47,6 +47,8 @@ export interface FtraceSink {
   event(event: RawEvent): void;
   lost?(lost: LostEvents): void;
   damaged?(damage: Damage): void;
+  /** Called, and waited for, whenever a piece of the input has been read. */
+  chunk?(): Promise<void>;
 }
 
 /** A spelling of the same events. */
@@ -150,6 +152,7 @@ export async function readFtrace(
     for await (const chunk of plainBytes(source)) {
       const error = reader.push(chunk);
       if (error !== undefined) return { ok: false, error };
+      if (sink.chunk !== undefined) await sink.chunk();
     }
   } catch (reason) {
     if (!(reason instanceof DamagedGzip)) throw reason;
