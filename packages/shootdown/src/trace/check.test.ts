@@ -309,7 +309,7 @@ describe("what is not known is not guessed", () => {
     expect(status).toBe(3);
   });
 
-  test("x86 entries are not judged by arm64's bits", async () => {
+  test("x86 entries are judged by their own bits: whether an upgrade matters depends", async () => {
     const text = trace(
       ...fresh,
       upgrade("0x84000000465b5825", "0x80000000465b5867"),
@@ -317,9 +317,9 @@ describe("what is not known is not guessed", () => {
       LEAVE,
     );
     const { classes, summary, status } = await check(text);
-    expect(classes).toEqual([]);
-    expect(summary).toMatchObject({ layout: "x86", undecidable: 1, upgrades: 0 });
-    expect(summary.notes[0]).toContain("x86 entries are not judged");
+    expect(classes).toEqual(["depends"]);
+    expect(summary).toMatchObject({ layout: "x86", missing: 0, depends: 1, undecidable: 0 });
+    expect(summary.notes.join()).toContain("denyRewalk");
     expect(status).toBe(3);
   });
 });
