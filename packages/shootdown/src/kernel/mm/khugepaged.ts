@@ -90,8 +90,12 @@ export const khugepaged = [
     body: ({ cpu, mm, va, head, old, entry, fits }) => {
       const region = regionOf(va);
       const range = pagesOf(region);
-      const giveBack = each(vaSort, range, (a) => [call(put_page, { frame: within(head, a) })]);
-      const giveUp = [call(mmap_write_unlock, { mm }), giveBack, ret()];
+      // Statements of their own at each place.
+      const giveUp = () => [
+        call(mmap_write_unlock, { mm }),
+        each(vaSort, range, (a) => [call(put_page, { frame: within(head, a) })]),
+        ret(),
+      ];
       return [
         set(blocks_linked(), TRUE),
         set(huge_pages(), TRUE),
@@ -99,11 +103,11 @@ export const khugepaged = [
         call(mmap_write_lock, { mm }),
         // hugepage_vma_revalidate(), check_pmd_still_valid()
         set(old, pmd(mm, region)),
-        when(or(not(mm_alive(mm)), not(vma(mm, va)), not(isTable(old))), ...giveUp),
+        when(or(not(mm_alive(mm)), not(vma(mm, va)), not(isTable(old))), ...giveUp()),
         // vma_is_anonymous(), of all addresses
         when(
           FILE,
-          each(vaSort, range, (a) => [when(isFilePlace(mm, a), ...giveUp)]),
+          each(vaSort, range, (a) => [when(isFilePlace(mm, a), ...giveUp())]),
         ),
         label("start", call(mmu_notifier_invalidate_range_start, { cpu, mm, range })),
         call(spin_lock_ptl, { mm }),
@@ -120,7 +124,7 @@ export const khugepaged = [
           call(spin_lock_ptl, { mm }),
           call(pmd_populate, { cpu, mm, region, table: nextOf(old) }),
           call(spin_unlock_ptl, { mm }),
-          ...giveUp,
+          ...giveUp(),
         ),
         call(__collapse_huge_page_copy, { cpu, mm, region, table: nextOf(old) }),
         set(entry, pte_mkdirty(mk_pte(head))),
