@@ -62,6 +62,26 @@ test("whether one of them shows it", () => {
   }
 });
 
+test("threads that differ within a block, a loop or a condition do not do the same", () => {
+  const inside = (wrap: (body: Stmt[]) => Stmt, stores: number): System => {
+    const [writer, reader] = system(stores, 1, 1).threads;
+    const body = [wrap([s.set(flag(), num(stores)), s.leave()])];
+    return { ...system(stores, 1, 1), threads: [{ ...writer!, body }, reader!] };
+  };
+  const loop = (body: Stmt[]) => s.loop(...body);
+  const nested = (body: Stmt[]) => s.loop(s.when(eq(mode(), num(1)), ...body));
+  for (const wrap of [loop, nested]) {
+    const ask = (...systems: System[]) =>
+      explore(
+        lower(bundled(systems)!),
+        { ...QUESTION, latched: (m) => m.violated(0) },
+        { semantics: "window", limits: LIMITS },
+      ).observed;
+    expect(ask(inside(wrap, 2))).toBe("never");
+    expect(ask(inside(wrap, 2), inside(wrap, 3))).toBe("sometimes");
+  }
+});
+
 test("the states of each are visited", () => {
   const states = (...systems: System[]) => {
     const program = lower(bundled(systems)!);

@@ -8,7 +8,6 @@
 
 import type { FieldFn } from "../ir/expr.ts";
 import { constant, eq, field } from "../ir/expr.ts";
-import { printStmt } from "../ir/print.ts";
 import { enumeration } from "../ir/sort.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { whenElse } from "../ir/stmt.ts";
@@ -38,7 +37,7 @@ function alike(a: System, b: System): boolean {
     namesOf(a.observers) === namesOf(b.observers) &&
     namesOf(a.watched ?? []) === namesOf(b.watched ?? []) &&
     a.threads.length === b.threads.length &&
-    a.threads.every((t, n) => t.name === b.threads[n]!.name)
+    a.threads.every((t, n) => sameNames(t, b.threads[n]!))
   );
 }
 
@@ -49,6 +48,10 @@ const sizesOf = ({ domain, knobs }: System): string =>
 const namesOf = (all: readonly { readonly name: string }[]): string =>
   all.map((o) => o.name).join();
 
+/** Threads of one name whose locals are the same. */
+const sameNames = (a: ThreadSpec, b: ThreadSpec): boolean =>
+  a.name === b.name && JSON.stringify(a.locals) === JSON.stringify(b.locals);
+
 interface Alternatives {
   readonly thread: ThreadSpec | undefined;
   /** By way to begin. */
@@ -57,7 +60,8 @@ interface Alternatives {
 
 /** A thread that does one of several things, which is chosen where it begins. */
 function withAlternatives(threads: readonly ThreadSpec[]): Alternatives {
-  const texts = threads.map((t) => t.body.map(printStmt).join("\n"));
+  // All of a body: a statement as people read it is without what stands inside.
+  const texts = threads.map((t) => JSON.stringify(t.body));
   const distinct = [...new Set(texts)];
   if (distinct.length === 1) return { thread: undefined, chosen: threads.map(() => undefined) };
   const sort = enumeration(
