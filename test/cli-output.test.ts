@@ -26,6 +26,17 @@ afterAll(work.remove);
 const widest = (text: string): number =>
   Math.max(...text.split("\n").map((line) => [...line].length));
 
+test("a damaged file of earlier mutants: status 2, with the line", () => {
+  const good = '{"type":"mutant","kernel":"linux-6.12","routine":"ptep_clear_flush","step":1}';
+  writeFileSync(join(work.path, "cut.ndjson"), `${good}\n${good.slice(0, 30)}\n`);
+  for (const option of ["--from", "--resume"]) {
+    const args = ["mutate", "--routine", "ptep_clear_flush", option, "cut.ndjson"];
+    const { status, stdout, stderr } = shootdown(args, { cwd });
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^cut\.ndjson:2:1: error: not a line of `shootdown mutate/);
+  }
+});
+
 describe("widths", () => {
   test.each([
     [80, ["check", "litmus/hardware", "-v"]],

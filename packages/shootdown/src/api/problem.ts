@@ -23,20 +23,25 @@ export function problemAt(diagnostic: Diagnostic, source: string): Problem {
   };
 }
 
-/** A mistake without a place: of an option, or of a file as a whole. */
+/** A mistake of an option, of a file as a whole, or of a line (from 1) of it. */
 export function problem(
   message: string,
-  options: { readonly file?: string; readonly note?: string | undefined } = {},
+  options: {
+    readonly file?: string;
+    readonly line?: number;
+    readonly note?: string | undefined;
+  } = {},
 ): Problem {
-  const { file, note } = options;
+  const { file, line, note } = options;
   const notes = note === undefined ? [] : [note];
-  const head = `${printable(file ?? "shootdown")}: error: ${message}`;
+  const where = printable(file ?? "shootdown") + (line === undefined ? "" : `:${line}:1`);
+  const head = `${where}: error: ${message}`;
   const text = [head, ...notes.map((n) => `note: ${n}`)].join("\n");
   return {
     type: "error",
     file: file ?? null,
-    line: null,
-    column: null,
+    line: line ?? null,
+    column: line === undefined ? null : 1,
     code: null,
     message,
     notes,

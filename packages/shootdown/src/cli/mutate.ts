@@ -12,12 +12,13 @@ import {
   mutateStatus,
   mutateSummary,
   mutateText,
+  type Problem,
   planMutation,
   problem,
   type ScenarioText,
 } from "../api/index.ts";
 import { startCrew } from "./crew.ts";
-import { InputError, readInput, scenarioInputs } from "./files.ts";
+import { explain, InputError, readInput, scenarioInputs } from "./files.ts";
 import type { StudyTask } from "./jobs.ts";
 import { addCommon, type CommonOptions, collect, count, reportAll, USAGE } from "./options.ts";
 import { columnsOf, onUnread, out, paintFor } from "./output.ts";
@@ -140,16 +141,32 @@ function readAll(paths: readonly string[]) {
 function readLines(path: string | undefined, kernel: string) {
   const lines = new Map<string, MutantLine[]>();
   if (path === undefined) return { lines, problems: [] };
+  let text: string;
   try {
-    for (const text of readFileSync(path, "utf8").split("\n")) {
-      if (!text.startsWith('{"type":"mutant"')) continue;
-      const line = JSON.parse(text) as MutantLine;
-      if (line.kernel !== kernel) continue;
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    return { lines, problems: [problem(explain(error), { file: path })] };
+  }
+  const problems: Problem[] = [];
+  for (const [n, row] of text.split("\n").entries()) {
+    if (!row.startsWith('{"type":"mutant"')) continue;
+    const line = parsed(row);
+    if (line === undefined) {
+      const message = "not a line of `shootdown mutate --format ndjson`; was it cut short?";
+      problems.push(problem(message, { file: path, line: n + 1 }));
+    } else if (line.kernel === kernel) {
       lines.set(line.routine, [...(lines.get(line.routine) ?? []), line]);
     }
-    return { lines, problems: [] };
-  } catch (error) {
-    return { lines, problems: [problem((error as Error).message, { file: path })] };
+  }
+  return { lines, problems };
+}
+
+function parsed(row: string): MutantLine | undefined {
+  try {
+    const line = JSON.parse(row) as MutantLine;
+    return typeof line.kernel === "string" && typeof line.routine === "string" ? line : undefined;
+  } catch {
+    return undefined;
   }
 }
 
