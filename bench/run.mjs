@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { rolldown } from "rolldown";
 import { constants, root } from "../scripts/constants.mjs";
 import { makeMeasure, makePeers, PEER_NAMES } from "./peers.mjs";
+import { competeTraces, isTrace, TRACE_BENCHES } from "./trace.mjs";
 
 const USAGE = `usage: npm run bench -- [OPTION...] [NAME...]
   --format text|ndjson
@@ -142,7 +143,7 @@ const text = (b) =>
   [
     b.name.padEnd(18),
     b.engine.padEnd(10),
-    `${b.states} states`.padStart(16),
+    (b.states === undefined ? `${b.events} events` : `${b.states} states`).padStart(16),
     `${b.cpu_seconds.toFixed(2)} CPU s`.padStart(12),
     `${b.peak_mb} MB`.padStart(9),
     b.peer === null ? "" : `  ${b.peer} ${b.peer_cpu_seconds.toFixed(2)} CPU s, ratio ${b.ratio}`,
@@ -185,7 +186,12 @@ function options() {
 }
 
 /** The benchmarks that are wanted; throws if there is none of a name. */
-function choose(known, names) {
+function choose(known, words) {
+  // A group by the word before its names' slash.
+  const names = words.flatMap((word) => {
+    const group = known.filter((k) => k.name.startsWith(`${word}/`) && !k.slow);
+    return group.length > 0 ? group.map((k) => k.name) : [word];
+  });
   const unknown = names.filter((n) => !known.some((k) => k.name === n));
   if (unknown.length > 0) {
     const all = known.map((k) => k.name).join(", ");
@@ -204,7 +210,7 @@ async function main() {
     if (asked.error) throw new Error(`${asked.error}\n${USAGE}`);
     tools.program = await bundle(dir);
     const known = spawnSync(process.execPath, [tools.program], { encoding: "utf8" });
-    chosen = choose(JSON.parse(known.stdout), asked.names);
+    chosen = choose([...JSON.parse(known.stdout), ...TRACE_BENCHES], asked.names);
   } catch (e) {
     process.stderr.write(`bench: ${e.message}\n`);
     process.exitCode = 2;
@@ -215,7 +221,8 @@ async function main() {
   let failed = 0;
   for (const bench of chosen) {
     try {
-      for (const result of compete(bench, tools)) {
+      const run = isTrace(bench) ? competeTraces : compete;
+      for (const result of run(bench, tools)) {
         process.stdout.write(`${ndjson ? JSON.stringify(result) : text(result)}\n`);
       }
     } catch (e) {
