@@ -6,12 +6,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import type { Invalidation } from "../packages/shootdown/src/trace/calls.ts";
 import { checkTrace, type TraceOptions } from "../packages/shootdown/src/trace/check.ts";
 import { type Finding, traceStatus } from "../packages/shootdown/src/trace/finding.ts";
 import { bytesOf } from "../packages/shootdown/src/trace/importers/bytes.ts";
 import { readFtrace } from "../packages/shootdown/src/trace/importers/ftrace.ts";
 import { decodeProbe } from "../packages/shootdown/src/trace/importers/kprobes.ts";
+import type { Invalidation } from "../packages/shootdown/src/trace/observer.ts";
 import { root } from "./support/files.ts";
 
 /** Folders of recordings, each with a trace.txt, gzipped or not. */

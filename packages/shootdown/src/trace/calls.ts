@@ -5,6 +5,7 @@ import type { Desk } from "./desk.ts";
 import type { NotifierPages, NotifierRange } from "./importers/trace-record.ts";
 import { PAGE_LIMIT } from "./importers/word64.ts";
 import type { Doubt, Span } from "./obligation.ts";
+import type { Invalidation } from "./observer.ts";
 import type { Space } from "./space.ts";
 import { WHY } from "./tally.ts";
 import { type Call, nest, type OpenRange, type Task } from "./task.ts";
@@ -18,12 +19,6 @@ const CLEARS_HUGE: ReadonlySet<string | undefined> = new Set([
   ...["zap_page_range", "unmap_vmas", "unmap_page_range", "unmap_mapping_range", "hugetlb_wp"],
   ...["hugetlb_fault", "hugetlb_change_protection", "copy_page_range", "page_mkclean_one"],
 ]);
-
-/** Pages that the secondary TLB of an mm drops, and the line of the call. */
-export interface Invalidation extends Span {
-  readonly mm: string;
-  readonly line: number;
-}
 
 export class Calls {
   readonly #desk: Desk;
@@ -41,13 +36,21 @@ export class Calls {
     const { start, end } = record;
     const asked = this.#asked(task, space, { start, end });
     const met = space.window.invalidate(start, end, task.pid, undefined);
-    this.#onInvalidate({ mm: space.mm, start, end, line: record.at.line });
+    this.#invalidates(task, { mm: space.mm, start, end, at: record.at, by: "call", asked });
     const call: Call = { mm: space.mm, start, end, at: record.at };
     task.called(call);
     if (!met) this.#astray(task, space);
     if (this.#reasonsRecorded(task, call) && isExcess(call, asked)) {
-      this.#desk.tally.excess(call, asked);
+      this.#desk.tally.excess(call, asked, task.during);
     }
+  }
+
+  /** Says what the secondary TLB drops, and who made it do so. */
+  #invalidates(task: Task, what: Omit<Invalidation, "line" | "operation" | "during">): void {
+    const entry = task.entries[task.entries.length - 1]?.record.op;
+    const within = task.finishing === undefined ? task.last : "tlb_finish_mmu";
+    const operation = (entry ?? within).replace(/_ret$/, "");
+    this.#onInvalidate({ ...what, line: what.at.line, operation, during: task.during });
   }
 
   /** A call that met nothing: what the function that makes it is for is short of its call. */
@@ -94,7 +97,8 @@ export class Calls {
     if (doubt !== "none") space.window.invalidate(range.start, range.end, task.pid, doubt);
     if (doubt === undefined) {
       const { mm, start, end } = range;
-      this.#onInvalidate({ mm, start, end, line: record.at.line });
+      const asked = { start, end };
+      this.#invalidates(task, { mm, start, end, at: record.at, by: "range_end", asked });
     }
     this.#desk.ledger.close(task, range, record.at);
     // Its pages may be anything now; a fault that is still going on sets its own again.
@@ -135,7 +139,8 @@ export class Calls {
   #unended(task: Task, range: OpenRange, why: string): void {
     this.#leave(task, range);
     if (this.#desk.spaces.get(range.mm) === undefined) return;
-    this.#desk.tally.unpaired(range, `no mn_invalidate_range_end for it before ${why}`);
+    const message = `no mn_invalidate_range_end for it before ${why}`;
+    this.#desk.tally.unpaired(range, message, task.during);
   }
 
   /** Forgets a range; what its end would have settled is not wrong once more. */
@@ -159,7 +164,7 @@ export class Calls {
     // It may have been opened before the recording began, unless the task was elsewhere since.
     if (task.begun) {
       const message = "no mn_invalidate_range_start of this task for it";
-      this.#desk.tally.unpaired(record, message);
+      this.#desk.tally.unpaired(record, message, task.during);
     } else this.#desk.tally.undecided(WHY.no_range_start);
   }
 

@@ -7,6 +7,7 @@ import type { ByteSource } from "./importers/bytes.ts";
 import { readCasemate } from "./importers/casemate.ts";
 import { readSmmu } from "./importers/smmu.ts";
 import { readTlbi } from "./importers/tlbi.ts";
+import type { TraceObserver } from "./observer.ts";
 import { SmmuMonitor } from "./smmu-monitor.ts";
 import { StreamReport } from "./stream-report.ts";
 import { TlbiMonitor } from "./tlbi-monitor.ts";
@@ -14,6 +15,7 @@ import { TlbiMonitor } from "./tlbi-monitor.ts";
 export interface LogOptions {
   readonly machine?: string;
   readonly onFinding?: (finding: Finding) => void;
+  readonly observe?: TraceObserver;
 }
 
 const SMMU_NOTES = [
@@ -26,7 +28,10 @@ export async function checkSmmu(source: ByteSource, options: LogOptions): Promis
   const report = new StreamReport(options.onFinding);
   const monitor = new SmmuMonitor(report);
   const read = await readSmmu(source, {
-    event: (event) => monitor.event(event),
+    event: (event) => {
+      options.observe?.command?.(event, event.time_s);
+      monitor.event(event);
+    },
     damaged: (damage) => report.damaged(damage),
   });
   if (!read.ok) return read;
@@ -53,7 +58,10 @@ export async function checkTlbi(source: ByteSource, options: LogOptions): Promis
   const report = new StreamReport(options.onFinding);
   const monitor = new TlbiMonitor(report);
   const read = await readTlbi(source, {
-    event: (event) => monitor.event(event),
+    event: (event) => {
+      options.observe?.instruction?.(event, event.time_s);
+      monitor.event(event);
+    },
     damaged: (damage) => report.damaged(damage),
   });
   if (!read.ok) return read;

@@ -23,6 +23,7 @@ export async function checkVtdLog(
   const iommu = iommuMonitor(tally, true);
   const read = await readVtdLog(source, {
     record(record) {
+      options.observe?.queue?.(record);
       tally.saw(record.at);
       if (record.kind === "malformed") unusable(tally, record);
       iommu.record(record);

@@ -13,9 +13,12 @@ import type { RawEvent } from "./importers/raw-event.ts";
 import { VTD_EVENTS } from "./importers/vtd-events.ts";
 import type { IommuMonitor } from "./iommu/monitor.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
+import type { TraceObserver } from "./observer.ts";
 
 export interface TraceOptions extends MonitorOptions {
   readonly onFinding?: (finding: Finding) => void;
+  /** Looks on; what it sees changes no verdict. */
+  readonly observe?: TraceObserver;
 }
 
 /** System calls whose entry and exit tell where a task's operation ends. */
@@ -56,6 +59,32 @@ export function wanted(explain: boolean): ReadonlySet<string> {
   ]);
 }
 
+/** What is judged, the names that an observer wants, and the options with the observer told. */
+export function watched(options: TraceOptions): {
+  readonly judged: ReadonlySet<string>;
+  readonly names: ReadonlySet<string>;
+  readonly options: TraceOptions;
+} {
+  const { observe, onFinding, onInvalidate } = options;
+  const judged = wanted(options.explain === true || observe !== undefined);
+  if (observe === undefined) return { judged, names: judged, options };
+  return {
+    judged,
+    names: new Set([...judged, ...(observe.wanted ?? [])]),
+    options: {
+      ...options,
+      onFinding(finding) {
+        observe.finding?.(finding);
+        onFinding?.(finding);
+      },
+      onInvalidate(invalidation) {
+        observe.invalidation?.(invalidation);
+        onInvalidate?.(invalidation);
+      },
+    },
+  };
+}
+
 export type EventFormat = Exclude<FormatName, "smmu" | "tlbi" | "casemate" | "vtd">;
 
 /** Readers of the kernel's own events. */
@@ -82,8 +111,10 @@ const X86_NOTE =
  */
 export async function checkTrace(
   input: ByteSource,
-  options: TraceOptions = {},
+  asked: TraceOptions = {},
 ): Promise<TraceResult> {
+  const { judged, names, options } = watched(asked);
+  const { observe } = options;
   const { head, source } = await peek(input);
   const format = recognise(head);
   if (format === undefined) return { ok: false, error: unknownFormat(head) };
@@ -97,7 +128,8 @@ export async function checkTrace(
     source,
     {
       event(event) {
-        feed(monitor, iommu, event);
+        observe?.event?.(event);
+        if (names === judged || judged.has(event.event)) feed(monitor, iommu, event);
       },
       lost(lost) {
         monitor.lost(lost);
@@ -108,7 +140,7 @@ export async function checkTrace(
         if (damage.event) iommu.lost();
       },
     },
-    { wanted: wanted(options.explain === true) },
+    { wanted: names },
   );
   if (!read.ok) return read;
   monitor.finish();

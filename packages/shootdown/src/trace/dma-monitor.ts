@@ -161,6 +161,7 @@ export class DmaMonitor {
           "was complete (TLBI, CMD_SYNC)",
         rule: "S10",
         deadline_line: at.line,
+        deadline_time: at.time_s,
         task: at.task,
       });
     }

@@ -62,6 +62,10 @@ const CLEARS: { readonly [op in EntryOperation]?: ClearRule } = {
   contpte_unfold: { unit: "cont", change: "table", until: "next", needs_old: false },
 };
 
+/** A function's name; trace-cmd and perf print addresses, the kernel "[unknown/kretprobe'd]". */
+const named = (caller: string | undefined): string | undefined =>
+  caller !== undefined && /^[a-z_]\w*[g-z_]\w*/i.test(caller) ? caller : undefined;
+
 /** Classes of a change that owe an invalidation. */
 type Owed = FindingChange;
 
@@ -115,6 +119,7 @@ export class Entries {
     const change = entry?.change;
     if (entry === undefined || change === undefined || change.dissolved) return;
     change.changing = false;
+    change.caller = named(record.at.caller);
     if (record.op === "ptep_clear_flush") {
       // Another CPU may have cleared it since the entry was read at the function's start.
       if (record.old !== undefined && !isValid(record.old)) this.#desk.ledger.drop(task, change);

@@ -48,8 +48,14 @@ export interface Finding {
   readonly stack?: readonly string[];
   /** Of several recordings of one run, the one that the lines are of; absent for the first. */
   readonly source?: string;
-  /** The hardware rule or property that it is about, as docs/HARDWARE.md numbers them. */
-  readonly rule?: string;
+  /** When that was; null where it is not known. */
+  readonly deadline_time: number | null;
+  /** The hardware rule or property that it is about: an id of docs/MODEL.md or docs/TRACE.md. */
+  readonly rule: string;
+  /** The system call or page fault that the task was in, if it is recorded. */
+  readonly during?: string;
+  /** The function that called the operation, if its return probe says so. */
+  readonly caller?: string;
   /** Of the IOMMU: the domain, by its id or by what names it in the recording. */
   readonly domain?: string;
   /** Of a device's TLB: "01:00.0". */

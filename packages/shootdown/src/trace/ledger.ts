@@ -58,7 +58,7 @@ export class Ledger {
       this.#tally.undecided(WHY.evicted);
       return undefined;
     }
-    const change = new Obligation(spec, space, this.#epoch);
+    const change = new Obligation(spec, space, this.#epoch, task.during);
     space.window.open(change, spec.start, spec.end);
     task.open.push(change);
     return change;

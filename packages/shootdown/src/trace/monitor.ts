@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The monitor: reads the events of a recording in order and judges each change of a translation at
 // the moment after which the kernel relies on it. docs/TRACE.md has the table of these moments.
-import { Calls, type Invalidation } from "./calls.ts";
+import { Calls } from "./calls.ts";
 import { Contract } from "./contract.ts";
 import type { Desk } from "./desk.ts";
 import { Entries } from "./entries.ts";
@@ -11,6 +11,7 @@ import { decodeProbe } from "./importers/kprobes.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
 import type { NotifierLife, Process, TraceRecord } from "./importers/trace-record.ts";
 import { Ledger } from "./ledger.ts";
+import type { Invalidation } from "./observer.ts";
 import { Operations } from "./operations.ts";
 import { Spaces } from "./space.ts";
 import { Tally, WHY } from "./tally.ts";
@@ -39,6 +40,14 @@ export interface MonitorOptions {
 const INSIDE: ReadonlySet<TraceRecord["kind"]> = new Set([
   ...(["notifier", "batch", "model", "pte_ret", "migration_pte", "cpu_flush"] as const),
 ]);
+
+/** Records of what a task does, by which its calls of the notifier are named. */
+const DOES: ReadonlySet<TraceRecord["kind"]> = new Set([
+  ...(["pte", "pte_ret", "gather", "fault", "range", "rmap", "batch", "process"] as const),
+]);
+
+/** How the name of a system call's event begins. */
+const SYS = "sys_";
 
 export class Monitor {
   readonly contract: Contract;
@@ -80,7 +89,10 @@ export class Monitor {
     const record = decodeProbe(at);
     if (record === undefined) {
       if (at.event === "tracing_mark_write") this.#foreignMark(task, at);
-      else if (at.form === "enter" || at.form === "exit") this.#leave(task, at);
+      else if (at.form === "enter" || at.form === "exit") {
+        this.#leave(task, at);
+        task.syscall = at.form === "enter" ? at.event.slice(SYS.length) : undefined;
+      }
       return;
     }
     if (record.kind === "malformed") {
@@ -93,6 +105,7 @@ export class Monitor {
     if (record.kind === "notifier" && record.seen === "callback") return;
     if (this.contract.learn(record)) this.#desk.ledger.decideHeld();
     if (!INSIDE.has(record.kind)) this.#goOn(task, record);
+    if (DOES.has(record.kind)) task.last = at.event;
     this.#dispatch(task, record);
   }
 

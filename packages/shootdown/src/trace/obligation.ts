@@ -57,6 +57,10 @@ export class Obligation {
   readonly start: number;
   end: number;
   entries = 1;
+  /** What the task was in: see Task. */
+  readonly during: string | undefined;
+  /** Who called the function, as its return says. */
+  caller: string | undefined;
   changing: boolean;
   /** Some part of it was invalidated. */
   touched = false;
@@ -71,7 +75,13 @@ export class Obligation {
   /** The list with only this in it: neighbouring pages share it, so that the window joins them. */
   readonly alone: readonly Obligation[] = [this];
 
-  constructor(spec: ObligationSpec, space: Space, epoch: number) {
+  constructor(
+    spec: ObligationSpec,
+    space: Space,
+    epoch: number,
+    during: string | undefined = undefined,
+  ) {
+    this.during = during;
     this.spec = spec;
     this.space = space;
     this.start = spec.start;

@@ -8,7 +8,7 @@
 //
 // A mark is the same moment in both; the latest one says by how much the clocks differ, and how
 // much the others disagree is what an order of events of the two can be trusted to.
-import { EVENTS, type EventFormat, feed, summaryOf, type TraceOptions, wanted } from "./check.ts";
+import { EVENTS, type EventFormat, feed, summaryOf, type TraceOptions, watched } from "./check.ts";
 import { iommuMonitor } from "./check-vtd.ts";
 import { DmaMonitor } from "./dma-monitor.ts";
 import type { Finding, Reasons, TraceResult, TraceSummary } from "./finding.ts";
@@ -81,6 +81,7 @@ class Together {
   readonly #main: RecordingFile;
   readonly #files: ReadonlyMap<FormatName, RecordingFile>;
   readonly #options: TraceOptions;
+  readonly #watched: ReturnType<typeof watched>;
   readonly #reports: StreamReport[] = [];
   readonly #notes: string[] = [];
   #format: EventFormat = "ftrace";
@@ -92,7 +93,8 @@ class Together {
   ) {
     this.#main = main;
     this.#files = files;
-    this.#options = options;
+    this.#watched = watched(options);
+    this.#options = this.#watched.options;
   }
 
   async check(): Promise<TraceResult> {
@@ -111,6 +113,7 @@ class Together {
       commands.monitor.finish();
     }
     dma?.finish();
+    if (clock !== undefined) await this.#instructions(clock.offset_s);
     return result.ok ? { ok: true, summary: this.#total(result.summary) } : result;
   }
 
@@ -121,6 +124,17 @@ class Together {
     );
     this.#reports.push(report);
     return report;
+  }
+
+  /** Shows the executed instructions, now that it is known when they were. */
+  async #instructions(offset_s: number): Promise<void> {
+    const file = this.#files.get("tlbi");
+    const observe = this.#options.observe;
+    if (file === undefined || observe?.instruction === undefined) return;
+    await readTlbi(file.open(), {
+      event: (event) => observe.instruction?.(event, event.time_s + offset_s),
+      damaged: () => undefined,
+    });
   }
 
   /** Judges the executed instructions, and lines up the clocks by their marks. */
@@ -199,10 +213,12 @@ class Together {
     const stream = new Pulled<SmmuEvent>((put, chunk) =>
       readSmmu(file.open(), { event: put, damaged: (damage) => report.damaged(damage), chunk }),
     );
+    const { observe } = this.#options;
     const until = async (time_s: number) => {
       for (;;) {
         const event = await stream.peek();
         if (event === undefined || event.time_s + shift > time_s) return;
+        observe?.command?.(event, event.time_s + shift);
         monitor.event(event);
         stream.take();
       }
@@ -216,6 +232,7 @@ class Together {
     { clock, dma, commands, stacks: stack_file }: Beside,
   ): Promise<TraceResult> {
     const options = this.#options;
+    const judged = new Set([...this.#watched.judged, KVM_UNMAP]);
     const monitor = new Monitor(options);
     const kvm = new KvmWatch(report);
     const iommu = iommuMonitor(monitor.tally, false);
@@ -225,12 +242,13 @@ class Together {
       event: (event) =>
         void queue.push(async () => {
           await stacks?.join(event);
+          options.observe?.event?.(event);
           kvm.event(event);
           const mapping = dma === undefined ? undefined : mappingOf(event);
           if (mapping !== undefined) {
             await commands?.until(event.time_s + (clock?.tolerance_s ?? 0));
             dma?.mapping(mapping);
-          } else feed(monitor, iommu, event);
+          } else if (judged.has(event.event)) feed(monitor, iommu, event);
         }),
       lost: (lost) =>
         void queue.push(() => {
@@ -245,7 +263,7 @@ class Together {
         for (const step of due) await step();
       },
     };
-    const names = new Set([...wanted(options.explain === true), "map", "unmap", KVM_UNMAP]);
+    const names = new Set([...this.#watched.names, "map", "unmap", KVM_UNMAP]);
     const read = await EVENTS[this.#format](this.#main.open(), sink, { wanted: names });
     if (!read.ok) return read;
     await sink.chunk?.();

@@ -22,6 +22,7 @@ export interface StreamFinding {
   /** The hardware rule that was not kept. */
   readonly rule: string;
   readonly deadline_line?: number;
+  readonly deadline_time?: number;
   readonly task?: string;
 }
 
@@ -100,6 +101,7 @@ export class StreamReport {
       message: one.message,
       entries: 1,
       deadline_line: one.deadline_line ?? null,
+      deadline_time: one.deadline_time ?? null,
       pid: 0,
       task: one.task ?? "",
       rule: one.rule,

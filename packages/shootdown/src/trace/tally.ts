@@ -6,6 +6,7 @@ import { formatPage, formatWord } from "./importers/word64.ts";
 import type { IommuFinding } from "./iommu/desk.ts";
 import { MAX_CONTEXT_LINES, MAX_EXPLAINED, MAX_REASONS, MAX_RECENT_LINES } from "./limits.ts";
 import type { Span, Until } from "./obligation.ts";
+import { ruleOf } from "./rules.ts";
 import type { Call, OpenRange, Overdue } from "./task.ts";
 
 /** Why there is no verdict: the event that the recording lacks. */
@@ -146,27 +147,37 @@ export class Tally {
       message: sentence(violation),
       entries,
       deadline_line: first.deadline?.line ?? null,
-      ...(found === "depends" && spec.depends !== undefined
-        ? { rule: "V10", knob: spec.depends }
-        : {}),
+      deadline_time: first.deadline?.time_s ?? null,
+      rule: ruleOf(found, spec.change),
+      ...(found === "depends" && spec.depends !== undefined ? { knob: spec.depends } : {}),
+      ...given("during", first.change.during),
+      ...given("caller", first.change.caller),
     });
   }
 
   /** invalidate_range_start and no invalidate_range_end, or the other way round. */
-  unpaired(range: Pick<OpenRange, "mm" | "start" | "end" | "at">, message: string): void {
+  unpaired(
+    range: Pick<OpenRange, "mm" | "start" | "end" | "at">,
+    message: string,
+    during: string | undefined,
+  ): void {
     this.classes.unpaired++;
-    this.#emit(range.at, { class: "unpaired", ...aboutCall(range), message });
+    const rule = ruleOf("unpaired", null);
+    const about = { ...aboutCall(range), message, rule, ...given("during", during) };
+    this.#emit(range.at, { class: "unpaired", ...about });
   }
 
   /** A call for more than was asked for. */
-  excess(call: Call, asked: Span | undefined): void {
+  excess(call: Call, asked: Span | undefined, during: string | undefined): void {
     this.classes.excess++;
     const of =
       asked === undefined
         ? "while no change was waiting and the task was in no operation on this mm"
         : `where changes and operations in progress lie in ${span(asked)}`;
     const message = `invalidates ${size(call)}, ${of} (advice)`;
-    this.#emit(call.at, { class: "excess", ...aboutCall(call), message });
+    const rule = ruleOf("excess", null);
+    const about = { ...aboutCall(call), message, rule, ...given("during", during) };
+    this.#emit(call.at, { class: "excess", ...about });
   }
 
   /** What the IOMMU's monitor finds. */
@@ -177,6 +188,7 @@ export class Tally {
       ...{ class: found, mm: null, start: formatPage(start), end: formatPage(end), operation },
       ...{ change: finding.change ?? null, old: null, new: null, message, entries: 1, rule },
       deadline_line: finding.deadline_line ?? null,
+      deadline_time: finding.deadline_time ?? null,
       ...(domain === undefined ? {} : { domain }),
       ...(device === undefined ? {} : { device }),
     });
@@ -223,7 +235,13 @@ function aboutCall(call: Pick<OpenRange, "mm" | "start" | "end" | "at">) {
     new: null,
     entries: 1,
     deadline_line: null,
+    deadline_time: null,
   };
+}
+
+/** A field only where there is something to say. */
+function given<K extends string>(key: K, value: string | undefined): { [k in K]?: string } {
+  return value === undefined ? {} : ({ [key]: value } as { [k in K]: string });
 }
 
 function add(counts: Record<string, number>, key: string, count: number): void {

@@ -98,6 +98,10 @@ export class Task {
   mapping = false;
   /** A point of the recording was seen at which the task was in no operation. */
   begun = false;
+  /** The system call that it is in, without "sys_". */
+  syscall: string | undefined;
+  /** The last event that began or ended something, other than a call of the notifier. */
+  last = "";
   /** Ranges it opened so far, by which others' are told from its own. */
   opened = 0;
 
@@ -111,6 +115,13 @@ export class Task {
       this.faults.length + this.entries.length === 0 &&
       this.protect === undefined
     );
+  }
+
+  /** The innermost page fault or system call. */
+  get during(): string | undefined {
+    const fault = this.faults[this.faults.length - 1];
+    if (fault === undefined) return this.syscall;
+    return fault.write ? "page fault (write)" : "page fault (read)";
   }
 
   /** The innermost open range of this mm that holds the page; any of the mm without a page. */

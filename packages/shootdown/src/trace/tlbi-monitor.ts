@@ -213,6 +213,7 @@ export class TlbiMonitor {
       message: words.join(" "),
       rule,
       deadline_line: at.line,
+      deadline_time: at.time_s,
     });
   }
 }

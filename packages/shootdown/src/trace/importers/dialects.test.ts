@@ -24,7 +24,8 @@ async function check(input: string) {
 /** The verdicts without what a spelling may change: line numbers, and how the kernel was told. */
 async function verdicts(input: string) {
   const { findings, summary, status } = await check(input);
-  const strip = ({ line: _l, deadline_line: _d, message, ...rest }: Finding) => ({
+  // trace-cmd and perf print addresses in place of callers.
+  const strip = ({ line: _l, deadline_line: _d, caller: _f, message, ...rest }: Finding) => ({
     ...rest,
     message: message.replaceAll(/ ?\(line \d+\)/g, ""),
   });

@@ -17,6 +17,7 @@ export interface IommuFinding extends Span {
   /** "01:00.0". */
   readonly device?: string | undefined;
   readonly deadline_line?: number;
+  readonly deadline_time?: number;
   readonly change?: FindingChange;
 }
 

@@ -380,7 +380,7 @@ export class DmaMonitor {
       rule: frame.failed ? "V6" : sid === undefined ? "P-UAF" : "P-COVER",
       domain: nameOf(frame.domain),
       ...(sid === undefined ? {} : { device: formatSid(sid) }),
-      deadline_line: now.line,
+      ...{ deadline_line: now.line, deadline_time: now.time_s },
     });
   }
 
@@ -400,7 +400,8 @@ export class DmaMonitor {
         message:
           `unmapped, and ${how} (${formatPage(one.start)}, line ${at.line}) before an ` +
           "invalidation of it had completed: a device may still use the old translation",
-        ...{ rule: "P-UAF", domain: nameOf(domain), deadline_line: at.line },
+        ...{ rule: "P-UAF", domain: nameOf(domain) },
+        ...{ deadline_line: at.line, deadline_time: at.time_s },
       });
     }
   }
