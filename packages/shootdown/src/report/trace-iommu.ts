@@ -50,6 +50,9 @@ export function iommuLines(s: IommuSummary): string[] {
             `${s.domain_ids_flushed} flushed first`,
           ),
         ]),
+    ...(s.pasids_reused === 0
+      ? []
+      : [row("PASIDs used again", s.pasids_reused, `${s.pasids_clean} with nothing left of them`)]),
     ...(s.page_requests === 0 ? [] : [row("page requests", s.page_requests, "of devices")]),
   ].map((line) => line.trimEnd());
 }

@@ -37,6 +37,8 @@ export interface Submission extends Recorded {
   readonly step: "call" | "return";
   /** Descriptors that it will submit, the wait left out. */
   readonly count: number | undefined;
+  /** Its wait drains the page requests of devices too (PD, V2). */
+  readonly drains: boolean;
   /** Whether it succeeded; false of a return with an error. */
   readonly done: boolean;
 }
@@ -88,9 +90,15 @@ export interface Attachment extends Recorded {
 /** What has to be invalidated for a domain: the IOTLB of an IOMMU, or the TLB of a device. */
 export interface CacheTag extends Recorded {
   readonly kind: "tag";
-  readonly what: "assign" | "unassign" | "flush";
+  readonly what: "assign" | "unassign";
   readonly cache: "iotlb" | "device";
+  /** The IOMMU. */
+  readonly queue: string;
+  /** Requester id of a device; undefined for an IOTLB. */
+  readonly sid: number | undefined;
   readonly did: number;
+  /** 0 for requests without PASID. */
+  readonly pasid: number;
   /** How many hold it; 1 is the first, or the last. */
   readonly users: number;
 }
@@ -108,9 +116,22 @@ export interface TlbFlush extends Recorded {
   readonly reason: string;
 }
 
+/** Whose page request it is, or whose is answered. */
+export interface RequestSource {
+  readonly queue: string;
+  readonly sid: number;
+  readonly pasid: number;
+  /** The group's index. */
+  readonly group: number;
+  /** The last of its group, which is answered. */
+  readonly last: boolean;
+}
+
 /** A page request of a device. */
 export interface PageRequest extends Recorded {
   readonly kind: "page_request";
+  /** Undefined where the event does not say whose it is. */
+  readonly from: RequestSource | undefined;
 }
 
 /** A known event that lacks what it must have. */

@@ -55,6 +55,10 @@ export interface QueueDescriptor {
   readonly leaf_only: boolean;
   /** Of a wait: whether later descriptors wait for it (FN). */
   readonly fence: boolean;
+  /** Of a wait: whether it waits for the page requests of devices too (PD). */
+  readonly drain: boolean;
+  /** Of a response: the index of the group of page requests. */
+  readonly group: number;
 }
 
 const ALL = { start: 0, end: PAGE_LIMIT } as const;
@@ -67,7 +71,7 @@ export function decodeDescriptor(qw0: Word64, qw1: Word64): QueueDescriptor {
   const did = bits(qw0, 31, 16);
   const none = {
     ...{ kind, type, did: 0, sid: 0, pasid: undefined, ...ALL },
-    ...{ leaf_only: false, fence: false },
+    ...{ leaf_only: false, fence: false, drain: false, group: 0 },
   };
   const selector = bits(qw0, 5, 4);
   switch (kind) {
@@ -99,7 +103,17 @@ export function decodeDescriptor(qw0: Word64, qw1: Word64): QueueDescriptor {
       return { ...none, granularity, did, pasid: bits(qw0, 51, 32) };
     }
     case "wait":
-      return { ...none, granularity: "global", fence: bit(qw0, 6) };
+      return { ...none, granularity: "global", fence: bit(qw0, 6), drain: bit(qw0, 7) };
+    case "response": {
+      const pasid = bit(qw0, 4) ? bits(qw0, 51, 32) : 0;
+      return {
+        ...none,
+        granularity: "device",
+        sid: bits(qw0, 31, 16),
+        pasid,
+        group: bits(qw1, 11, 3),
+      };
+    }
     default:
       return { ...none, granularity: "unknown" };
   }

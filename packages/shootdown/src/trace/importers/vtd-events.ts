@@ -42,7 +42,7 @@ const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
   ["cache_tag_unassign", cacheTag("unassign")],
   ["pci_enable_ats", (at) => ({ kind: "ats", on: true, at })],
   ["pci_disable_ats", (at) => ({ kind: "ats", on: false, at })],
-  ["prq_report", (at) => ({ kind: "page_request", at })],
+  ["prq_report", pageRequest],
   ["tlb_flush", tlbFlush],
 ]);
 
@@ -82,7 +82,9 @@ function submission(step: "call" | "return"): Row {
   return (at) => {
     const ret = at.word("ret");
     const done = step === "call" || ret === undefined || sameWord(ret, ZERO);
-    return { kind: "submission", step, count: number(at, "count"), done, at };
+    // QI_OPT_WAIT_DRAIN (drivers/iommu/intel/iommu.h).
+    const drains = (number(at, "options") ?? 0) % 2 === 1;
+    return { kind: "submission", step, count: number(at, "count"), drains, done, at };
   };
 }
 
@@ -166,16 +168,40 @@ function attachment(what: "attach" | "end"): Row {
   };
 }
 
-/** "dmar0/0000:01:00.0 type devtlb did 8 pasid 0 ref 1". */
-const TAG = /^\S+\/\S+ type (\w+) did (\d+) pasid (\d+) ref (\d+)/;
+/** "dmar0/0000:01:00.0 type devtlb did 8 pasid 0 ref 1"; of an IOTLB the device is the IOMMU. */
+const TAG = /^([^/\s]+)\/(\S+) type (\w+) did (\d+) pasid (\d+) ref (\d+)/;
 
 function cacheTag(what: "assign" | "unassign"): Row {
   return (at) => {
-    const [, type = "", did, , users] = TAG.exec(at.text) ?? [];
-    if (did === undefined || users === undefined) return "type, did and ref";
+    const [, queue, name = "", type = "", did, pasid, users] = TAG.exec(at.text) ?? [];
+    if (queue === undefined || did === undefined) return "type, did and ref";
     const cache = type.includes("devtlb") ? "device" : "iotlb";
-    return { kind: "tag", what, cache, did: Number(did), users: Number(users), at };
+    const sid = cache === "device" ? sidOf(name) : undefined;
+    const ids = { did: Number(did), pasid: Number(pasid), users: Number(users) };
+    return { kind: "tag", what, cache, queue, sid, ...ids, at };
   };
+}
+
+/** The requester id of "0000:01:00.0". */
+function sidOf(name: string): number | undefined {
+  const [, bus, device, of] = /([\da-f]{2}):([\da-f]{2})\.([0-7])$/.exec(name) ?? [];
+  if (bus === undefined || device === undefined) return undefined;
+  return parseInt(bus, 16) * 256 + parseInt(device, 16) * 8 + Number(of);
+}
+
+/** "dmar0/0000:01:00.0 seq# 1: rid=0x100 addr=0x7f1234 rw--l pasid=0x1 index=0x3". */
+const REQUEST =
+  /^([^/\s]+)\/\S+ seq# -?\d+: rid=(0x[\da-f]+) addr=0x[\da-f]+ ([r-][w-])\S{2}([l-]) pasid=(0x[\da-f]+) index=(0x[\da-f]+)/;
+
+function pageRequest(at: RawEvent): IommuRecord {
+  const [, queue, rid, access, l, pasid, index] = REQUEST.exec(at.text) ?? [];
+  // A stop marker is the last of nothing and is not answered (P16).
+  const last = l === "l" && access !== "--";
+  const from =
+    queue === undefined
+      ? undefined
+      : { queue, sid: Number(rid), pasid: Number(pasid), group: Number(index), last };
+  return { kind: "page_request", from, at };
 }
 
 /** "pages:-1 reason:flush on task switch (0)"; arm64 has a probe of another function so named. */

@@ -8,14 +8,12 @@
 // A call that invalidates (tlb_sync, flush_iotlb_all) is for what waited when it began.
 import type { DmaMapping, DmaSync, IovaRange, Queued } from "../importers/iommu-record.ts";
 import type { RawEvent } from "../importers/raw-event.ts";
-import { formatSid } from "../importers/vtd-descriptor.ts";
-import { formatPage } from "../importers/word64.ts";
 import { MAX_NESTED, MAX_TASKS } from "../limits.ts";
 import type { Span } from "../obligation.ts";
 import { holds } from "../window.ts";
 import type { IommuDesk } from "./desk.ts";
-import { type Domain, Domains, type Unmapped, type Waiting } from "./domain.ts";
-import { clip, covers, type Frame, hull, nameOf, put } from "./frame.ts";
+import { type Cache, cacheOf, type Domain, Domains, type Unmapped } from "./domain.ts";
+import { clip, type Frame, notCovered, outOfOrder, put, tooEarly, tooMuch } from "./frame.ts";
 import type { Completion } from "./submissions.ts";
 import { Times } from "./times.ts";
 
@@ -37,7 +35,11 @@ export const WHY_DMA = {
   evicted: "too many unmapped pages at once for the monitor's memory",
   gone: "the domain ended before the invalidation of what was unmapped",
   lost: "events were lost while an unmapped page waited for its invalidation",
+  id: "an invalidation within a domain's call is for another domain id than those before",
 } as const;
+
+/** Invalidations by which a domain's id in an IOMMU is sure. */
+const SURE = 4;
 
 export class DmaMonitor {
   readonly #desk: IommuDesk;
@@ -135,10 +137,12 @@ export class DmaMonitor {
     const pages = todo.reduce((sum, { start, end }) => sum + end - start, 0);
     if (whole) this.pages.whole_domain += pages;
     else this.pages.asked += pages;
-    const [submitted, completed] = [covers(), covers()];
-    const { what, at } = record;
-    const damage = { failed: false, incomplete: false };
-    task.frames.push({ what, domain, todo, at, submitted, completed, ...damage });
+    const { what, at, start, end } = record;
+    task.frames.push({
+      ...{ what, domain, todo, at, asked: { start, end }, strange: new Set() },
+      ...{ submitted: new Map(), completed: new Map() },
+      ...{ failed: false, incomplete: false, doubtful: false },
+    });
     if (task.frames.length > MAX_NESTED) task.frames.shift();
   }
 
@@ -148,23 +152,42 @@ export class DmaMonitor {
    * @returns whether it is for something that is known to wait, and its order is judged here.
    */
   submitted(record: Queued): boolean {
-    const { descriptor, at } = record;
+    const { descriptor, at, queue } = record;
     const frame = this.#frame(at);
     if (frame === undefined) return false;
-    const { kind, granularity, sid, did } = descriptor;
+    const { kind, granularity, sid } = descriptor;
     const counted = frame.what === "range" && granularity === "pages";
     const pages = counted ? descriptor.end - descriptor.start : 0;
     if (kind === "iotlb" || kind === "pasid_iotlb") {
       if (granularity === "unknown") return false;
-      frame.submitted.iotlb.push(descriptor);
       this.pages.iotlb += pages;
-      if (granularity !== "global") frame.domain.did = did;
+      if (granularity === "global" || this.#isOwn(frame, record)) {
+        put(frame.submitted, know(frame.domain, cacheOf(queue)), descriptor);
+      }
     } else if (kind === "device" || kind === "pasid_device") {
       this.pages.device += pages;
       this.#order(frame, record);
-      put(frame.submitted.device, sid, descriptor);
+      put(frame.submitted, know(frame.domain, cacheOf(queue, sid)), descriptor);
     }
     return frame.todo.length > 0;
+  }
+
+  /** Whether an IOTLB invalidation is for the domain whose call it is in, by the id it had. */
+  #isOwn(frame: Frame, record: Queued): boolean {
+    const { dids } = frame.domain;
+    const { did } = record.descriptor;
+    const known = dids.get(record.queue);
+    if (known === undefined || known.did === did) {
+      dids.set(record.queue, { did, seen: (known?.seen ?? 0) + 1 });
+      return true;
+    }
+    if (known.seen >= SURE) {
+      frame.strange.add(record);
+      return false;
+    }
+    frame.doubtful = true;
+    dids.set(record.queue, { did, seen: 1 });
+    return true;
   }
 
   /** The domain whose call the task of an event is in. */
@@ -199,9 +222,11 @@ export class DmaMonitor {
 
   /** A device, or any, is attached or detached: whose TLB has to be told is to be seen anew. */
   attached(sid?: number): void {
-    for (const domain of this.domains.all()) {
-      if (sid === undefined) domain.devices.clear();
-      else domain.devices.delete(sid);
+    for (const { caches, dids } of this.domains.all()) {
+      dids.clear();
+      for (const [name, cache] of caches) {
+        if (sid === undefined || cache.sid === undefined || cache.sid === sid) caches.delete(name);
+      }
     }
   }
 
@@ -259,44 +284,42 @@ export class DmaMonitor {
   }
 
   /** A device's TLB is invalidated: the IOTLB must have been before, for the same pages (V3). */
-  #order(frame: Frame, { descriptor, at }: Queued): void {
+  #order(frame: Frame, { descriptor, at, queue }: Queued): void {
     const { start, end, sid } = descriptor;
-    frame.domain.devices.add(sid);
-    if (frame.domain.devices.size > MAX_NESTED) frame.domain.devices.clear();
+    const before = frame.submitted.get(cacheOf(queue).name) ?? [];
     const early = frame.todo.filter(
       (one) =>
         one.start < end &&
         start < one.end &&
         one.unmapped.epoch === this.#epoch &&
-        !holds(frame.submitted.iotlb, [clip(one, { start, end })]),
+        !holds(before, [clip(one, { start, end })]),
     );
-    if (early.length === 0) return;
-    this.#desk.finds({
-      ...{ class: "order", at, ...hull(early), operation: "dev_tlb_inv", rule: "V3" },
-      message:
-        `the TLB of device ${formatSid(sid)} is invalidated before the IOTLB (unmapped at line ` +
-        `${early[0]!.unmapped.at.line}): the device may fetch the old translation again`,
-      ...{ domain: nameOf(frame.domain), device: formatSid(sid) },
-    });
+    if (early.length > 0) this.#desk.finds(outOfOrder(frame, sid, early, at));
   }
 
-  #within(frame: Frame, { descriptor }: Queued): void {
+  #within(frame: Frame, record: Queued): void {
+    const { descriptor, queue } = record;
     const { kind, granularity, sid } = descriptor;
-    if (granularity === "unknown") return;
-    if (kind === "iotlb" || kind === "pasid_iotlb") frame.completed.iotlb.push(descriptor);
-    else if (kind === "device" || kind === "pasid_device") {
-      put(frame.completed.device, sid, descriptor);
+    if (granularity === "unknown" || frame.strange.has(record)) return;
+    if (kind === "iotlb" || kind === "pasid_iotlb") {
+      put(frame.completed, cacheOf(queue), descriptor);
+    } else if (kind === "device" || kind === "pasid_device") {
+      put(frame.completed, cacheOf(queue, sid), descriptor);
     }
   }
 
   /** Counts how long what is complete now has waited. */
   #measure(frame: Frame, now: RawEvent): void {
-    const devices = [...frame.completed.device.values()].flat();
+    const known = [...frame.domain.caches.values()];
+    const done = ({ name }: Cache) => frame.completed.get(name) ?? [];
+    const iotlbs = known.filter(({ sid }) => sid === undefined).map(done);
+    const devices = known.filter(({ sid }) => sid !== undefined).flatMap(done);
     for (const one of frame.todo) {
       const pages = one.end - one.start;
       const waited = now.time_s - one.unmapped.at.time_s;
       const { iotlb, device } = one.unmapped;
-      if (!holds(iotlb, [one]) && holds(frame.completed.iotlb, [one])) {
+      const all = iotlbs.length > 0 && iotlbs.every((spans) => holds(spans, [one]));
+      if (!holds(iotlb, [one]) && all) {
         iotlb.push(one);
         this.times.iotlb.add(waited, pages);
       }
@@ -308,14 +331,15 @@ export class DmaMonitor {
   }
 
   /** An invalidation outside any recorded call: of a detach, or its probes were not set. */
-  #loose({ descriptor, at }: Queued): void {
+  #loose({ descriptor, at, queue }: Queued): void {
     const { kind, granularity, did, start, end } = descriptor;
     if ((kind !== "iotlb" && kind !== "pasid_iotlb") || granularity === "unknown") return;
     const own = this.domains.find(`task ${at.pid} on CPU ${at.cpu}`);
-    if (own !== undefined && granularity === "pages") own.did = did;
+    if (own !== undefined && granularity === "pages") own.dids.set(queue, { did, seen: 1 });
     for (const domain of this.domains.all()) {
       const meant = granularity === "global" || (domain === own && granularity === "pages");
-      if (!meant && (domain.did !== did || domain.name.startsWith("task "))) continue;
+      const same = domain.dids.get(queue)?.did === did;
+      if (!meant && (!same || domain.name.startsWith("task "))) continue;
       for (const one of domain.waiting(start, end)) {
         if (one.unmapped.changing || one.unmapped.at.line > at.line) continue;
         const pages = one.end - one.start;
@@ -331,6 +355,7 @@ export class DmaMonitor {
   #judge(frame: Frame, now: RawEvent): void {
     const { domain, todo, completed, submitted } = frame;
     let clean = true;
+    let all = frame.what === "range" && !frame.incomplete && !frame.failed;
     for (const one of todo) {
       const { unmapped } = one;
       const current = domain.waiting(one.start, one.end).some((w) => w.unmapped === unmapped);
@@ -341,47 +366,25 @@ export class DmaMonitor {
         this.#desk.undecided(WHY_DMA.lost, unmapped.at.line);
         continue;
       }
-      const caches: readonly (readonly [number | undefined, Span[], Span[]])[] = [
-        [undefined, completed.iotlb, submitted.iotlb],
-        ...[...domain.devices].map(
-          (sid) => [sid, completed.device.get(sid) ?? [], submitted.device.get(sid) ?? []] as const,
-        ),
-      ];
+      const known: (Cache | undefined)[] = [...domain.caches.values()];
+      // Some IOTLB there is, whether or not an invalidation has shown which.
+      if (!known.some((cache) => cache?.sid === undefined)) known.unshift(undefined);
       clean = true;
-      for (const [sid, done, sent] of caches) {
+      for (const cache of known) {
+        const done = cache === undefined ? [] : (completed.get(cache.name) ?? []);
         if (holds(done, [one])) continue;
         clean = false;
+        const sent = cache === undefined ? [] : (submitted.get(cache.name) ?? []);
         if (!frame.failed && holds(sent, [one])) this.#desk.undecided(WHY_DMA.ret, now.line);
         else if (frame.incomplete) this.#desk.undecided(WHY_DMA.descriptors, now.line);
-        else this.#notCovered(frame, one, sid, sent, now);
+        else this.#desk.finds(notCovered(frame, one, cache, sent, now));
       }
-      if (clean) this.conforming += one.end - one.start;
+      if (clean && frame.doubtful) this.#desk.undecided(WHY_DMA.id, now.line);
+      else if (clean) this.conforming += one.end - one.start;
+      all &&= clean;
     }
-  }
-
-  #notCovered(
-    frame: Frame,
-    one: Waiting,
-    sid: number | undefined,
-    sent: readonly Span[],
-    now: RawEvent,
-  ): void {
-    const some = sent.some((span) => span.start < one.end && one.start < span.end);
-    const cache = sid === undefined ? "the IOTLB" : `the TLB of device ${formatSid(sid)}`;
-    const why = frame.failed
-      ? "the submission failed and was not repeated"
-      : some
-        ? "other pages were"
-        : "no descriptor for it was submitted";
-    this.#desk.finds({
-      ...{ class: some ? "short" : "missing", change: "unmap", at: one.unmapped.at },
-      ...{ start: one.start, end: one.end, operation: one.unmapped.at.event },
-      message: `unmapped, and ${cache} was not invalidated when ${frame.at.event} returned: ${why}`,
-      rule: frame.failed ? "V6" : sid === undefined ? "P-UAF" : "P-COVER",
-      domain: nameOf(frame.domain),
-      ...(sid === undefined ? {} : { device: formatSid(sid) }),
-      ...{ deadline_line: now.line, deadline_time: now.time_s },
-    });
+    const more = all ? tooMuch(frame) : undefined;
+    if (more !== undefined) this.#desk.finds(more);
   }
 
   /** Pages may be used for something else from now on: their invalidation must be complete. */
@@ -394,15 +397,7 @@ export class DmaMonitor {
         continue;
       }
       this.reused_early++;
-      this.#desk.finds({
-        ...{ class: "late", change: "unmap", at: one.unmapped.at, start: one.start, end: one.end },
-        operation: one.unmapped.at.event,
-        message:
-          `unmapped, and ${how} (${formatPage(one.start)}, line ${at.line}) before an ` +
-          "invalidation of it had completed: a device may still use the old translation",
-        ...{ rule: "P-UAF", domain: nameOf(domain) },
-        ...{ deadline_line: at.line, deadline_time: at.time_s },
-      });
+      this.#desk.finds(tooEarly(domain, one, at, how));
     }
   }
 
@@ -411,6 +406,13 @@ export class DmaMonitor {
       this.#desk.undecided(why, one.unmapped.at.line, one.end - one.start);
     }
   }
+}
+
+/** A cache that an invalidation of the domain goes to, from now on one of the domain's. */
+function know({ caches }: Domain, cache: Cache): Cache {
+  if (caches.size > MAX_NESTED) caches.clear();
+  caches.set(cache.name, cache);
+  return cache;
 }
 
 /** The tracepoint of a map or unmap whose kprobe said the same just before. */

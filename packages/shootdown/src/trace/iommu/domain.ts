@@ -2,6 +2,7 @@
 // The DMA domains of a recording, and what is unmapped in each and not yet invalidated.
 import { IntervalMap } from "../../base/interval-map.ts";
 import type { RawEvent } from "../importers/raw-event.ts";
+import { formatSid } from "../importers/vtd-descriptor.ts";
 import { MAX_DOMAINS, MAX_WAITING } from "../limits.ts";
 import type { Span } from "../obligation.ts";
 
@@ -22,21 +23,40 @@ export interface Waiting extends Span {
   readonly unmapped: Unmapped;
 }
 
+/** A cache that may hold translations of a domain: an IOTLB, or a device's TLB. */
+export interface Cache {
+  /** "dmar0", or "dmar0 01:00.0". */
+  readonly name: string;
+  readonly queue: string;
+  /** Undefined for the IOTLB. */
+  readonly sid: number | undefined;
+}
+
+export function cacheOf(queue: string, sid?: number): Cache {
+  return { name: sid === undefined ? queue : `${queue} ${formatSid(sid)}`, queue, sid };
+}
+
 export class Domain {
   /** How the recording names it. */
   readonly name: string;
   readonly #open = new IntervalMap<Unmapped>();
   readonly #total: { pages: number };
-  /** Its id in the IOMMU, once an invalidation showed it. */
-  did: number | undefined;
-  /** Requester ids of the devices with ATS that its invalidations went to. */
-  readonly devices = new Set<number>();
+  /** Its id in each IOMMU, once an invalidation showed it, and how often. */
+  readonly dids = new Map<string, { did: number; seen: number }>();
+  /** What its invalidations went to since a device was attached or detached, by name. */
+  readonly caches = new Map<string, Cache>();
   /** Line of its last mapping, unmapping or invalidation. */
   active = 0;
 
   constructor(name: string, total: { pages: number }) {
     this.name = name;
     this.#total = total;
+  }
+
+  /** Its id, of the first IOMMU. */
+  get did(): number | undefined {
+    for (const { did } of this.dids.values()) return did;
+    return undefined;
   }
 
   get runs(): number {

@@ -59,6 +59,9 @@ export interface IommuSummary {
   readonly whole_domain_pages: number;
   readonly domain_ids_reused: number;
   readonly domain_ids_flushed: number;
+  /** PASIDs that were assigned again, and of these those that nothing was left of. */
+  readonly pasids_reused: number;
+  readonly pasids_clean: number;
   readonly page_requests: number;
 }
 
@@ -72,7 +75,6 @@ export class IommuMonitor {
   readonly #flushes = new Map<string, { flushes: number; all: number }>();
   /** The record that is being looked at. */
   #now: IommuRecord | undefined;
-  #queue: Queue | undefined;
   #page_requests = 0;
   /** The importer gives waits as descriptors. */
   readonly #waits_recorded: boolean;
@@ -84,8 +86,8 @@ export class IommuMonitor {
     this.#dma = new DmaMonitor(desk);
     this.#ids = new DomainIds(desk);
     this.#submissions = new Submissions({
-      closed: () => this.#queue?.waited(),
-      unsure: () => this.#queue?.unsure(),
+      closed: (queue) => this.#queues.get(queue)?.waited(),
+      unsure: (queue) => this.#queues.get(queue)?.unsure(),
       completed: (descriptors, how) => this.#completed(descriptors, how),
     });
   }
@@ -120,15 +122,18 @@ export class IommuMonitor {
         return;
       case "tag":
         this.#ids.tag(record);
+        this.#dma.attached(record.sid);
         return;
       case "ats":
         this.#dma.attached();
+        if (!record.on) this.#ids.cutOff(record.at);
         return;
       case "tlb_flush":
         this.#flush(record.reason, record.pages === undefined);
         return;
       case "page_request":
         this.#page_requests++;
+        if (record.from !== undefined) this.#ids.requested(record.from, record.at);
         return;
       case "malformed":
         // It may have been the invalidation that somebody waits for.
@@ -182,6 +187,8 @@ export class IommuMonitor {
       whole_domain_pages: whole_domain,
       domain_ids_reused: this.#ids.reused,
       domain_ids_flushed: this.#ids.conforming,
+      pasids_reused: this.#ids.pasids_reused,
+      pasids_clean: this.#ids.pasids_conforming,
       page_requests: this.#page_requests,
     };
   }
@@ -211,25 +218,32 @@ export class IommuMonitor {
       this.#queues.set(record.queue, queue);
       for (const say of this.#waiting.splice(0)) say();
     }
-    this.#queue = queue;
     const { kind, granularity, sid } = record.descriptor;
     // Devices get another domain, or none.
     if (kind === "context" && granularity === "device") this.#dma.attached(sid);
     else if (kind === "pasid_cache" || kind === "context") this.#dma.attached();
     const domain = this.#dma.domainOf(record.at);
     const judged = this.#dma.submitted(record);
-    if (domain?.did !== undefined) this.#ids.used(domain.did, domain, record.at);
+    const own = domain?.dids.get(record.queue)?.did;
+    if (domain !== undefined && own !== undefined) {
+      this.#ids.used(record.queue, own, domain, record.at);
+    }
     queue.put(record, judged);
     // It may have invalidated anything, or nothing.
     if (isUnknown(record.descriptor)) this.#dma.lost();
-    if (this.#waits_recorded) this.#ids.flushed(record.descriptor, record.at);
+    if (this.#waits_recorded) this.#ids.flushed(record.queue, record.descriptor, record.at);
     else this.#submissions.descriptor(record);
   }
 
   #completed(descriptors: readonly Queued[], how: Completion): void {
     const at = this.#now?.at;
     if (at === undefined) return;
-    if (how.done) for (const { descriptor } of descriptors) this.#ids.flushed(descriptor, at);
+    if (how.done) {
+      for (const { queue, descriptor } of descriptors) {
+        this.#ids.flushed(queue, descriptor, at);
+        if (how.drains) this.#ids.drained(queue, at);
+      }
+    }
     this.#dma.completed(at, descriptors, how);
   }
 

@@ -9,6 +9,7 @@ import { MAX_NESTED } from "../limits.ts";
 
 interface Open {
   left: number | undefined;
+  readonly drains: boolean;
   readonly descriptors: Queued[];
 }
 
@@ -18,14 +19,16 @@ export interface Completion {
   readonly done: boolean;
   /** As many descriptors as it was called with were recorded. */
   readonly whole: boolean;
+  /** Its wait waited for the page requests of devices too. */
+  readonly drains: boolean;
 }
 
 /** What the owner does as submissions go on. */
 export interface SubmissionEvents {
   /** The last descriptor of a submission is in the queue: its wait comes behind it. */
-  closed(): void;
+  closed(queue: string): void;
   /** A descriptor of which it is not recorded whether a wait comes behind it. */
-  unsure(): void;
+  unsure(queue: string): void;
   /** The function returned. */
   completed(descriptors: readonly Queued[], how: Completion): void;
 }
@@ -51,7 +54,7 @@ export class Submissions {
     if (record.step === "call") {
       this.probed = true;
       const list = this.#open.get(cpu) ?? [];
-      list.push({ left: record.count, descriptors: [] });
+      list.push({ left: record.count, drains: record.drains, descriptors: [] });
       if (list.length > MAX_NESTED) list.shift();
       this.#open.set(cpu, list);
       return;
@@ -59,9 +62,13 @@ export class Submissions {
     const open = this.#open.get(cpu)?.pop();
     if (open === undefined) return;
     const whole = open.left === undefined || open.left === 0;
-    if (open.left === undefined) this.#events.closed();
-    else if (!whole) this.#events.unsure();
-    this.#events.completed(open.descriptors, { done: record.done, whole });
+    const queue = open.descriptors[0]?.queue;
+    if (queue !== undefined) {
+      if (open.left === undefined) this.#events.closed(queue);
+      else if (!whole) this.#events.unsure(queue);
+    }
+    const { done } = record;
+    this.#events.completed(open.descriptors, { done, whole, drains: open.drains });
   }
 
   descriptor(record: Queued): void {
@@ -70,7 +77,7 @@ export class Submissions {
     const open = list?.[list.length - 1];
     if (open === undefined || open.left === 0) {
       this.outside++;
-      this.#events.unsure();
+      this.#events.unsure(record.queue);
       const loose = this.#loose.get(cpu) ?? [];
       loose.push(record);
       if (loose.length > MAX_NESTED) loose.shift();
@@ -81,7 +88,7 @@ export class Submissions {
     if (open.descriptors.length > MAX_NESTED) open.descriptors.shift();
     if (open.left === undefined) return;
     open.left--;
-    if (open.left === 0) this.#events.closed();
+    if (open.left === 0) this.#events.closed(record.queue);
   }
 
   /** The CPU does something else: what it submitted outside a recorded call has completed. */
@@ -89,7 +96,7 @@ export class Submissions {
     const loose = this.#loose.get(cpu);
     if (loose === undefined || loose.length === 0) return;
     this.#loose.set(cpu, []);
-    this.#events.completed(loose, { done: true, whole: true });
+    this.#events.completed(loose, { done: true, whole: true, drains: false });
   }
 
   lost(): void {
