@@ -12,6 +12,7 @@ import type { FindingChange, FindingClass } from "./finding.ts";
 export const TRACE_RULES: Readonly<Record<string, string>> = {
   V2: "a device-TLB invalidation begins when those of the IOTLB before it are done",
   V3: "the IOTLB is invalidated before the device's TLB",
+  V5: "an IOTLB invalidation by address is for an aligned power of two of pages",
   V6: "a submission that failed has invalidated nothing",
   V10: "whether an IOMMU walks again on denial is specified nowhere",
   "P-RO": "nothing writes through an entry that lost its write permission",

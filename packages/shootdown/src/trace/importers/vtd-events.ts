@@ -190,17 +190,21 @@ function sidOf(name: string): number | undefined {
 }
 
 /** "dmar0/0000:01:00.0 seq# 1: rid=0x100 addr=0x7f1234 rw--l pasid=0x1 index=0x3". */
-const REQUEST =
-  /^([^/\s]+)\/\S+ seq# -?\d+: rid=(0x[\da-f]+) addr=0x[\da-f]+ ([r-][w-])\S{2}([l-]) pasid=(0x[\da-f]+) index=(0x[\da-f]+)/;
+const HEX = "0x([\\da-f]+)";
+const REQUEST = new RegExp(
+  `^([^/\\s]+)/\\S+ seq# -?\\d+: rid=${HEX} addr=${HEX} ([r-][w-])\\S{2}([l-]) ` +
+    `pasid=${HEX} index=${HEX}`,
+);
 
 function pageRequest(at: RawEvent): IommuRecord {
-  const [, queue, rid, access, l, pasid, index] = REQUEST.exec(at.text) ?? [];
+  const [, queue, rid, , access, l, pasid, index] = REQUEST.exec(at.text) ?? [];
+  const hex = (text: string | undefined) => parseInt(text ?? "", 16);
   // A stop marker is the last of nothing and is not answered (P16).
   const last = l === "l" && access !== "--";
   const from =
     queue === undefined
       ? undefined
-      : { queue, sid: Number(rid), pasid: Number(pasid), group: Number(index), last };
+      : { queue, sid: hex(rid), pasid: hex(pasid), group: hex(index), last };
   return { kind: "page_request", from, at };
 }
 

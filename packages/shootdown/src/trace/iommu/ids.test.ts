@@ -20,7 +20,7 @@ async function check(rows: readonly string[]) {
 
 const words = (text: string) => `${text} 0x0 0x0`;
 const submit = (queue: string, ...descriptors: string[]) => [
-  `qi_submit_sync: (qi_submit_sync+0x4/0x10) iommu=0x${queue.length} count=${descriptors.length} options=0x0`,
+  `qi_submit_sync: (qi_submit_sync+0x4/0x10) count=${descriptors.length} options=0x0`,
   ...descriptors.map((one) => `qi_submit: ${words(one.replace(" ", ` ${queue}: `))}`),
   "qi_submit_sync_ret: (f+0x1/0x2 <- qi_submit_sync) ret=0",
 ];

@@ -180,8 +180,8 @@ export class DomainIds {
       ]);
     } else if (id.open.size > 0) {
       this.#missing(id, at, "P16", [
-        `${of} last user let go of it (line ${since}) ${id.open.size} of its groups of page requests`,
-        "have no response: one would now be for the new user",
+        `${of} last user let go of it (line ${since}) ${id.open.size} of its groups of page`,
+        "requests have no response: one would now be for the new user",
       ]);
     } else this.pasids_conforming++;
     id.asked = 0;
