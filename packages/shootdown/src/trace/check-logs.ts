@@ -95,7 +95,7 @@ export async function checkCasemate(source: ByteSource, options: LogOptions): Pr
     verdict: (text) => {
       if (verdicts.length < MAX_VERDICTS) verdicts.push(`casemate itself said: ${text}`);
     },
-    damaged: (damage) => report.damaged(damage),
+    damaged: (damage) => monitor.damaged(damage),
   });
   if (!read.ok) return read;
   monitor.finish();

@@ -9,7 +9,7 @@ import { wordLayout } from "../engine/word.ts";
 import { constant, unsetKnob } from "../ir/expr.ts";
 import { type ChangeName, change, changeOf } from "../vocabulary/change.ts";
 import { ARM64_BITS, desc } from "../vocabulary/descriptor.ts";
-import { bit, bits, type Word64, ZERO } from "./importers/word64.ts";
+import { bit, bits, type Word64, withBit, ZERO } from "./importers/word64.ts";
 
 /** What an entry of the table at hand can be; only the level tells a page from a table. */
 export type Level = "pte" | "pmd";
@@ -147,12 +147,3 @@ export function afterSetAccessFlags(old: Word64, entry: Word64, layout: Layout):
 
 /** No translation: what a cleared entry holds. */
 export const NONE: Word64 = ZERO;
-
-function withBit(word: Word64, at: number, on: boolean): Word64 {
-  const low = at < 32;
-  const mask = 2 ** (low ? at : at - 32);
-  const part = low ? word.lo : word.hi;
-  const has = Math.floor(part / mask) % 2 === 1;
-  const made = has === on ? part : on ? part + mask : part - mask;
-  return low ? { hi: word.hi, lo: made } : { hi: made, lo: word.lo };
-}

@@ -11,7 +11,7 @@ export type Regime = "el2" | "stage2";
 export interface Root {
   readonly at: number;
   readonly regime: Regime;
-  readonly vmid: number;
+  vmid: number;
 }
 
 /** Where an entry stands. */
@@ -32,81 +32,138 @@ interface Table {
   detached: number | undefined;
 }
 
+interface Stored {
+  readonly value: Word64;
+  readonly epoch: number;
+}
+
 /** The last level, of pages. */
 export const LEAF = 3;
 export const TABLE_BYTES = 4096;
-const ENTRY_BYTES = 8;
+export const ENTRY_BYTES = 8;
 const PAGE_BITS = 12;
 const LEVEL_BITS = 9;
 const ADDRESS_BITS = 64;
-/** Words of one mem-set or mem-init that are looked at one by one. */
-const MAX_STEPS = 65_536;
+/** Tables that a root may consist of, side by side. */
+const MAX_ROOTS = 16;
 
 const sizeAt = (level: number): number => 2 ** (PAGE_BITS + LEVEL_BITS * (LEAF - level));
 
+export const tableAt = (at: number): number => at - (at % TABLE_BYTES);
+
 export class PageTables {
-  readonly #words = new Map<number, Word64>();
+  readonly #words = new Map<number, Stored>();
   readonly #tables = new Map<number, Table>();
-  readonly #start: Record<Regime, number> = { el2: 0, stage2: 0 };
+  /** Tables that an entry led to, by the entry. */
+  readonly #unlinked = new Map<number, number[]>();
+  /** Pages with words, and those that were declared as one: memory of the log. */
+  readonly #pages = new Set<number>();
+  readonly #declared = new Set<number>();
+  readonly #start: Record<Regime, { level: number; tables: number; known: boolean }> = {
+    el2: { level: 0, tables: 1, known: false },
+    stage2: { level: 0, tables: 1, known: false },
+  };
   readonly #evicted: (limit: string) => void;
+  /** Says that so much was looked at; false if that is too much. */
+  readonly #spend: (work: number) => boolean;
+  #epoch = 0;
   rooted = false;
 
-  constructor(evicted: (limit: string) => void) {
+  constructor(evicted: (limit: string) => void, spend: (work: number) => boolean = () => true) {
     this.#evicted = evicted;
+    this.#spend = spend;
   }
 
   load(at: number): Word64 {
-    return this.#words.get(at) ?? ZERO;
+    return this.#words.get(at)?.value ?? ZERO;
+  }
+
+  /** Whether the log says what is there: nothing was lost since it was written. */
+  certain(at: number): boolean {
+    return this.#epoch === 0 || this.#words.get(at)?.epoch === this.#epoch;
+  }
+
+  /** From here on it is not known what is in memory: it is what was written, or something else. */
+  forget(): void {
+    this.#epoch++;
   }
 
   store(at: number, value: Word64): void {
-    if (value.hi === 0 && value.lo === 0) this.#words.delete(at);
-    else if (this.#words.size < MAX_WORDS || this.#words.has(at)) this.#words.set(at, value);
-    else this.#evicted("MAX_WORDS");
+    const zero = value.hi === 0 && value.lo === 0;
+    if (zero && this.#epoch === 0) this.#words.delete(at);
+    else if (this.#words.size < MAX_WORDS || this.#words.has(at)) {
+      this.#words.set(at, { value, epoch: this.#epoch });
+      this.#pages.add(tableAt(at));
+    } else this.#evicted("MAX_WORDS");
   }
 
-  /** Written words of a range, in order. */
+  /** This is memory that the log tells of, not what a page table maps. */
+  declare(start: number, size: number): void {
+    // What is declared page by page is a table; all of a machine's memory is anything.
+    if (size === TABLE_BYTES && this.#declared.size < MAX_WORDS) this.#declared.add(start);
+  }
+
+  /** Whether the log says anything of this word. */
+  wrote(at: number): boolean {
+    return this.#words.has(at);
+  }
+
+  /** Written words of a range, and words of its tables, in order. */
   within(start: number, size: number): number[] {
-    if (size / ENTRY_BYTES > MAX_STEPS) {
-      const all = [...this.#words.keys()].filter((at) => at >= start && at < start + size);
-      return all.sort((a, b) => a - b);
-    }
+    const end = start + size;
     const found: number[] = [];
-    for (let at = start; at < start + size; at += ENTRY_BYTES) {
-      if (this.#words.has(at)) found.push(at);
+    if (size / ENTRY_BYTES <= this.#words.size) {
+      if (!this.#spend(size / ENTRY_BYTES)) return found;
+      for (let at = start; at < end; at += ENTRY_BYTES) if (this.#words.has(at)) found.push(at);
+      return found;
     }
-    return found;
+    if (!this.#spend(this.#words.size)) return found;
+    for (const at of this.#words.keys()) if (at >= start && at < end) found.push(at);
+    return found.sort((a, b) => a - b);
   }
 
   place(at: number): Place | undefined {
-    const table = this.#tables.get(at - (at % TABLE_BYTES));
+    const table = this.#tables.get(tableAt(at));
     if (table === undefined) return undefined;
-    const size = sizeAt(table.level);
-    const va = table.va + ((at % TABLE_BYTES) / ENTRY_BYTES) * size;
     const { root, level, detached } = table;
-    return { root, level, va, size, detached };
+    return { root, level, ...extent(table, at), detached };
+  }
+
+  /** Whether it is known at which level entries stand: a register said so, or all four are used. */
+  leveled(regime: Regime): boolean {
+    return this.#start[regime].known;
+  }
+
+  /** Tables of the last level are there, so that the root stands at the first. */
+  deep(regime: Regime): void {
+    this.#start[regime].known = true;
   }
 
   /** TCR_EL2 or VTCR_EL2 says at which level the root stands: T0SZ 5:0, SL0 7:6 for stage 2. */
   startLevel(regime: Regime, tcr: Word64): void {
-    if (regime === "stage2") this.#start.stage2 = Math.max(0, 2 - bits(tcr, 7, 6));
-    else {
-      const width = ADDRESS_BITS - bits(tcr, 5, 0) - PAGE_BITS;
-      this.#start.el2 = Math.min(LEAF, Math.max(0, LEAF + 1 - Math.ceil(width / LEVEL_BITS)));
-    }
+    const width = ADDRESS_BITS - bits(tcr, 5, 0) - PAGE_BITS;
+    const least = Math.min(LEAF, Math.max(0, LEAF + 1 - Math.ceil(width / LEVEL_BITS)));
+    const level = regime === "stage2" ? Math.max(0, 2 - bits(tcr, 7, 6)) : least;
+    const tables = 2 ** (width - LEVEL_BITS * (LEAF + 1 - level));
+    const fits = regime === "stage2" && tables <= MAX_ROOTS ? Math.max(1, tables) : 1;
+    this.#start[regime] = { level, tables: fits, known: true };
   }
 
   /** A root register holds this table now. */
   root(at: number, regime: Regime, vmid: number): void {
     this.rooted = true;
     const known = this.#tables.get(at)?.root;
-    if (known !== undefined && known.at === at && known.vmid === vmid) return;
-    this.#attach(at, {
-      root: { at, regime, vmid },
-      level: this.#start[regime],
-      va: 0,
-      detached: undefined,
-    });
+    if (known !== undefined && known.at === at && known.regime === regime) {
+      // The same tables under another VMID.
+      known.vmid = vmid;
+      return;
+    }
+    const root = { at, regime, vmid };
+    const { level, tables } = this.#start[regime];
+    for (let n = 0; n < tables; n++) {
+      const va = n * 2 ** LEVEL_BITS * sizeAt(level);
+      this.#attach(at + n * TABLE_BYTES, { root, level, va, detached: undefined });
+    }
   }
 
   /** The entry at `at` has changed: tables below it come or go. */
@@ -121,10 +178,29 @@ export class PageTables {
     this.#attach(after, { root, level: level + 1, va, detached: undefined });
   }
 
+  /** The pages and blocks that the table of an entry maps: address to size. */
+  leavesBelow(place: Place, entry: Word64): Map<number, number> {
+    const found = new Map<number, number>();
+    const at = place.level < LEAF ? tableOf(entry) : undefined;
+    if (at !== undefined) this.#leaves(at, { ...place, level: place.level + 1 }, found);
+    return found;
+  }
+
+  #leaves(at: number, table: { level: number; va: number }, found: Map<number, number>): void {
+    this.#entries(at, (entry, value) => {
+      const { va, size } = extent(table, entry);
+      const child = table.level < LEAF ? tableOf(value) : undefined;
+      if (child !== undefined) this.#leaves(child, { level: table.level + 1, va }, found);
+      else if (table.level < LEAF || bit(value, 1)) found.set(va, size);
+    });
+  }
+
   /** The entry is clean: nobody finds what it led to any more. */
   released(at: number): void {
-    for (const [table, { detached }] of this.#tables) {
-      if (detached === at) this.#tables.delete(table);
+    const tables = this.#unlinked.get(at) ?? [];
+    this.#unlinked.delete(at);
+    for (const table of tables) {
+      if (this.#tables.get(table)?.detached === at) this.#tables.delete(table);
     }
   }
 
@@ -134,9 +210,17 @@ export class PageTables {
     if (known !== undefined && known.detached === undefined) return;
     if (this.#tables.size >= MAX_TABLES) return this.#evicted("MAX_TABLES");
     this.#tables.set(at, table);
-    this.#below(at, table.level, (child, entry) => {
-      const va = table.va + ((entry % TABLE_BYTES) / ENTRY_BYTES) * sizeAt(table.level);
-      this.#attach(child, { root: table.root, level: table.level + 1, va, detached: undefined });
+    if (table.level === LEAF) {
+      if (this.#pages.has(at) || this.#declared.has(at)) this.deep(table.root.regime);
+      return;
+    }
+    this.#entries(at, (entry, value) => {
+      const child = tableOf(value);
+      const { va } = extent(table, entry);
+      const { root, level } = table;
+      if (child !== undefined) {
+        this.#attach(child, { root, level: level + 1, va, detached: undefined });
+      }
     });
   }
 
@@ -144,16 +228,30 @@ export class PageTables {
     const table = this.#tables.get(at);
     if (table === undefined || table.detached !== undefined || table.level !== level) return;
     table.detached = entry;
-    this.#below(at, level, (child) => this.#detach(child, entry, level + 1));
+    const tables = this.#unlinked.get(entry);
+    if (tables === undefined) this.#unlinked.set(entry, [at]);
+    else tables.push(at);
+    if (level === LEAF) return;
+    this.#entries(at, (_, value) => {
+      const child = tableOf(value);
+      if (child !== undefined) this.#detach(child, entry, level + 1);
+    });
   }
 
-  #below(at: number, level: number, each: (child: number, entry: number) => void): void {
-    if (level >= LEAF) return;
-    for (let entry = at; entry < at + TABLE_BYTES; entry += ENTRY_BYTES) {
-      const child = tableOf(this.load(entry));
-      if (child !== undefined) each(child, entry);
+  /** The valid entries of a table. */
+  #entries(table: number, each: (entry: number, value: Word64) => void): void {
+    if (!this.#pages.has(table) || !this.#spend(TABLE_BYTES / ENTRY_BYTES)) return;
+    for (let entry = table; entry < table + TABLE_BYTES; entry += ENTRY_BYTES) {
+      const value = this.load(entry);
+      if (bit(value, 0)) each(entry, value);
     }
   }
+}
+
+/** The addresses that an entry of a table translates. */
+function extent(table: { readonly level: number; readonly va: number }, entry: number) {
+  const size = sizeAt(table.level);
+  return { va: table.va + ((entry % TABLE_BYTES) / ENTRY_BYTES) * size, size };
 }
 
 /** The table that an entry above the last level leads to. */

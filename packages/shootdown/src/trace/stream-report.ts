@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Findings and counts of recordings other than events of the kernel.
 import type { Finding, FindingClass, Reasons, TraceSummary } from "./finding.ts";
-import type { Damage } from "./importers/ftrace.ts";
+import type { LogDamage } from "./importers/log-lines.ts";
 import { MAX_REASONS } from "./limits.ts";
 
 /** What a finding of a stream says; the rest follows from its place. */
@@ -74,11 +74,13 @@ export class StreamReport {
     add(this.#evicted, limit, 1);
   }
 
-  damaged({ why, line }: Damage): void {
+  damaged({ why, line, column }: LogDamage): void {
     let reason = this.#damage.get(why);
     if (reason === undefined) {
-      reason = `${why} (the first time in line ${line})`;
-      this.#damage.set(why, reason);
+      const at = column === undefined ? "" : `, column ${column}`;
+      reason = `${why} (the first time in line ${line}${at})`;
+      // Bounded, for every line of a strange input may be wrong in its own way.
+      if (this.#damage.size < 2 * MAX_REASONS) this.#damage.set(why, reason);
     }
     this.undecided(reason);
   }
@@ -161,7 +163,9 @@ export class StreamReport {
 }
 
 function add(counts: Record<string, number>, key: string, count: number): void {
-  const full = counts[key] === undefined && Object.keys(counts).length >= 2 * MAX_REASONS;
-  const slot = full ? "others" : key;
+  const known = Object.hasOwn(counts, key);
+  // A name that every object has is no key of its own; nor is one more than fits.
+  const odd = !known && (key in counts || Object.keys(counts).length >= 2 * MAX_REASONS);
+  const slot = odd ? "others" : key;
   counts[slot] = (counts[slot] ?? 0) + count;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logs of casemate, a checker of pKVM's page tables: one s-expression a line.
+// Logs of casemate, a checker of pKVM's page tables: one s-expression a step.
 //
 //   (mem-write (id 7) (tid 0) (mem-order release) (address 0x40001018) (value 0x0) (src "t.c:12"))
 //   (barrier (id 8) (tid 0) dsb (kind ishst) (src "t.c:13"))
@@ -8,124 +8,143 @@
 //   (hint (id 2) (tid 0) (kind set_root_lock) (location 0x40000000) (value 0x1000) (src "t.c:4"))
 //   ! BBM invalid unclean->valid               casemate's own verdict, where its output was kept
 //
-// The order of the parts is free: a part in brackets is found by its name.
+// The order of the parts is free, for a part in brackets is found by its name; parts that nobody
+// asks for are passed over. Capitals, `_` for `-`, bases of numbers, comments, line breaks inside
+// of a list, and the clock in front of lines of a kernel's console make no difference.
 import type { ByteSource, ImportResult } from "./bytes.ts";
-import type { Damage } from "./ftrace.ts";
-import { headLines, type LogSummary, readLog } from "./log-lines.ts";
-import { parseWord, type Word64 } from "./word64.ts";
+import { type Flaw, headLines, type LogDamage, type LogSummary, readLog } from "./log-lines.ts";
+import { Lists, type Part } from "./s-expression.ts";
+import { parseWord, toNumber, type Word64 } from "./word64.ts";
 
-/** One line: an operation, what stands in brackets by name, and what stands alone. */
+/** One step: an operation, what stands in brackets by name, and what stands alone. */
 export interface Step {
   readonly line: number;
+  /** In lower case, with `-`. */
   readonly op: string;
-  /** The log's own number of it; the line where it has none. */
-  readonly id: number;
+  /** The log's own number of it; undefined where it has none. */
+  readonly id: number | undefined;
   readonly tid: number;
   readonly src: string;
-  /** Words outside of brackets: "dsb", "vae2is". */
+  /** Words outside of brackets, in lower case: "dsb", "vae2is". */
   readonly words: readonly string[];
-  text(key: string): string | undefined;
-  word(key: string): Word64 | undefined;
+  /** The value of the first of these names that there is, in lower case. */
+  text(...keys: readonly string[]): string | undefined;
+  /** The same as a number; undefined also where it is none. */
+  word(...keys: readonly string[]): Word64 | undefined;
+  /** Whether one of these names has a value that is no number. */
+  wrong(...keys: readonly string[]): boolean;
 }
 
 export interface CasemateSink {
   step(step: Step): void;
   /** The verdict that casemate wrote into its output. */
   verdict(text: string): void;
-  damaged(damage: Damage): void;
+  damaged(damage: LogDamage): void;
 }
 
-/** Brackets inside brackets; a log needs two. */
-const MAX_DEPTH = 8;
-/** Parts of one line. */
-const MAX_PARTS = 64;
+/** What a list that is a step begins with. */
+const STEP = new RegExp(
+  "^\\(\\s*(?:mem[-_](?:write|read|init|set)|barrier|tlbi|sysreg[-_]write|hint|" +
+    "(?:un|try[-_]?)?lock)(?![\\w-])",
+  "i",
+);
+/** The clock of a kernel's log: "<6>[   12.345678] ", "[   12.345678][    T1] ". */
+const CONSOLE = /^(?:<\d{1,3}>)?\s*\[\s*\d{1,12}\.\d{6}\](?:\[\s*[CT]?\d+\])?\s*/;
+const COMMENT = /^\s*(?:[;#]|$)/;
 
-/** What a line may begin with. */
-const OPERATIONS =
-  /^\((?:mem-(?:write|read|init|set)|barrier|tlbi|sysreg-write|hint|(?:un|try)?lock)[\s)]/;
+const HEAD_LINES = 100;
 
 export function isCasemate(head: Uint8Array): boolean {
-  const first = headLines(head, 100).find((line) => !/^\s*[;#]/.test(line));
-  return first !== undefined && OPERATIONS.test(first.trimStart());
+  const lines = headLines(head, HEAD_LINES)
+    .map((line) => line.replace(CONSOLE, ""))
+    .filter((line) => !COMMENT.test(line));
+  if (lines[0]?.startsWith("!") === true) lines.shift();
+  return (
+    /^\s*\(\s*[a-z]/i.test(lines[0] ?? "") && lines.some((line) => STEP.test(line.trimStart()))
+  );
 }
 
 export function readCasemate(
   source: ByteSource,
   sink: CasemateSink,
 ): Promise<ImportResult<LogSummary>> {
+  let wrong: Flaw | undefined;
+  const lists = new Lists((list, line) => {
+    const step = stepOf(list, line);
+    if (typeof step !== "string") sink.step(step);
+    else wrong ??= { line, column: 1, why: step };
+  });
   return readLog(source, {
     line(text, line) {
-      const trimmed = text.trim();
-      if (/^[;#]/.test(trimmed)) return true;
+      const bare = text.replace(CONSOLE, "");
+      const trimmed = bare.trimStart();
+      if (COMMENT.test(trimmed)) return true;
+      // A step that begins while another has not ended: that one was cut off.
+      const cut = lists.open && (STEP.test(trimmed) || trimmed.startsWith("!"));
+      wrong = cut ? lists.unended() : undefined;
       if (trimmed.startsWith("!")) {
         sink.verdict(trimmed.slice(1).trim());
-        return true;
+        return wrong ?? true;
       }
-      const parts = parse(trimmed);
-      const step = parts === undefined ? undefined : stepOf(parts, line);
-      if (step !== undefined) sink.step(step);
-      return step !== undefined;
+      const flaw = lists.line(bare, line);
+      if (flaw !== undefined) {
+        const moved = flaw.line === line ? text.length - bare.length : 0;
+        wrong ??= { ...flaw, column: (flaw.column ?? 1) + moved };
+      }
+      return wrong ?? true;
     },
+    end: () => (lists.open ? lists.unended() : undefined),
     damaged: (damage) => sink.damaged(damage),
   });
 }
 
-/** The parts of a list: words, and `(key value ...)` flattened to its words. */
-type Part = string | readonly string[];
+const plain = (name: string): string => name.toLowerCase().replaceAll("_", "-");
 
-/** One list and nothing else; undefined for anything else, however it is nested. */
-function parse(text: string): readonly Part[] | undefined {
-  if (!text.startsWith("(")) return undefined;
-  const parts: Part[] = [];
-  let inner: string[] | undefined;
-  let depth = 1;
-  const token = /\s*(?:([()])|"((?:[^"\\]|\\.)*)"|([^\s()"]+))/y;
-  token.lastIndex = 1;
-  for (;;) {
-    const found = token.exec(text);
-    if (found === null) return undefined;
-    const [, bracket, quoted, bare] = found;
-    if (bracket === "(") {
-      if (++depth > MAX_DEPTH) return undefined;
-      if (depth === 2) inner = [];
-    } else if (bracket === ")") {
-      depth--;
-      if (depth === 1 && inner !== undefined) {
-        parts.push(inner);
-        inner = undefined;
-      }
-      if (depth === 0) return text.slice(token.lastIndex).trim() === "" ? parts : undefined;
-    } else (inner ?? parts).push(quoted ?? bare ?? "");
-    if (parts.length > MAX_PARTS || (inner?.length ?? 0) > MAX_PARTS) return undefined;
-  }
-}
+/** The words of a part, those of lists inside it included. */
+const wordsOf = (part: Part): readonly string[] =>
+  typeof part === "string" ? [part] : part.flatMap(wordsOf);
 
-function stepOf(parts: readonly Part[], line: number): Step | undefined {
+/** A step, or why it is none. */
+function stepOf(parts: readonly Part[], line: number): Step | string {
   const [op, ...rest] = parts;
-  if (typeof op !== "string") return undefined;
+  if (typeof op !== "string") return "a list without an operation";
   const named = new Map<string, string>();
   const words: string[] = [];
   for (const part of rest) {
-    if (typeof part === "string") words.push(part);
-    else if (part[0] !== undefined) named.set(part[0], part[1] ?? "");
+    const [name, value = ""] = typeof part === "string" ? [] : wordsOf(part);
+    if (name === undefined) words.push(...wordsOf(part).map((word) => word.toLowerCase()));
+    else {
+      const key = plain(name);
+      if ((named.get(key) ?? value) !== value) return "a field with two values";
+      named.set(key, value);
+    }
   }
-  const number = (key: string): number | undefined => {
-    const text = named.get(key);
-    return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  const keyOf = (keys: readonly string[]) => keys.find((key) => named.has(key));
+  const text = (...keys: readonly string[]) => named.get(keyOf(keys) ?? "");
+  const word = (...keys: readonly string[]) => numberOf(text(...keys) ?? "");
+  const small = (...keys: readonly string[]) => {
+    const value = word(...keys);
+    return value === undefined ? undefined : toNumber(value);
   };
-  const tid = number("tid");
-  if (tid === undefined) return undefined;
+  const tid = small("tid", "cpu", "thread");
+  if (tid === undefined) return "a step without a thread (tid)";
   return {
-    line,
-    op,
-    id: number("id") ?? line,
-    tid,
-    src: named.get("src") ?? "",
-    words,
-    text: (key) => named.get(key),
-    word: (key) => {
-      const text = named.get(key);
-      return text === undefined ? undefined : parseWord(text);
-    },
+    ...{ line, op: plain(op), id: small("id"), tid, src: named.get("src") ?? "", words },
+    text: (...keys) => text(...keys)?.toLowerCase(),
+    word,
+    wrong: (...keys) => keyOf(keys) !== undefined && word(...keys) === undefined,
   };
+}
+
+/** Hexadecimal, decimal, binary, octal, with `_` between the digits. */
+function numberOf(text: string): Word64 | undefined {
+  const bare = text.toLowerCase().replaceAll("_", "").replace(/^#/, "0");
+  if (/^0[bo][01]?[0-7]{0,63}$/.test(bare) && bare.length > 2) {
+    try {
+      return parseWord(String(BigInt(bare)));
+    } catch {
+      return undefined;
+    }
+  }
+  return parseWord(bare.replace(/^0x0{15,40}(?=[\da-f])/, "0x"));
 }

@@ -12,10 +12,24 @@ import {
 } from "./bytes.ts";
 import type { Damage } from "./ftrace.ts";
 
+/** What is wrong with a line, and where: in this line and column, if nothing else is said. */
+export interface Flaw {
+  readonly why: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** Damage of which it may be known where in its line it is. */
+export interface LogDamage extends Damage {
+  readonly column?: number;
+}
+
 export interface LineSink {
-  /** A line that is not blank; false if it is none of the format. */
-  line(text: string, number: number): boolean;
-  damaged(damage: Damage): void;
+  /** A line that is not blank; false, or what is wrong, if it is none of the format. */
+  line(text: string, number: number): boolean | Flaw;
+  /** Called once, behind the last line; what is wrong with the end. */
+  end?(): Flaw | undefined;
+  damaged(damage: LogDamage): void;
   /** Called, and waited for, whenever a piece of the input has been read. */
   chunk?(): Promise<void>;
 }
@@ -33,16 +47,20 @@ export async function readLog(
   const decoder = new TextDecoder();
   let lines = 0;
   let ignored_lines = 0;
-  const bad = (why: string) => {
+  const bad = (why: string, line = lines, column?: number) => {
     ignored_lines++;
-    sink.damaged({ line: lines, why, event: true });
+    sink.damaged({ line, why, event: true, ...(column === undefined ? {} : { column }) });
+  };
+  const judge = (found: boolean | Flaw | undefined) => {
+    if (found === false) bad("not a line of this format");
+    else if (typeof found === "object") bad(found.why, found.line, found.column);
   };
   const cutter = new LineCutter(
     (bytes, start, end) => {
       const from = lines++ === 0 ? start + startOfText(bytes.subarray(start, end)) : start;
       const text = decoder.decode(bytes.subarray(from, end));
       if (text.includes("\0")) bad("NUL bytes");
-      else if (text.trim() !== "" && !sink.line(text, lines)) bad("not a line of this format");
+      else if (text.trim() !== "") judge(sink.line(text, lines));
     },
     () => {
       lines++;
@@ -55,6 +73,7 @@ export async function readLog(
       await sink.chunk?.();
     }
     cutter.finish();
+    judge(sink.end?.());
   } catch (reason) {
     if (!(reason instanceof DamagedGzip)) throw reason;
     if (lines === 0) return { ok: false, error: importError(1, 1, reason.message) };

@@ -67,6 +67,16 @@ export function bit(word: Word64, position: number): boolean {
   return ((position < 32 ? word.lo >>> position : word.hi >>> (position - 32)) & 1) === 1;
 }
 
+/** The word with that bit set or cleared. */
+export function withBit(word: Word64, at: number, on: boolean): Word64 {
+  const low = at < 32;
+  const mask = 2 ** (low ? at : at - 32);
+  const part = low ? word.lo : word.hi;
+  const has = Math.floor(part / mask) % 2 === 1;
+  const made = has === on ? part : on ? part + mask : part - mask;
+  return low ? { hi: word.hi, lo: made } : { hi: made, lo: word.lo };
+}
+
 /** Bits high:low (both inclusive, 0 .. 63, at most 52 of them) as a number. */
 export function bits(word: Word64, high: number, low: number): number {
   const width = high - low + 1;
