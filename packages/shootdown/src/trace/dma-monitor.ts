@@ -7,8 +7,9 @@
 //               '------- usable -----------'
 //
 // The kernel writes `unmap` when it has cleared the entry, and a strict domain often has
-// invalidated it by then: a TLBI by that address since the page was mapped counts as well.
-import { ALL_PAGES } from "./importers/smmu.ts";
+// invalidated it by then: a TLBI by that address since the page was mapped counts as well. Neither
+// event says in which domain it was; where the SMMU has several ASIDs, who used the page says it.
+import { ALL_PAGES, type SmmuAccess } from "./importers/smmu.ts";
 import type { DeviceMapping } from "./importers/trace-record.ts";
 import { formatPage } from "./importers/word64.ts";
 import { MAX_TIMES, MAX_UNMAPPED } from "./limits.ts";
@@ -22,6 +23,10 @@ interface Unmapped {
   readonly mapped_s: number;
   /** Of which call of unmap: those of one page are many. */
   readonly call: Call;
+  /** In which ASID, as far as an access showed it. */
+  readonly asid: number | undefined;
+  /** ASIDs that were invalidated as a whole since. */
+  readonly whole: Set<number>;
 }
 
 interface Call {
@@ -29,30 +34,59 @@ interface Call {
   by_address: boolean;
 }
 
+/** A TLBI by the address of a page that is not unmapped yet. */
+interface Early {
+  readonly one: Completed;
+}
+
+/** A page that was mapped while an earlier mapping of it waited for its invalidation. */
+interface Again {
+  readonly gone: Unmapped;
+  readonly record: DeviceMapping;
+}
+
 const MICROSECONDS = 1e6;
 
 /** The kernel writes an event this much later than it acted, at the most that is allowed for. */
 const SLACK_S = 0.01;
 
+const WHY_CLOCKS = "the clocks do not tell whether an invalidation came after the unmap";
+const WHY_ASID =
+  "an address was mapped again before its invalidation; in which of the SMMU's ASIDs is missing";
+
 export class DmaMonitor {
   readonly #report: StreamReport;
   /** What the clocks of the two recordings may differ by. */
   readonly #tolerance_s: number;
-  readonly #unmapped = new Map<number, Unmapped>();
+  readonly #unmapped = new Map<number, Unmapped[]>();
+  #waiting = 0;
   /** Mapped pages: since when. */
   readonly #mapped = new Map<number, number>();
-  /** Pages that a TLBI by address was for while they were mapped, and when. */
-  readonly #early = new Map<number, number>();
+  readonly #early = new Map<number, Early>();
+  readonly #again = new Map<number, Again>();
+  /** Which ASID a page was last used in, since it was mapped. */
+  readonly #user = new Map<number, number>();
+  /** ASIDs that devices used; and, where no use is recorded, those that were invalidated. */
+  readonly #used_asids = new Set<number>();
+  readonly #told_asids = new Set<number>();
+  /** Of the first and the last event of a mapping. */
+  #begun_s: number | undefined;
+  #last_s = Number.NEGATIVE_INFINITY;
+  /** For what is said of commands: their lines are of another file. */
+  readonly #commands: StreamReport;
   #last_whole_s = Number.NEGATIVE_INFINITY;
   readonly #times_us: number[] = [];
   #used = 0;
 
-  constructor(report: StreamReport, tolerance_s: number) {
+  constructor(report: StreamReport, tolerance_s: number, commands = report) {
     this.#report = report;
+    this.#commands = commands;
     this.#tolerance_s = tolerance_s;
   }
 
   mapping(record: DeviceMapping): void {
+    this.#begun_s ??= record.at.time_s;
+    this.#last_s = record.at.time_s;
     this.#report.count("dma", record.what === "map" ? "map calls" : "unmap calls");
     this.#report.count("dma", record.what === "map" ? "pages mapped" : "pages unmapped", 0);
     if (record.end - record.start > MAX_UNMAPPED) return this.#report.evicted("MAX_UNMAPPED");
@@ -63,19 +97,36 @@ export class DmaMonitor {
   /** An invalidation is complete; its times are those of the kernel's recording. */
   completed(one: Completed): void {
     const by_address = one.end < ALL_PAGES;
+    const mapped = this.#begun_s !== undefined && this.#told_asids.size < MAX_UNMAPPED;
+    if (mapped && one.asid !== undefined) this.#told_asids.add(one.asid);
     if (by_address && one.end - one.start <= MAX_UNMAPPED) {
-      for (let page = one.start; page < one.end; page++) this.#invalidated(page, one, true);
+      for (let page = one.start; page < one.end; page++) this.#byAddress(page, one);
       return;
     }
-    if (!by_address) this.#last_whole_s = one.time_s;
+    if (!by_address) {
+      this.#last_whole_s = one.time_s;
+      if (this.#waiting === 0 && this.#begun_s !== undefined) {
+        this.#report.count("dma", "invalidations of a whole ASID while no page waits");
+      }
+    }
     for (const page of [...this.#unmapped.keys()]) {
-      if (page >= one.start && page < one.end) this.#invalidated(page, one, by_address);
+      if (page >= one.start && page < one.end) this.#whole(page, one);
     }
   }
 
-  /** A device's access that hit the SMMU's TLB. */
-  used(page: number): void {
-    if (this.#unmapped.has(page)) this.#used++;
+  /** A device's access, or the walk that it made. */
+  used({ kind, asid, page }: SmmuAccess): void {
+    // Doorbells of interrupts are mapped apart: who uses them alone takes part in nothing here.
+    const dma = this.#mapped.has(page) || this.#unmapped.has(page);
+    if (dma && this.#used_asids.size < MAX_UNMAPPED) this.#used_asids.add(asid);
+    if (this.#user.size < MAX_UNMAPPED || this.#user.has(page)) this.#user.set(page, asid);
+    if (kind === "hit" && this.#mine(page, asid) !== undefined) this.#used++;
+    const again = this.#again.get(page);
+    if (again === undefined) return;
+    this.#again.delete(page);
+    const { gone, record } = again;
+    const waits = this.#unmapped.get(page)?.includes(gone) === true;
+    if (waits && gone.asid === asid) this.#reused(page, gone, record);
   }
 
   finish(): void {
@@ -87,38 +138,76 @@ export class DmaMonitor {
       report.set("usable after unmap, us", "95 %", at(0.95));
       report.set("usable after unmap, us", "longest", at(1));
     }
+    if (this.#again.size > 0) report.undecided(WHY_ASID, this.#again.size);
+    this.#tooMuch();
     report.set("dma", "device accesses to unmapped pages", this.#used);
-    report.set("dma", "pages not yet invalidated at the end", this.#unmapped.size);
+    report.set("dma", "pages not yet invalidated at the end", this.#waiting);
+  }
+
+  get #asids(): ReadonlySet<number> {
+    return this.#used_asids.size > 0 ? this.#used_asids : this.#told_asids;
   }
 
   #unmap({ start, end, at }: DeviceMapping): void {
     this.#report.count("dma", "pages unmapped", end - start);
     const call: Call = { left: end - start, by_address: true };
     for (let page = start; page < end; page++) {
-      if (this.#unmapped.size >= MAX_UNMAPPED) return this.#report.evicted("MAX_UNMAPPED");
+      if (this.#waiting >= MAX_UNMAPPED) return this.#report.evicted("MAX_UNMAPPED");
       const mapped_s = this.#mapped.get(page) ?? Number.NEGATIVE_INFINITY;
-      const early_s = this.#early.get(page) ?? Number.NEGATIVE_INFINITY;
+      const asid = this.#user.get(page);
+      const early = this.#early.get(page)?.one;
       this.#mapped.delete(page);
       this.#early.delete(page);
-      if (early_s > mapped_s - SLACK_S) this.#done(call, 0, true);
+      const own = early !== undefined && (asid ?? early.asid) === early.asid;
+      if (own && early.time_s > mapped_s - SLACK_S) this.#done(call, 0, true);
       else {
-        this.#unmapped.set(page, { line: at.line, time_s: at.time_s, mapped_s, call });
+        const list = this.#unmapped.get(page) ?? [];
+        const whole = new Set<number>();
+        list.push({ line: at.line, time_s: at.time_s, mapped_s, call, asid, whole });
+        this.#unmapped.set(page, list);
+        this.#waiting++;
       }
     }
-    this.#report.most("dma", "most pages usable at one time", this.#unmapped.size);
+    this.#report.most("dma", "most pages usable at one time", this.#waiting);
   }
 
-  #invalidated(page: number, one: Completed, by_address: boolean): void {
-    const gone = this.#unmapped.get(page);
-    if (by_address && gone === undefined && this.#early.size < MAX_UNMAPPED) {
-      this.#early.set(page, one.time_s);
+  /** What waits for an invalidation of this ASID; one whose ASID is not known may. */
+  #mine(page: number, asid: number | undefined): Unmapped | undefined {
+    const list = this.#unmapped.get(page);
+    if (list === undefined || asid === undefined) return list?.[0];
+    return list.find((gone) => gone.asid === asid) ?? list.find((gone) => gone.asid === undefined);
+  }
+
+  #byAddress(page: number, one: Completed): void {
+    const gone = this.#mine(page, one.asid);
+    if (gone === undefined) {
+      if (this.#begun_s !== undefined && one.time_s > this.#begun_s && one.end > one.start) {
+        if (this.#early.size < MAX_UNMAPPED) this.#early.set(page, { one });
+      }
+    } else if (one.time_s >= gone.mapped_s - SLACK_S) this.#close(page, gone, one, true);
+  }
+
+  /** What is for a whole ASID must have come after the entry was cleared. */
+  #whole(page: number, one: Completed): void {
+    for (const gone of [...(this.#unmapped.get(page) ?? [])]) {
+      if (one.time_s < gone.time_s - this.#tolerance_s) continue;
+      if (one.asid !== undefined) gone.whole.add(one.asid);
+      const asids = gone.asid === undefined ? this.#asids : [gone.asid];
+      const all = one.asid === undefined || [...asids].every((asid) => gone.whole.has(asid));
+      if (all) this.#close(page, gone, one, false);
     }
-    // What is for the whole ASID must have come after the entry was cleared.
-    if (gone === undefined) return;
-    const after_s = by_address ? gone.mapped_s - SLACK_S : gone.time_s - this.#tolerance_s;
-    if (one.time_s < after_s) return;
-    this.#unmapped.delete(page);
+  }
+
+  #close(page: number, gone: Unmapped, one: Completed, by_address: boolean): void {
+    this.#forget(page, gone);
     this.#done(gone.call, one.sync_time_s - gone.time_s, by_address);
+  }
+
+  #forget(page: number, gone: Unmapped): void {
+    const list = (this.#unmapped.get(page) ?? []).filter((other) => other !== gone);
+    if (list.length === 0) this.#unmapped.delete(page);
+    else this.#unmapped.set(page, list);
+    this.#waiting--;
   }
 
   #done(call: Call, time_s: number, by_address: boolean): void {
@@ -131,38 +220,63 @@ export class DmaMonitor {
     this.#report.count("dma", `unmap calls invalidated ${how}`);
   }
 
-  #map({ start, end, at }: DeviceMapping): void {
+  #map(record: DeviceMapping): void {
+    const { start, end, at } = record;
     this.#report.count("dma", "pages mapped", end - start);
     for (let page = start; page < end; page++) {
-      const gone = this.#unmapped.get(page);
+      this.#user.delete(page);
       if (this.#mapped.size < MAX_UNMAPPED) {
         this.#mapped.set(page, at.time_s);
       } else this.#report.evicted("MAX_UNMAPPED");
+      const gone = this.#unmapped.get(page)?.at(-1);
       if (gone === undefined) continue;
-      this.#unmapped.delete(page);
-      if (gone.time_s - SLACK_S < this.#last_whole_s) {
-        this.#report.undecided(
-          "the clocks do not tell whether an invalidation came after the unmap",
-        );
-        continue;
-      }
-      this.#report.found({
-        class: "missing",
-        line: at.line,
-        time: at.time_s,
-        cpu: at.cpu,
-        space: "dma",
-        start: formatPage(page),
-        end: formatPage(page + 1),
-        operation: "map",
-        change: "unmap",
-        message:
-          `mapped again before the invalidation of what was unmapped in line ${gone.line} ` +
-          "was complete (TLBI, CMD_SYNC)",
-        rule: "S10",
-        deadline_line: at.line,
-        deadline_time: at.time_s,
-        task: at.task,
+      // With several ASIDs it may be another domain's page: its next use tells.
+      if (this.#asids.size > 1) {
+        if (this.#again.size < MAX_UNMAPPED) this.#again.set(page, { gone, record });
+      } else this.#reused(page, gone, record);
+    }
+  }
+
+  #reused(page: number, gone: Unmapped, { at }: DeviceMapping): void {
+    this.#forget(page, gone);
+    if (gone.time_s - SLACK_S < this.#last_whole_s) return this.#report.undecided(WHY_CLOCKS);
+    this.#report.found({
+      class: "missing",
+      line: at.line,
+      time: at.time_s,
+      cpu: at.cpu,
+      space: "dma",
+      start: formatPage(page),
+      end: formatPage(page + 1),
+      operation: "map",
+      change: "unmap",
+      message:
+        `mapped again before the invalidation of what was unmapped in line ${gone.line} ` +
+        "was complete (TLBI, CMD_SYNC)",
+      rule: "S10",
+      deadline_line: at.line,
+      deadline_time: at.time_s,
+      task: at.task,
+    });
+  }
+
+  /** Commands by address that were for pages that nobody unmapped, while mappings were recorded. */
+  #tooMuch(): void {
+    const commands = new Map<number, { readonly one: Completed; pages: number }>();
+    for (const { one } of this.#early.values()) {
+      // What it was for may have been recorded no more.
+      if (one.time_s > this.#last_s - SLACK_S) continue;
+      const before = commands.get(one.line);
+      if (before === undefined) commands.set(one.line, { one, pages: 1 });
+      else before.pages++;
+    }
+    for (const { one, pages } of commands.values()) {
+      this.#report.count("dma", "pages invalidated that nobody unmapped", pages);
+      this.#commands.found({
+        ...{ class: "excess", line: one.line, time: one.time_s, space: `smmu asid ${one.asid}` },
+        ...{ start: formatPage(one.start), end: formatPage(one.end), operation: `CMD_${one.op}` },
+        message: `invalidates ${one.end - one.start} pages, ${pages} of which nobody unmapped`,
+        rule: "A4",
       });
     }
   }

@@ -137,6 +137,13 @@ describe("instructions", () => {
     }
   });
 
+  test("aging waits for no DSB, and owes none (E15)", async () => {
+    const aging = tlbi.replace("in=ptep_clear_flush", "in=contpte_ptep_clear_flush_young");
+    const { summary, findings, status } = await check(log([0, aging], [0, "MARK 2"]));
+    expect([findings, status]).toEqual([[], 0]);
+    expect(Object.keys(summary.counts?.["completion"] ?? {})[0]).toContain("aging");
+  });
+
   test("a batch may go on past range_end, not past user space", async () => {
     const batched = tlbi.replace("in=ptep_clear_flush", "in=set_tlb_ubc_flush_pending");
     const end = call("__mmu_notifier_invalidate_range_end");

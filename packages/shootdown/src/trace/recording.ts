@@ -104,8 +104,13 @@ class Together {
     const clock = await this.#clock();
     const smmu = this.#files.get("smmu");
     const report = this.#report(undefined);
-    const dma = clock === undefined ? undefined : new DmaMonitor(report, clock.tolerance_s);
-    const commands = smmu === undefined ? undefined : this.#commands(smmu, clock, dma);
+    const smmu_report = smmu === undefined ? undefined : this.#report(smmu.name);
+    const dma =
+      clock === undefined ? undefined : new DmaMonitor(report, clock.tolerance_s, smmu_report);
+    const commands =
+      smmu === undefined || smmu_report === undefined
+        ? undefined
+        : this.#commands(smmu, smmu_report, clock, dma);
     const stacks = this.#files.get("ftrace");
     const result = await this.#events(report, { clock, dma, commands, stacks });
     if (commands !== undefined) {
@@ -198,8 +203,12 @@ class Together {
     return { offset_s, tolerance_s: Math.max(LEAST_TOLERANCE_S, apart) };
   }
 
-  #commands(file: RecordingFile, clock: Clock | undefined, dma: DmaMonitor | undefined) {
-    const report = this.#report(file.name);
+  #commands(
+    file: RecordingFile,
+    report: StreamReport,
+    clock: Clock | undefined,
+    dma: DmaMonitor | undefined,
+  ) {
     const shift = clock === undefined ? 0 : clock.offset_s - clock.start_s;
     const monitor = new SmmuMonitor(report, {
       completed: (one) =>
@@ -208,7 +217,7 @@ class Together {
           time_s: one.time_s + shift,
           sync_time_s: one.sync_time_s + shift,
         }),
-      used: ({ page }) => dma?.used(page),
+      used: (access) => dma?.used(access),
     });
     const stream = new Pulled<SmmuEvent>((put, chunk) =>
       readSmmu(file.open(), { event: put, damaged: (damage) => report.damaged(damage), chunk }),

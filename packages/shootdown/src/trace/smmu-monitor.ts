@@ -192,6 +192,7 @@ export class SmmuMonitor {
 
   #insert(access: SmmuAccess): void {
     this.#report.count("iotlb", "inserts");
+    this.#listener.used?.(access);
     if (access.level !== PAGE_LEVEL) this.#blocks.add(access.asid);
     const key = keyOf(access.asid, access.page);
     this.#entries.delete(key);
