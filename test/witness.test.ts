@@ -9,7 +9,8 @@ import { shows } from "../packages/shootdown/src/explore/shows.ts";
 import type { Scenario } from "../packages/shootdown/src/litmus/ast.ts";
 import { Checker } from "../packages/shootdown/src/study/check.ts";
 import { configure } from "../packages/shootdown/src/study/configuration.ts";
-import type { Witness, WitnessStep } from "../packages/shootdown/src/study/witness.ts";
+import type { WitnessStep } from "../packages/shootdown/src/study/player.ts";
+import type { Witness } from "../packages/shootdown/src/study/witness.ts";
 import { witnessOf } from "../packages/shootdown/src/study/witness.ts";
 import { scenarios } from "./support/scenarios.ts";
 

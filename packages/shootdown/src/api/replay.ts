@@ -12,7 +12,8 @@ import { shownWitness } from "../report/shown.ts";
 import { Checker } from "../study/check.ts";
 import { configure } from "../study/configuration.ts";
 import { dropNamed } from "../study/drop.ts";
-import { replayWitness, WITNESS_SCHEMA, WitnessMismatch } from "../study/witness.ts";
+import { WitnessMismatch } from "../study/player.ts";
+import { replayWitness, WITNESS_SCHEMA } from "../study/witness.ts";
 import { parseScenario } from "./check.ts";
 import { problem, problemAt, wordsFor } from "./problem.ts";
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A packed state for people: the name and value of every variable that is not a program counter.
 
+import type { FieldDecl } from "../ir/expr.ts";
+import type { CellDecl, PendingDecl } from "../ir/machine.ts";
 import type { AnySort } from "../ir/sort.ts";
 import { rangeBits } from "./layout.ts";
 import type { PackedMachine } from "./packed.ts";
@@ -37,49 +39,95 @@ export function showValue(
   return nameOf(sort, value, domain);
 }
 
-/** Every variable of the scratch state: fields, cells and pending entries, by name. */
+/** A variable of a state: an element of a field, a cell, a pending set. */
+export interface Variable {
+  readonly decl: FieldDecl | CellDecl | PendingDecl;
+  /** Its keys, as numbers of the domain and as text. */
+  readonly index: readonly number[];
+  readonly keys: readonly string[];
+  /** The value, those that a cell holds, or the entries that are outstanding, in order. */
+  readonly values: readonly number[];
+  readonly texts: readonly string[];
+  /** Number of the cell or the pending set among those of the program; of a field 0. */
+  readonly instance: number;
+}
+
+/** `pte_table[table(A,0),x]`. */
+export const variableName = ({ decl, keys }: Variable): string =>
+  keys.length === 0 ? decl.name : `${decl.name}[${keys.join()}]`;
+
+/** Every variable of the scratch state: fields, cells and pending entries, in this order. */
+export function variablesOf(machine: PackedMachine, format?: Formatter): Variable[] {
+  return [...fieldsOf(machine, format), ...cellsOf(machine, format), ...setsOf(machine, format)];
+}
+
+/** The same by name, as one text each. */
 export function describeState(
   machine: PackedMachine,
   format?: Formatter,
 ): ReadonlyMap<string, string> {
+  const shown = variablesOf(machine, format).map((v) => {
+    const between = v.decl.kind === "cell" ? " | " : "; ";
+    return [variableName(v), v.texts.join(between) || "-"] as const;
+  });
+  return new Map(shown);
+}
+
+function keyTexts(
+  sorts: readonly AnySort[],
+  index: readonly number[],
+  domain: Domain,
+  format: Formatter | undefined,
+): string[] {
+  return index.map((v, i) => showValue(sorts[i]!, v, domain, format));
+}
+
+function* fieldsOf(machine: PackedMachine, format: Formatter | undefined): Iterable<Variable> {
   const { program, layout, state } = machine;
   const { domain } = program;
-  const out = new Map<string, string>();
-  const key = (sorts: readonly AnySort[], index: readonly number[]) =>
-    index.map((v, i) => showValue(sorts[i]!, v, domain, format)).join();
-  for (const f of layout.fields.values()) {
-    for (const [n, bits] of f.elements.entries()) {
-      const index = f.sizes.map((size, d) => {
-        const below = f.sizes.slice(d + 1).reduce((a, b) => a * b, 1);
+  for (const { decl, sizes, elements } of layout.fields.values()) {
+    for (const [n, bits] of elements.entries()) {
+      const index = sizes.map((size, d) => {
+        const below = sizes.slice(d + 1).reduce((a, b) => a * b, 1);
         return Math.floor(n / below) % size;
       });
-      const value = showValue(f.decl.value, loader(state, bits)(), domain, format);
-      const at = key(f.decl.index, index);
-      out.set(at === "" ? f.decl.name : `${f.decl.name}[${at}]`, value);
+      const value = loader(state, bits)();
+      const keys = keyTexts(decl.index, index, domain, format);
+      const texts = [showValue(decl.value, value, domain, format)];
+      yield { decl, index, keys, values: [value], texts, instance: 0 };
     }
   }
-  for (const [g, group] of program.cells.entries()) {
-    const sorts = Object.values(group.decl.keys);
-    for (const [n, instance] of group.instances.entries()) {
-      const held = machine
-        .contents(g, n)
-        .map((v) => showValue(group.decl.value, v, domain, format));
-      out.set(`${group.decl.name}[${key(sorts, instance.key)}]`, held.join(" | ") || "-");
+}
+
+function* cellsOf(machine: PackedMachine, format: Formatter | undefined): Iterable<Variable> {
+  const { cells, domain } = machine.program;
+  let number = 0;
+  for (const [g, { decl, instances }] of cells.entries()) {
+    const sorts = Object.values(decl.keys);
+    for (const [n, { key: index }] of instances.entries()) {
+      const values = machine.contents(g, n);
+      const texts = values.map((v) => showValue(decl.value, v, domain, format));
+      const keys = keyTexts(sorts, index, domain, format);
+      yield { decl, index, keys, values, texts, instance: number++ };
     }
   }
-  for (const [n, p] of program.pending.entries()) {
-    const fields = Object.entries(p.decl.entry);
+}
+
+function* setsOf(machine: PackedMachine, format: Formatter | undefined): Iterable<Variable> {
+  const { program, layout, state } = machine;
+  const { domain } = program;
+  for (const [instance, { decl, key: index }] of program.pending.entries()) {
+    const fields = Object.entries(decl.entry);
     const offsets = entryOffsets(fields, domain);
-    const entries = layout.pending[n]!.map((bits) => loader(state, bits)()).filter((e) => e !== 0);
-    const texts = entries.map((e) =>
+    const values = layout.pending[instance]!.map((bits) => loader(state, bits)()).filter(Boolean);
+    const texts = values.map((e) =>
       fields
         .map(([, sort], f) =>
           showValue(sort, (e >>> offsets[f]!.offset) & offsets[f]!.mask, domain, format),
         )
         .join(" "),
     );
-    const at = key(Object.values(p.decl.keys), p.key);
-    out.set(at === "" ? p.decl.name : `${p.decl.name}[${at}]`, texts.join("; ") || "-");
+    const keys = keyTexts(Object.values(decl.keys), index, domain, format);
+    yield { decl, index, keys, values, texts, instance };
   }
-  return out;
 }

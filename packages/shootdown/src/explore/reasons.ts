@@ -45,7 +45,7 @@ export type Attempt =
     };
 
 export interface Reason extends Stale {
-  /** The step that found the entry. */
+  /** The step that found the entry; the number of steps if it is asked for after all of them. */
   readonly found: number;
   /** The step after which memory says something else. */
   readonly revoked: number | undefined;
@@ -71,11 +71,21 @@ export function reasonOf(
   return new Inquiry(machine, steps, hitsFrom).reason();
 }
 
+/** The same of an entry that is held after the steps, stale or not; undefined if none is. */
+export function reasonHeld(
+  machine: PackedMachine,
+  steps: readonly PathStep[],
+  entry: Entry,
+): Reason | undefined {
+  return new Inquiry(machine, steps, Number.POSITIVE_INFINITY).held(entry);
+}
+
 class Inquiry {
   private readonly machine: PackedMachine;
   private readonly window: PackedMachine;
   private readonly made: Made[] = [];
   private readonly permitted = new Map<number, readonly ReadonlySet<number>[]>();
+  private readonly end: Int32Array;
 
   constructor(machine: PackedMachine, steps: readonly PathStep[], hitsFrom: number) {
     this.machine = machine;
@@ -95,12 +105,20 @@ class Inquiry {
       this.made.push({ step, before, after, held, cleared });
       before = after;
     }
+    this.end = before;
   }
 
   reason(): Reason | undefined {
     const found = this.lastStale();
-    if (!found) return undefined;
-    const { step, entry } = found;
+    return found && this.of(found.entry, found.step);
+  }
+
+  held(entry: Entry): Reason | undefined {
+    if (!this.holds(this.end, entry)) return undefined;
+    return this.of(entry, this.made.length);
+  }
+
+  private of(entry: Entry, step: number): Reason {
     const revoked = this.revokedBefore(entry, step);
     const filled = this.filledBefore(entry, step, 0);
     const attempts = this.attempts(entry, revoked ?? 0, filled.by, step);
@@ -127,7 +145,7 @@ class Inquiry {
     let known = this.permitted.get(step);
     if (!known) {
       const { window, machine } = this;
-      const state = (this.made[step]?.before ?? this.made.at(-1)!.after).slice();
+      const state = this.before(step).slice();
       for (const [w, bits] of cellBits(machine).entries()) state[w]! &= ~bits;
       window.load(state, 0);
       window.cells.dirtyAll();
@@ -136,6 +154,11 @@ class Inquiry {
       this.permitted.set(step, known);
     }
     return known[instance]!.has(value);
+  }
+
+  /** The state in which a step was made, or the last. */
+  private before(step: number): Int32Array {
+    return this.made[step]?.before ?? this.end;
   }
 
   private revokedBefore(entry: Entry, step: number): number | undefined {
@@ -227,7 +250,7 @@ class Inquiry {
   /** What is outstanding when the entry is found, and would remove it. */
   private outstanding(entry: Entry, found: number): Attempt[] {
     const { machine } = this;
-    const { before } = this.made[found]!;
+    const before = this.before(found);
     return machine.program.pending.flatMap((_, set) =>
       entriesOf(machine, set, before, 0).flatMap((e): Attempt[] => {
         const first = machine.transitions.findIndex(

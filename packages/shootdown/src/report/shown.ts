@@ -4,7 +4,8 @@
 import type { Origin } from "../engine/program.ts";
 import { printStmt } from "../ir/print.ts";
 import type { Stmt } from "../ir/stmt.ts";
-import type { NamedEvent, Replay, Witness, WitnessRow } from "../study/witness.ts";
+import type { NamedEvent, WitnessRow } from "../study/player.ts";
+import type { Replay, Witness } from "../study/witness.ts";
 import { whyText } from "./why.ts";
 
 /** One step. Plain data: it may travel between threads and into files. */

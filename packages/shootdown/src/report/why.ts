@@ -12,7 +12,7 @@ const MISSES_MAX = 3;
 export function whyText(why: Why): string {
   if (why.kind === "waits") return waitsText(why);
   const { found, entry, revoked, misses } = why;
-  const sentence = `step ${found.n} found ${historyOf(entry)}`;
+  const sentence = `${found ? `step ${found.n} found ` : ""}${historyOf(entry)}`;
   if (!revoked) return `${sentence}, and nothing removed it`;
   return `${sentence}; step ${named(revoked)} had changed memory, and ${missText(entry, misses)}`;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A witness in five lines: what changed, what was kept, what was invalidated, what went wrong.
 
-import type { Replay, WitnessRow } from "./witness.ts";
+import type { WitnessRow } from "./player.ts";
+import type { Replay } from "./witness.ts";
 
 /** Lines of a summary at most. */
 const LINES_MAX = 5;

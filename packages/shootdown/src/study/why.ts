@@ -8,7 +8,7 @@ import { entriesOf } from "../explore/outstanding.ts";
 import type { Attempt, Entry, Filled, Reason } from "../explore/reasons.ts";
 import { waitsForEver } from "../explore/search.ts";
 import { formatValue } from "./format.ts";
-import type { WitnessRow } from "./witness.ts";
+import type { WitnessRow } from "./player.ts";
 
 /** A step of the witness. */
 export interface StepName {
@@ -42,7 +42,8 @@ export type Miss =
 export type Why =
   | {
       readonly kind: "entry";
-      readonly found: StepName;
+      /** The step that found the entry; null: it is asked for when all steps have been made. */
+      readonly found: StepName | null;
       readonly entry: CachedEntry;
       /** The step after which memory says something else. */
       readonly revoked: StepName | null;
@@ -71,7 +72,7 @@ export function whyEntry(machine: PackedMachine, reason: Reason, rows: readonly 
   };
   return {
     kind: "entry",
-    found: step(reason.found),
+    found: reason.found < rows.length ? step(reason.found) : null,
     entry: entryOf(reason),
     revoked: maybe(reason.revoked),
     misses: reason.attempts.map(miss),

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Witness files: a concrete schedule with all that is needed to run it again, and its rows as text.
 
-import { describeState, showValue } from "../engine/describe.ts";
-import type { Transition } from "../engine/packed.ts";
 import { PackedMachine } from "../engine/packed.ts";
-import type { Origin, Program } from "../engine/program.ts";
+import type { Program } from "../engine/program.ts";
 import { minimal } from "../explore/minimal.ts";
 import { reasonOf } from "../explore/reasons.ts";
 import type { PathStep, Question } from "../explore/search.ts";
@@ -12,25 +10,15 @@ import { shows } from "../explore/shows.ts";
 import { concretise } from "../explore/witness.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { printScenario } from "../litmus/print.ts";
-import { eventNamed } from "../vocabulary/events.ts";
 import type { Verdict } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
-import { formatValue } from "./format.ts";
+import type { WitnessRow, WitnessStep } from "./player.ts";
+import { Player, WitnessMismatch } from "./player.ts";
 import type { Why } from "./why.ts";
 import { whyEntry, whyWaits } from "./why.ts";
 
 /** Version of the file format; docs/WITNESS.md has its history. */
 export const WITNESS_SCHEMA = 1;
-
-/** One transition of a schedule: which one, and the choices in it. */
-export interface WitnessStep {
-  /** Kind and name of the transition; `slot` is the place of an outstanding entry. */
-  readonly kind: Transition["kind"];
-  readonly name: string;
-  readonly slot: number;
-  /** Alternatives by number, cell entries by value. */
-  readonly choices: readonly number[];
-}
 
 export interface Witness {
   readonly schema: typeof WITNESS_SCHEMA;
@@ -46,30 +34,6 @@ export interface Witness {
   readonly steps: readonly WitnessStep[];
   /** Steps that may repeat for ever after `steps`. */
   readonly cycle: readonly WitnessStep[];
-}
-
-/** An event with its values as text. */
-export interface NamedEvent {
-  readonly event: string;
-  readonly args: Readonly<Record<string, string>>;
-}
-
-/** A step as one reads it. */
-export interface WitnessRow {
-  /** From 1; fills and evictions have no number of their own. */
-  readonly n: number;
-  readonly agent: string;
-  readonly kind: Transition["kind"];
-  /** Statements that ran: routine and step number. */
-  readonly where: readonly { readonly routine: string; readonly step: number }[];
-  readonly origins: readonly Origin[];
-  readonly events: readonly NamedEvent[];
-  /** Variables that changed: name, before, after. */
-  readonly changed: readonly {
-    readonly name: string;
-    readonly from: string;
-    readonly to: string;
-  }[];
 }
 
 export interface Replay {
@@ -165,72 +129,4 @@ function whyOf(machine: PackedMachine, question: Question, played: Played): Why 
     stuck === undefined ? Infinity : path.length,
   );
   return reason && whyEntry(machine, reason, [...rows, ...cycle]);
-}
-
-/** The witness does not fit the program or cannot be followed. */
-export class WitnessMismatch extends Error {}
-
-class Player {
-  state: Int32Array;
-  private readonly machine: PackedMachine;
-  private seen: ReadonlyMap<string, string>;
-  private count = 0;
-
-  constructor(machine: PackedMachine) {
-    this.machine = machine;
-    this.state = machine.initial();
-    this.seen = describeState(machine, formatValue);
-  }
-
-  /** Number of the transition that a step means. */
-  find({ kind, name, slot }: WitnessStep): number {
-    const n = this.machine.transitions.findIndex(
-      (x) => x.kind === kind && x.name === name && x.slot === slot,
-    );
-    if (n < 0) throw new WitnessMismatch(`there is no ${kind} ${name}`);
-    return n;
-  }
-
-  play(step: WitnessStep): WitnessRow {
-    const { machine } = this;
-    const t = machine.transitions[this.find(step)]!;
-    const events: NamedEvent[] = [];
-    const origins: Origin[] = [];
-    machine.log = ({ event, args }) => events.push(this.named(event, args));
-    machine.trace = (o) => origins.push(o);
-    const ran = machine.replay(t, step.choices, this.state);
-    machine.log = undefined;
-    machine.trace = undefined;
-    if (!ran) throw new WitnessMismatch(`${step.kind} ${step.name} cannot happen here`);
-    this.state = machine.state.slice();
-    const now = describeState(machine, formatValue);
-    const changed = [...now].flatMap(([name, to]) => {
-      const from = this.seen.get(name) ?? "";
-      return from === to ? [] : [{ name, from, to }];
-    });
-    this.seen = now;
-    if (!t.free) this.count++;
-    const where = distinct(origins);
-    return { n: this.count, agent: t.name, kind: t.kind, where, origins, events, changed };
-  }
-
-  private named(event: string, args: Readonly<Record<string, number>>): NamedEvent {
-    const { domain } = this.machine.program;
-    const params = eventNamed(event)?.params ?? {};
-    const shown = Object.entries(args).map(([name, value]) => {
-      const sort = params[name];
-      return [name, sort ? showValue(sort, value, domain, formatValue) : `${value}`] as const;
-    });
-    return { event, args: Object.fromEntries(shown) };
-  }
-}
-
-function distinct(origins: readonly Origin[]): WitnessRow["where"] {
-  const seen = new Set<string>();
-  return origins.flatMap(({ routine, step }) => {
-    const key = `${routine}:${step}`;
-    if (seen.has(key)) return [];
-    seen.add(key);
-    return [{ routine, step }];
-  });
 }
