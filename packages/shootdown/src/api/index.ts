@@ -6,6 +6,7 @@
 //   checkLitmus(text, ...)       a litmus test of herd: its final states and the verdict
 //   checkTrace(bytes, ...)       a recording of a real kernel, judged line by line
 //   openReplay(witness)          a counterexample, run again step by step
+//   openWalk(text, ...)          a run on foot: all that can happen next, one of it, back
 //   runScenario(text, ...)       one run of it, every event
 //   openMachine({ ... })         map, access, unmap; ask what each TLB, IOTLB and ATC holds
 //   listNames(kind), showName(name)   what the model is made of
@@ -75,6 +76,17 @@ export {
   type Process,
 } from "../study/live.ts";
 export type { Completion, Task } from "../study/live-task.ts";
+export type { WitnessStep } from "../study/player.ts";
+export type {
+  CacheView,
+  HeldView,
+  QueueView,
+  RegionView,
+  StateView,
+  TableView,
+  ThreadView,
+  ValueView,
+} from "../study/state-view.ts";
 export { checkTrace, type TraceOptions } from "../trace/check.ts";
 export {
   FINDING_CLASSES,
@@ -141,6 +153,14 @@ export {
   type SearchingOptions,
   searchingOf,
 } from "./searching.ts";
+export {
+  OpenWalk,
+  openWalk,
+  openWitnessWalk,
+  type ShownMove,
+  type WalkOf,
+  type WalkOpened,
+} from "./walk.ts";
 
 /** The version of this package. */
 export const version: string = __SHOOTDOWN_VERSION__;

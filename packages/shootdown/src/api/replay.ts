@@ -2,6 +2,7 @@
 // Replaying: a witness file in, the run it describes out, step by step, on the concrete semantics.
 
 import { quote } from "../base/diagnostic.ts";
+import type { Program } from "../engine/program.ts";
 import { KNOBS, PARTS } from "../hardware/machines.ts";
 import { RULES } from "../hardware/rules/registry.ts";
 import { ruleKnob } from "../ir/expr.ts";
@@ -27,9 +28,40 @@ const WITNESS_CHARS_MAX = 1 << 26;
 /** Longer schedules are not replayed. */
 const STEPS_MAX = 1_000_000;
 
+/** A witness that was read, with the program that it is a run of. */
+export type WitnessRead =
+  | {
+      readonly ok: true;
+      readonly witness: WitnessFile;
+      readonly program: Program;
+      readonly condition: Checker["condition"];
+    }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
 /** Reads a witness and runs it again; never throws, whatever the text. */
 export function openReplay(text: string, file = "<witness>"): ReplayResult {
-  const fail = (message: string, note?: string): ReplayResult => ({
+  const read = readWitness(text, file);
+  if (!read.ok) return read;
+  const { witness, program, condition } = read;
+  try {
+    return {
+      ok: true,
+      witness,
+      shown: shownWitness(witness, replayWitness(witness, program, condition)),
+    };
+  } catch (error) {
+    if (!(error instanceof WitnessMismatch)) throw error;
+    return { ok: false, problems: [misfit(error, file)] };
+  }
+}
+
+/** A schedule that cannot be followed. */
+export const misfit = (error: WitnessMismatch, file: string): Problem =>
+  problem(`the witness does not fit: ${error.message}`, { file, note: OTHER_VERSION });
+
+/** Reads a witness and makes its program; its steps are not tried. Never throws. */
+export function readWitness(text: string, file: string): WitnessRead {
+  const fail = (message: string, note?: string): WitnessRead => ({
     ok: false,
     problems: [problem(message, { file, note })],
   });
@@ -40,7 +72,7 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
   } catch (error) {
     return { ok: false, problems: [jsonProblem(text, file, error)] };
   }
-  const edited = (field: string, message: string): ReplayResult => ({
+  const edited = (field: string, message: string): WitnessRead => ({
     ok: false,
     problems: [fieldProblem(text, file, field, message)],
   });
@@ -70,24 +102,21 @@ export function openReplay(text: string, file = "<witness>"): ReplayResult {
   const { test, property } = witness;
   const name = read.scenario.name.text;
   if (test !== name) return edited("test", `the scenario is ${quote(name)}, not ${quote(test)}`);
+  const checker = new Checker(read.scenario);
+  const { condition } = checker;
+  if (property !== condition.property) {
+    const asked = quote(condition.property);
+    return edited("property", `the scenario asks for ${asked}, not ${quote(property)}`);
+  }
   try {
-    const checker = new Checker(read.scenario);
-    const asked = checker.condition.property;
-    if (property !== asked) {
-      return edited("property", `the scenario asks for ${quote(asked)}, not ${quote(property)}`);
-    }
     const program = checker.programFor(configuration, witness.knobs, overlay);
     // check writes down all that the program asked for.
     const missing = program.knobs.find((k) => !(k in witness.knobs));
     if (missing !== undefined) return edited("knobs", `${quote(missing)} matters and is not there`);
-    return {
-      ok: true,
-      witness,
-      shown: shownWitness(witness, replayWitness(witness, program, checker.condition)),
-    };
+    return { ok: true, witness, program, condition };
   } catch (error) {
     if (!(error instanceof WitnessMismatch)) throw error;
-    return fail(`the witness does not fit: ${error.message}`, OTHER_VERSION);
+    return { ok: false, problems: [misfit(error, file)] };
   }
 }
 

@@ -52,7 +52,7 @@ export interface Variable {
   readonly instance: number;
 }
 
-/** `pte_table[table(A,0),x]`. */
+/** `name[key,key]`. */
 export const variableName = ({ decl, keys }: Variable): string =>
   keys.length === 0 ? decl.name : `${decl.name}[${keys.join()}]`;
 

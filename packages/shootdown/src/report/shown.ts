@@ -47,7 +47,7 @@ export function shownWitness(witness: Witness, replay: Replay): ShownWitness {
   return { test, machine, kernel, knobs, property, steps, cycle, why, confirmed };
 }
 
-function shownStep(row: WitnessRow): ShownStep {
+export function shownStep(row: WitnessRow): ShownStep {
   const told = row.origins.find((o) => o.stmt && sharedAccess(o.stmt)) ?? row.origins[0];
   return {
     n: row.n,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A run of a program on foot: what can happen next at each step, one of it taken, back, another way.
+// A run of a program on foot: what can happen next, one of it taken; back, and another way.
 //
 //   0 ──step──► 1 ──step──► 2 ...        a position is a number of steps taken
 //               └──step──► 2' ...        cut, then another step: a branch

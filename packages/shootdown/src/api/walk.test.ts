@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// A walk through the public door: from a scenario, from a witness, and what cannot be walked.
+
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { checkScenario, openReplay, openWalk, openWitnessWalk } from "./index.ts";
+
+const UPGRADE = readFileSync(
+  new URL("../../../../litmus/permission-upgrade/upgrade.litmus", import.meta.url),
+  "utf8",
+);
+const ON = { machines: ["arm64+smmuv3"], kernels: ["linux-6.1"] };
+
+function witness(): string {
+  const [result] = checkScenario(UPGRADE, { ...ON, witness: "all", depends_on: false });
+  return JSON.stringify(result!.witness);
+}
+
+test("a witness: the steps of a replay, then what repeats", () => {
+  const text = witness();
+  const opened = openWitnessWalk(text);
+  const replayed = openReplay(text);
+  if (!opened.ok || !replayed.ok) throw new Error("not opened");
+  const { walk } = opened;
+  const { steps, cycle } = replayed.shown;
+  expect(Array.from({ length: walk.length }, (_, n) => walk.shown(n + 1))).toEqual([
+    ...steps,
+    ...cycle,
+  ]);
+  expect(walk.repeats_from).toBe(steps.length);
+  expect(walk.of).toMatchObject({ test: "upgrade", kernel: "linux-6.1", property: "stuck(D)" });
+  const stale = walk.view(steps.length).caches.flatMap((c) => c.entries.filter((e) => e.stale));
+  expect(walk.why(steps.length, stale[0]!)).toContain("nothing invalidated smmu_tlb");
+  expect(JSON.parse(JSON.stringify(walk.view(3)))).toEqual(walk.view(3));
+});
+
+test("a scenario from its start, by the first move each time", () => {
+  const opened = openWalk(UPGRADE, ON);
+  if (!opened.ok) throw new Error("not opened");
+  const { walk } = opened;
+  for (let n = 0; n < 200; n++) {
+    const own = walk.moves(n).find((m) => m.shown.kind === "thread" || m.shown.kind === "effect");
+    if (!own) break;
+    expect(walk.take(own.step)).toBe(true);
+    expect(walk.shown(n + 1)).toEqual(own.shown);
+  }
+  const { threads } = walk.view(walk.length);
+  expect(threads.find((t) => t.name === "CPU0")?.status).toBe("ended");
+  const { length } = walk;
+  expect(walk.take({ kind: "thread", name: "CPU0", slot: 0, choices: [] })).toBe(false);
+  expect(walk.length).toBe(length);
+});
+
+test("what cannot be walked is said", () => {
+  expect(openWalk("MM nothing")).toMatchObject({ ok: false });
+  expect(openWalk(UPGRADE, { kernels: ["linux-6.0"] })).toMatchObject({ ok: false });
+  expect(openWitnessWalk("{")).toMatchObject({ ok: false });
+  const other = JSON.parse(witness()) as { steps: { choices: number[] }[] };
+  other.steps[3]!.choices = [7, 7, 7];
+  const opened = openWitnessWalk(JSON.stringify(other));
+  if (opened.ok) throw new Error("it was followed");
+  expect(opened.problems[0]!.message).toContain("does not fit");
+  const start = openWalk(UPGRADE, ON);
+  if (!start.ok) throw new Error("not opened");
+  expect(() => start.walk.view(1)).toThrow(RangeError);
+  expect(() => start.walk.shown(0)).toThrow(RangeError);
+});

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walking: a scenario from its start or a witness with all its steps, each step with those that are
+// possible beside it. All that comes out is plain data.
+
+import type { Problem } from "../report/result.ts";
+import type { ShownStep } from "../report/shown.ts";
+import { shownStep } from "../report/shown.ts";
+import { whyText } from "../report/why.ts";
+import { Checker } from "../study/check.ts";
+import { WitnessMismatch, type WitnessStep } from "../study/player.ts";
+import type { HeldView, StateView } from "../study/state-view.ts";
+import { Walk } from "../study/walk.ts";
+import { parseScenario } from "./check.ts";
+import { planRuns } from "./plan.ts";
+import { misfit, readWitness } from "./replay.ts";
+import type { RunOptions } from "./run.ts";
+
+/** A step that is possible, and what it would do. */
+export interface ShownMove {
+  readonly step: WitnessStep;
+  readonly shown: ShownStep;
+}
+
+/** What a walk is a run of. */
+export interface WalkOf {
+  readonly test: string;
+  readonly property: string;
+  readonly machine: string;
+  readonly kernel: string;
+  readonly knobs: Readonly<Record<string, string>>;
+}
+
+/** Positions are numbers of steps taken: 0 is the beginning, `length` the end. */
+export class OpenWalk {
+  readonly of: WalkOf;
+  /** Of a witness: from this position on the steps may repeat for ever. */
+  readonly repeats_from: number | undefined;
+  private readonly walk: Walk;
+
+  constructor(of: WalkOf, walk: Walk, repeats_from?: number) {
+    this.of = of;
+    this.walk = walk;
+    this.repeats_from = repeats_from;
+  }
+
+  get length(): number {
+    return this.walk.length;
+  }
+
+  /** The steps taken, to be taken again: plain data. */
+  get steps(): readonly WitnessStep[] {
+    return this.walk.steps;
+  }
+
+  /** Takes a step at the end; false if it cannot happen there. */
+  take(step: WitnessStep): boolean {
+    try {
+      this.walk.take(step);
+      return true;
+    } catch (error) {
+      if (!(error instanceof WitnessMismatch)) throw error;
+      return false;
+    }
+  }
+
+  /** Forgets the steps from a position on. */
+  cut(position: number): void {
+    this.walk.cut(this.checked(position));
+  }
+
+  /** What step `n`, from 1, did. */
+  shown(n: number): ShownStep {
+    if (n < 1) throw new RangeError("steps are numbered from 1");
+    return shownStep(this.walk.row(this.checked(n)));
+  }
+
+  view(position: number): StateView {
+    return this.walk.view(this.checked(position));
+  }
+
+  moves(position: number): ShownMove[] {
+    const moves = this.walk.moves(this.checked(position));
+    return moves.map(({ step, row }) => ({ step, shown: shownStep(row) }));
+  }
+
+  /** Why an entry of a cache is there, in a sentence; null if it is not. */
+  why(position: number, entry: Pick<HeldView, "instance" | "value">): string | null {
+    const why = this.walk.why(this.checked(position), entry.instance, entry.value);
+    return why ? whyText(why) : null;
+  }
+
+  private checked(position: number): number {
+    if (Number.isInteger(position) && position >= 0 && position <= this.length) return position;
+    throw new RangeError(`no position ${position} in a walk of ${this.length} steps`);
+  }
+}
+
+export type WalkOpened =
+  | { readonly ok: true; readonly walk: OpenWalk }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/**
+ * The beginning of a scenario, in the first of the configurations that its Result lines or the
+ * options name; knobs that are not set have their first value. Never throws for a bad text.
+ */
+export function openWalk(
+  input: Uint8Array | string,
+  options: Omit<RunOptions, "seed"> = {},
+): WalkOpened {
+  const read = parseScenario(input, options.file ?? "<scenario>");
+  if (!read.ok) return read;
+  const plan = planRuns(read.scenario, read.text, options);
+  if (!plan.ok) return plan;
+  const [planned] = plan.runs;
+  if (!planned) throw new Error("a plan without runs");
+  const { configuration, drop } = planned;
+  const checker = new Checker(read.scenario);
+  const walk = new Walk(checker.fullProgram(configuration, drop?.overlay));
+  const { machine, kernelName: kernel, knobs } = configuration;
+  const { property } = checker.condition;
+  const of = { test: read.scenario.name.text, property, machine, kernel, knobs };
+  return { ok: true, walk: new OpenWalk(of, walk) };
+}
+
+/** A witness, all its steps taken; what it repeats is taken once. Never throws for a bad text. */
+export function openWitnessWalk(text: string, file = "<witness>"): WalkOpened {
+  const read = readWitness(text, file);
+  if (!read.ok) return read;
+  const { witness, program } = read;
+  const walk = new Walk(program);
+  try {
+    for (const step of [...witness.steps, ...witness.cycle]) walk.take(step);
+  } catch (error) {
+    if (!(error instanceof WitnessMismatch)) throw error;
+    return { ok: false, problems: [misfit(error, file)] };
+  }
+  const { test, property, machine, kernel, knobs, steps, cycle } = witness;
+  const of = { test, property, machine, kernel, knobs };
+  return { ok: true, walk: new OpenWalk(of, walk, cycle.length > 0 ? steps.length : undefined) };
+}
