@@ -211,7 +211,7 @@ async function judge(
 }
 
 /** Files of a run that may lie beside its trace.txt. */
-const BESIDE = ["tlbi.txt", "smmu.txt", "stacks.txt"] as const;
+const BESIDE = ["tlbi.txt", "smmu.txt", "vtd.txt", "stacks.txt"] as const;
 
 function inFolder(folder: string, name: string): string | undefined {
   return [join(folder, name), join(folder, `${name}.gz`)].find((path) => existsSync(path));

@@ -15,11 +15,15 @@ import type { Finding, Reasons, TraceResult, TraceSummary } from "./finding.ts";
 import { type ByteSource, importError } from "./importers/bytes.ts";
 import { type FormatName, peek, recognise, unknownFormat } from "./importers/formats.ts";
 import type { FtraceSink } from "./importers/ftrace.ts";
+import type { IommuRecord } from "./importers/iommu-record.ts";
 import { decodeProbe } from "./importers/kprobes.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
 import { readSmmu, type SmmuEvent } from "./importers/smmu.ts";
 import { readTlbi } from "./importers/tlbi.ts";
 import type { DeviceMapping } from "./importers/trace-record.ts";
+import { decodeVtd } from "./importers/vtd-events.ts";
+import { readVtdLog } from "./importers/vtd-log.ts";
+import { LineUp } from "./iommu/line-up.ts";
 import { KVM_UNMAP, KvmWatch } from "./kvm-watch.ts";
 import { MAX_MARKS } from "./limits.ts";
 import { Monitor } from "./monitor.ts";
@@ -119,6 +123,7 @@ class Together {
     }
     dma?.finish();
     if (clock !== undefined) await this.#instructions(clock.offset_s);
+    await this.#queue(report);
     return result.ok ? { ok: true, summary: this.#total(result.summary) } : result;
   }
 
@@ -140,6 +145,39 @@ class Together {
       event: (event) => observe.instruction?.(event, event.time_s + offset_s),
       damaged: () => undefined,
     });
+  }
+
+  /** Lines the kernel's submissions up with what the IOMMU took from its queue. */
+  async #queue(report: StreamReport): Promise<void> {
+    const file = this.#files.get("vtd");
+    if (file === undefined) return;
+    const log = new Pulled<IommuRecord>((put, chunk) =>
+      readVtdLog(file.open(), { record: put, chunk }),
+    );
+    const both = new LineUp(report, async () => {
+      const record = await log.peek();
+      log.take();
+      return record;
+    });
+    let queue: (() => void | Promise<void>)[] = [];
+    const chunk = async () => {
+      const due = queue;
+      queue = [];
+      for (const step of due) await step();
+    };
+    const sink: FtraceSink = {
+      event: (event) => {
+        const record = decodeVtd(event);
+        if (record !== undefined) queue.push(() => both.record(record));
+      },
+      lost: ({ why }) => void (why === "overwritten" ? 0 : queue.push(() => both.lost())),
+      damaged: ({ event }) => void (event ? queue.push(() => both.lost()) : 0),
+      chunk,
+    };
+    const names = new Set(["qi_submit", "qi_submit_sync", "qi_submit_sync_ret"]);
+    await EVENTS[this.#format](this.#main.open(), sink, { wanted: names });
+    await chunk();
+    await both.finish();
   }
 
   /** Judges the executed instructions, and lines up the clocks by their marks. */

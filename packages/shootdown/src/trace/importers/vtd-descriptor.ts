@@ -57,6 +57,8 @@ export interface QueueDescriptor {
   readonly fence: boolean;
   /** Of a wait: whether it waits for the page requests of devices too (PD). */
   readonly drain: boolean;
+  /** Of a wait: whether the IOMMU writes a status when it is done (SW). */
+  readonly status: boolean;
   /** Of a response: the index of the group of page requests. */
   readonly group: number;
 }
@@ -71,7 +73,7 @@ export function decodeDescriptor(qw0: Word64, qw1: Word64): QueueDescriptor {
   const did = bits(qw0, 31, 16);
   const none = {
     ...{ kind, type, did: 0, sid: 0, pasid: undefined, ...ALL },
-    ...{ leaf_only: false, fence: false, drain: false, group: 0 },
+    ...{ leaf_only: false, fence: false, drain: false, status: false, group: 0 },
   };
   const selector = bits(qw0, 5, 4);
   switch (kind) {
@@ -103,7 +105,13 @@ export function decodeDescriptor(qw0: Word64, qw1: Word64): QueueDescriptor {
       return { ...none, granularity, did, pasid: bits(qw0, 51, 32) };
     }
     case "wait":
-      return { ...none, granularity: "global", fence: bit(qw0, 6), drain: bit(qw0, 7) };
+      return {
+        ...none,
+        granularity: "global",
+        status: bit(qw0, 5),
+        fence: bit(qw0, 6),
+        drain: bit(qw0, 7),
+      };
     case "response": {
       const pasid = bit(qw0, 4) ? bits(qw0, 51, 32) : 0;
       return {

@@ -33,6 +33,8 @@ export interface VtdLogSummary {
 
 export interface VtdLogSink {
   record(record: IommuRecord): void;
+  /** After each piece of the input; the reader waits. */
+  chunk?(): Promise<void>;
 }
 
 /** Bytes looked at to recognise the format; the queue is first used late in a boot. */
@@ -71,6 +73,7 @@ export async function readVtdLog(
     for await (const chunk of plainBytes(source)) {
       const error = reader.push(chunk);
       if (error !== undefined) return { ok: false, error };
+      await sink.chunk?.();
     }
   } catch (reason) {
     if (!(reason instanceof DamagedGzip)) throw reason;
