@@ -61,7 +61,9 @@ export {
 } from "../report/result.ts";
 export { type RunReport, type RunStyle, runNdjson, runText } from "../report/run.ts";
 export type { ShownStep, ShownWitness } from "../report/shown.ts";
-export { findingLines, summaryLines } from "../report/trace.ts";
+export { summaryLines } from "../report/trace.ts";
+export { findingLines } from "../report/trace-finding.ts";
+export { FindingGroups } from "../report/trace-groups.ts";
 export { type WitnessStyle, witnessBlocks, witnessLines } from "../report/witness.ts";
 export { AUDIT_MACHINES } from "../study/audit.ts";
 export type { Outcomes as KnownOutcomes } from "../study/check.ts";

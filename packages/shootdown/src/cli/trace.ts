@@ -9,8 +9,10 @@ import {
   checkRecording,
   checkTrace,
   type Finding,
+  FindingGroups,
   findingLines,
   type Problem,
+  printable,
   problem,
   quote,
   type RecordingFile,
@@ -48,6 +50,7 @@ interface Options extends CommonOptions {
   readonly explain?: boolean;
   readonly set?: readonly string[];
   readonly with?: readonly string[];
+  readonly all?: boolean;
 }
 
 /** Status of an input that was not read to its end. */
@@ -64,7 +67,8 @@ export function register(command: Command): void {
     .option("--mm <addr>", "judge this address space, or `all` (repeatable)", collect)
     .option("--set <knob=value>", "denyRewalk=yes or no: see the note on x86", collect)
     .option("--with <file>", "another recording of the same run (repeatable)", collect)
-    .option("--explain", "show the lines around each finding");
+    .option("--explain", "show the lines around each finding")
+    .option("--all", "print each finding in full, also those that are alike");
   addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(trace);
 }
 
@@ -119,16 +123,24 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
   const name = file === "-" ? "<stdin>" : file;
   const paint = paintFor(options.color, process.stdout);
   const text = options.format === "text";
+  const paths = pathsOf(file, options.with ?? []);
+  const groups = options.all ? undefined : new FindingGroups();
   const onFinding = (finding: Finding) => {
-    const where = finding.source ?? name;
-    if (!text) return out(`${JSON.stringify({ ...finding, file: where })}\n`);
-    if (options.quiet && finding.class === "excess") return;
-    const [head = "", ...context] = findingLines(where, finding);
-    const tone = finding.class === "excess" ? "faint" : "bad";
-    const painted = head.replace(`: ${finding.class}: `, `: ${paint(tone, finding.class)}: `);
-    out([painted, ...context].map((l) => `${l}\n`).join(""));
+    const { class: found, source } = finding;
+    if (!text) return out(`${JSON.stringify({ ...finding, file: source ?? name })}\n`);
+    if (options.quiet && found === "excess") return;
+    const where = paths.get(source) ?? source ?? name;
+    const [head, ...lines] = groups?.add(where, finding) ?? findingLines(where, finding);
+    if (head === undefined) return;
+    const painted = head.replace(
+      new RegExp(`: ${found}:( |$)`),
+      `: ${paint(found === "excess" ? "faint" : "bad", found)}:$1`,
+    );
+    out([painted, ...lines].map((l) => `${l}\n`).join(""));
   };
   const result = await judge(file, options.with ?? [], { ...monitorOptions(options), onFinding });
+  const rest = groups?.rest() ?? [];
+  if (rest.length > 0) out(`${rest.join("\n")}\n`);
   if (!result.ok) {
     const { line, column, message } = result.error;
     const said = message.replace(/^line \d+, column \d+: /, "");
@@ -139,7 +151,7 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
   }
   if (!text) out(`${JSON.stringify({ ...result.summary, file: name })}\n`);
   else if (!options.quiet) {
-    out(`${paint("strong", name)}\n`);
+    out(`${paint("strong", printable(name))}\n`);
     out(
       summaryLines(result.summary)
         .map((l) => `${l}\n`)
@@ -147,6 +159,18 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
     );
   }
   return traceStatus(result);
+}
+
+/** Paths of the recordings by the names that findings give them; undefined is the first. */
+function pathsOf(file: string, beside: readonly string[]): Map<string | undefined, string> {
+  const paths = new Map<string | undefined, string>();
+  if (file !== "-" && statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+    const main = inFolder(file, "trace.txt");
+    if (main !== undefined) paths.set(undefined, main);
+    for (const path of filesBeside(file)) paths.set(basename(path), path);
+  }
+  for (const path of beside) paths.set(basename(path), path);
+  return paths;
 }
 
 function monitorOptions({ machine, kernel, mm, explain: lines, set }: Options): TraceOptions {
@@ -199,8 +223,8 @@ async function judge(
     if (statSync(file).isDirectory()) {
       const main = inFolder(file, "trace.txt");
       if (main === undefined) return fail("a folder without trace.txt, not a recording");
-      const others = BESIDE.flatMap((name) => inFolder(file, name) ?? []);
-      return await checkRecording(fileOf(main), [...others, ...beside].map(fileOf), options);
+      const others = [...filesBeside(file), ...beside];
+      return await checkRecording(fileOf(main), others.map(fileOf), options);
     }
     if (beside.length > 0) return await checkRecording(fileOf(file), beside.map(fileOf), options);
     return await checkTrace(whileWanted(createReadStream(file)), options);
@@ -212,6 +236,9 @@ async function judge(
 
 /** Files of a run that may lie beside its trace.txt. */
 const BESIDE = ["tlbi.txt", "smmu.txt", "vtd.txt", "stacks.txt"] as const;
+
+const filesBeside = (folder: string): string[] =>
+  BESIDE.flatMap((name) => inFolder(folder, name) ?? []);
 
 function inFolder(folder: string, name: string): string | undefined {
   return [join(folder, name), join(folder, `${name}.gz`)].find((path) => existsSync(path));

@@ -19,8 +19,23 @@ const SGR: Readonly<Record<Tone, string>> = {
 
 export const coloured: Paint = (tone, text) => `\u001b[${SGR[tone]}m${text}\u001b[0m`;
 
+/** Characters that take two columns of a terminal, and those that take none. */
+const WIDE = new RegExp(
+  "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}" +
+    "\\p{Emoji_Presentation}\\u3000-\\u303f\\uff01-\\uff60]",
+  "u",
+);
+const NARROW = /^[\p{Mn}\p{Me}]$/u;
+
+const columnsOfOne = (unit: string): number => (WIDE.test(unit) ? 2 : NARROW.test(unit) ? 0 : 1);
+
 /** Columns of a text without colours. */
-export const columns = (text: string): number => [...text].length;
+export function columns(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
+  let count = 0;
+  for (const unit of text) count += columnsOfOne(unit);
+  return count;
+}
 
 export const pad = (text: string, width: number): string =>
   text + " ".repeat(Math.max(0, width - columns(text)));
@@ -46,14 +61,22 @@ export const wrapText = (text: string, width: number): string[] =>
 
 /** A word too long for any line, in pieces. */
 function chop(word: string, width: number): string[] {
-  const units = [...word];
-  const pieces: string[] = [];
-  for (let i = 0; i < units.length; i += width) pieces.push(units.slice(i, i + width).join(""));
-  return pieces.length > 0 ? pieces : [""];
+  const pieces = [""];
+  let used = 0;
+  for (const unit of word) {
+    const more = columnsOfOne(unit);
+    if (used + more > width && used > 0) {
+      pieces.push("");
+      used = 0;
+    }
+    pieces[pieces.length - 1] += unit;
+    used += more;
+  }
+  return pieces;
 }
 
 /** At most `width` columns, with dots where something was left out. */
 export function cutTo(text: string, width: number): string {
-  const units = [...text];
-  return units.length <= width ? text : `${units.slice(0, Math.max(0, width - 3)).join("")}...`;
+  if (columns(text) <= width) return text;
+  return `${chop(text, Math.max(1, width - 3))[0]}...`;
 }

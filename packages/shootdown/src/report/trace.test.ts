@@ -4,7 +4,8 @@ import { createReadStream } from "node:fs";
 import { expect, test } from "vitest";
 import { checkTrace } from "../trace/check.ts";
 import type { Finding } from "../trace/finding.ts";
-import { findingLines, summaryLines } from "./trace.ts";
+import { summaryLines } from "./trace.ts";
+import { findingLines } from "./trace-finding.ts";
 
 async function report(name: string, explain = false) {
   const findings: Finding[] = [];
@@ -17,15 +18,22 @@ async function report(name: string, explain = false) {
   return { findings, summary: summaryLines(result.summary) };
 }
 
-test("a finding is one line with file, line and class", async () => {
+test("a finding is a line with file, line and class, and what there is to say", async () => {
   const { findings } = await report("6.1-upgrade");
-  const [line, ...rest] = findingLines("a.txt", findings[0]!);
-  expect(rest).toEqual([]);
-  expect(line).toBe(
-    "a.txt:285: missing: ptep_set_access_flags (upgrade): 0xffff8cab1000-0xffff8cab2000 may now " +
-      "be written; no invalidation of the secondary TLB before the function returned (line 286) " +
-      "[mm 0xffff0000409a4f00, 0x6000007ed60fc3 -> 0xe800007ed60f43]",
-  );
+  expect(findingLines("a.txt", findings[0]!).join("\n")).toMatchInlineSnapshot(`
+    "a.txt:285: missing: ptep_set_access_flags: upgrade not invalidated
+        mm        0xffff0000409a4f00
+        pages     0xffff8cab1000-0xffff8cab2000, one
+        what      may now be written; no invalidation of the secondary TLB
+                  before the function returned (line 286)
+        entry     0x6000007ed60fc3 -> 0xe800007ed60f43
+                  old read-only, young, frame 0x7ed60
+                  new writable, dirty, young, frame 0x7ed60
+        rule      A3: an entry that only denies may stay
+        doing     ptep_set_access_flags, called by wp_page_reuse, in page
+                  fault (write)
+        task      mmsteps-256, CPU 0, at 51.407695"
+  `);
 });
 
 test("explained, it is followed by the lines around it", async () => {
@@ -33,16 +41,17 @@ test("explained, it is followed by the lines around it", async () => {
   const lines = findingLines("a.txt", findings[0]!);
   expect(lines.length).toBeGreaterThan(4);
   expect(lines.filter((line) => line.startsWith(">"))).toHaveLength(1);
-  expect(lines.find((line) => line.startsWith(">"))).toContain("ptep_set_access_flags: (");
+  expect(lines.find((line) => line.startsWith(">"))).toContain(": ptep_set_access_flags:");
 });
 
 test("the summary keeps to 74 columns", async () => {
   const { summary } = await report("6.1-upgrade");
   expect(summary.join("\n")).toMatchInlineSnapshot(`
-    "format                  ftrace
+    "verdict                 violates: 8 missing
+    format                  ftrace
     kernel                  linux-6.1: invalidate_range (up to 6.5), by
                             __mmu_notifier_invalidate_range at line 125
-    descriptors             arm64
+    machine                 arm64 entries
 
     changes judged                17   of 1 address space, in 418 events
       conforming                   9   invalidated in time

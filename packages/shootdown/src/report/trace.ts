@@ -1,45 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The check of a recording as text: a line for each finding, then the counts in columns.
+// The end of the check of a recording as text: the verdict, and the counts in columns.
 //
-//   trace.txt:471: missing: ptep_set_access_flags (upgrade): 0xffff8cab1000-0xffff8cab2000 ...
-//
+//   verdict                 violates: 94 missing
 //   changes judged            224   of 2 address spaces, in 8810 events
 //     conforming              127
 //     missing                  94
 import { printable } from "../base/diagnostic.ts";
-import type { Finding, Reasons, TraceSummary } from "../trace/finding.ts";
+import { FINDING_CLASSES, type Reasons, type TraceSummary, traceStatus } from "../trace/finding.ts";
+import { wrapText } from "./columns.ts";
+import { MAIL_WIDTH } from "./trace-finding.ts";
 import { flushLines, iommuLines } from "./trace-iommu.ts";
 
-/** The text goes beyond no column but where a word is longer. */
-const WIDTH = 74;
 const LABEL_WIDTH = 24;
 const COUNT_WIDTH = 8;
 const INDENT = 4;
-
-/** The lines of one finding: `file:line: class: ...`, then those around it, if it has any. */
-export function findingLines(file: string, finding: Finding): string[] {
-  const { line, operation, change, old, new: now } = finding;
-  const kind = change === null ? "" : ` (${change})`;
-  const entry = old === null ? "" : `, ${old} -> ${now ?? "?"}`;
-  const what = `${operation}${kind}: ${finding.message} [${whose(finding)}${entry}]`;
-  const head = `${file}:${line}: ${finding.class}: ${what}`;
-  const context = (finding.context ?? []).map(
-    (near) => `${near.line === line ? ">" : " "} ${String(near.line).padStart(8)} | ${near.text}`,
-  );
-  return [head, ...context].map(printable);
-}
-
-/** The address space, or the IOMMU's domain and device, and the rule. */
-function whose({ mm, domain, device, start, end, rule }: Finding): string {
-  if (mm !== null) return rule === undefined ? `mm ${mm}` : `mm ${mm}, ${rule}`;
-  const parts = [
-    domain === undefined ? undefined : `domain ${domain}`,
-    device === undefined ? undefined : `device ${device}`,
-    `${start}-${end}`,
-    rule,
-  ];
-  return parts.filter((part) => part !== undefined).join(", ");
-}
 
 /** The lines of the summary, of at most 74 columns. */
 export function summaryLines(summary: TraceSummary): string[] {
@@ -71,9 +45,10 @@ export function summaryLines(summary: TraceSummary): string[] {
   ];
   const shown = counts.filter(([, count, , always]) => always || count > 0);
   return [
+    ...entry("verdict", verdict(s)),
     ...entry("format", s.format),
     ...entry("kernel", `${s.kernel}: ${s.contract}`),
-    ...entry("descriptors", s.layout),
+    ...entry("machine", machine(s)),
     "",
     ...shown.map(([label, count, text]) => row(label, count, text)),
     ...Object.entries(s.counts ?? {}).flatMap(([group, counts]) => reasons(group, counts)),
@@ -86,6 +61,33 @@ export function summaryLines(summary: TraceSummary): string[] {
     ...(!(s.judged ?? s.watched_mms > 0) ? ["", ...wrap(nothing(s), 0)] : []),
     ...s.notes.flatMap((note, at) => [...(at === 0 ? [""] : []), ...wrap(`note: ${note}`, 0)]),
   ].map((line) => printable(line).trimEnd());
+}
+
+/** What the exit status says, in words. */
+function verdict(s: TraceSummary): string {
+  const counts: readonly (readonly [string, number])[] = [
+    ...FINDING_CLASSES.filter((name) => name !== "excess" && name !== "depends").map(
+      (name) => [name, name === "missing" ? s.missing + s.dirty_missing : s[name]] as const,
+    ),
+  ];
+  const found = counts.filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`);
+  const unclear = [
+    ...(s.depends > 0 ? [`${s.depends} depend on denyRewalk`] : []),
+    ...(s.undecidable > 0 ? [`${s.undecidable} undecidable`] : []),
+  ];
+  switch (traceStatus({ ok: true, summary: s })) {
+    case 1:
+      return `violates: ${[...found, ...unclear].join(", ")}`;
+    case 0:
+      return "conforms, as far as it is recorded";
+    default:
+      return `cannot tell: ${unclear.length > 0 ? unclear.join(", ") : "nothing to judge"}`;
+  }
+}
+
+function machine({ machine: asked, layout }: TraceSummary): string {
+  const entries = layout === "none" ? "no page-table entries recorded" : `${layout} entries`;
+  return asked === null ? entries : `${asked}, as asked for; ${entries}`;
 }
 
 /** What was not there, and what records it. */
@@ -116,15 +118,7 @@ function reasons(title: string, counts: Reasons): string[] {
   return ["", `${title}:`, ...lines];
 }
 
-/** Words in lines that begin with `indent` spaces and end before column WIDTH. */
+/** Words in lines that begin with `indent` spaces. */
 function wrap(text: string, indent: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && indent + line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((one) => " ".repeat(indent) + one);
+  return wrapText(text, MAIL_WIDTH - indent).map((line) => " ".repeat(indent) + line);
 }
