@@ -68,6 +68,7 @@ export { type WitnessStyle, witnessBlocks, witnessLines } from "../report/witnes
 export { AUDIT_MACHINES } from "../study/audit.ts";
 export type { Outcomes as KnownOutcomes } from "../study/check.ts";
 export type { KnownViolation } from "../study/findings.ts";
+export type { Message, Staged } from "../study/lanes.ts";
 export {
   type Device,
   type LiveMachine,
@@ -160,6 +161,7 @@ export {
   openWalk,
   openWitnessWalk,
   type ShownMove,
+  type StagedStep,
   type WalkOf,
   type WalkOpened,
 } from "./walk.ts";

@@ -51,6 +51,37 @@ test("a scenario from its start, by the first move each time", () => {
   expect(walk.length).toBe(length);
 });
 
+test("every message lands after it was sent, in a lane that is drawn", () => {
+  const machine = "arm64+smmuv3+btm+ats";
+  const opened = openWalk(UPGRADE, { machines: [machine], kernels: ["linux-6.12+btm-on"] });
+  if (!opened.ok) throw new Error("not opened");
+  const { walk } = opened;
+  const { lanes } = walk;
+  expect(lanes).toEqual(["CPU0", expect.any(String), "cmdq", "IOMMU", "D", "memory"]);
+  const outstanding: string[] = [];
+  let landed = 0;
+  for (let n = 0; n < 400; n++) {
+    const own = walk.moves(n).find((m) => ["thread", "effect", "rule"].includes(m.shown.kind));
+    if (!own) break;
+    walk.take(own.step);
+    const step = walk.staged(n + 1);
+    expect(lanes).toContain(step.lane);
+    if (step.landed) {
+      const at = outstanding.indexOf(`${step.landed.set} ${step.landed.text}`);
+      expect(at, `step ${n + 1}`).toBeGreaterThanOrEqual(0);
+      outstanding.splice(at, 1);
+      landed++;
+    }
+    for (const { set, text, lane } of step.sent) {
+      expect(lanes).toContain(lane);
+      outstanding.push(`${set} ${text}`);
+    }
+  }
+  const left = walk.view(walk.length).queues.flatMap((q) => q.entries.map((e) => `${q.name} ${e}`));
+  expect(outstanding.sort()).toEqual(left.sort());
+  expect(landed).toBeGreaterThan(3);
+});
+
 test("what cannot be walked is said", () => {
   expect(openWalk("MM nothing")).toMatchObject({ ok: false });
   expect(openWalk(UPGRADE, { kernels: ["linux-6.0"] })).toMatchObject({ ok: false });

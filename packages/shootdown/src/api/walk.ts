@@ -7,6 +7,7 @@ import type { ShownStep } from "../report/shown.ts";
 import { shownStep } from "../report/shown.ts";
 import { whyText } from "../report/why.ts";
 import { Checker } from "../study/check.ts";
+import type { Staged } from "../study/lanes.ts";
 import { WitnessMismatch, type WitnessStep } from "../study/player.ts";
 import type { HeldView, StateView } from "../study/state-view.ts";
 import { Walk } from "../study/walk.ts";
@@ -20,6 +21,9 @@ export interface ShownMove {
   readonly step: WitnessStep;
   readonly shown: ShownStep;
 }
+
+/** A step with its lane, and the messages that it sent and was. */
+export interface StagedStep extends ShownStep, Staged {}
 
 /** What a walk is a run of. */
 export interface WalkOf {
@@ -72,6 +76,16 @@ export class OpenWalk {
   shown(n: number): ShownStep {
     if (n < 1) throw new RangeError("steps are numbered from 1");
     return shownStep(this.walk.row(this.checked(n)));
+  }
+
+  /** The same, and where it is drawn. */
+  staged(n: number): StagedStep {
+    return { ...this.shown(n), ...this.walk.staged(n) };
+  }
+
+  /** Every lane of a drawing, from left to right. */
+  get lanes(): readonly string[] {
+    return this.walk.lanes();
   }
 
   view(position: number): StateView {

@@ -9,13 +9,14 @@
 import type { Variable } from "../engine/describe.ts";
 import { variableName, variablesOf } from "../engine/describe.ts";
 import { PackedMachine } from "../engine/packed.ts";
+import type { Domain } from "../engine/program.ts";
 import { wordLayout } from "../engine/word.ts";
 import { cellBits } from "../explore/unsure.ts";
-import type { AnySort } from "../ir/sort.ts";
 import { HELD } from "../kernel/discipline.ts";
 import { desc } from "../vocabulary/descriptor.ts";
 import { pmd, pte_table } from "../vocabulary/state.ts";
 import { formatValue } from "./format.ts";
+import { laneOf } from "./lanes.ts";
 
 /** An entry that a cache holds. */
 export interface HeldView {
@@ -92,16 +93,6 @@ export interface StateView {
   readonly violated: readonly string[];
 }
 
-/** Lane of what belongs to nobody's CPU and to no device. */
-export const IOMMU_LANE = "IOMMU";
-export const MEMORY_LANE = "memory";
-
-/** Who owns what has these keys: a CPU, a device, or the IOMMU. */
-export function ownerOf(sorts: readonly AnySort[], keys: readonly string[]): string {
-  const at = sorts.findIndex((s) => s.name === "cpu" || s.name === "dev");
-  return at < 0 ? IOMMU_LANE : keys[at]!;
-}
-
 const LOCKS = new Set<string>(HELD.map((f) => f.name));
 const ROOM_OF: Readonly<Record<string, Room>> = {
   ...{ pfn: "frames", table: "frames", cpu: "CPUs", dev: "IOMMU", pasid: "IOMMU" },
@@ -142,7 +133,7 @@ export class StateViewer {
       threads: this.threads(state),
       ...this.tables(fields),
       caches: this.caches(state, all),
-      queues: queuesOf(all),
+      queues: queuesOf(all, machine.program.domain),
       rooms,
       violated,
     };
@@ -166,7 +157,7 @@ export class StateViewer {
     const caches = new Map<string, CacheView & { readonly entries: HeldView[] }>();
     for (const v of all) {
       if (v.decl.kind !== "cell") continue;
-      const owner = ownerOf(Object.values(v.decl.keys), v.keys);
+      const owner = laneOf(v.decl, v.index, this.machine.program.domain);
       const key = `${v.decl.name} ${owner}`;
       let cache = caches.get(key);
       if (!cache) caches.set(key, (cache = { cell: v.decl.name, owner, entries: [] }));
@@ -225,10 +216,10 @@ export class StateViewer {
   }
 }
 
-function queuesOf(all: readonly Variable[]): QueueView[] {
+function queuesOf(all: readonly Variable[], domain: Domain): QueueView[] {
   return all.flatMap((v): QueueView[] => {
     if (v.decl.kind !== "pending") return [];
-    const owner = ownerOf(Object.values(v.decl.keys), v.keys);
+    const owner = laneOf(v.decl, v.index, domain);
     return [{ set: v.decl.name, name: variableName(v), owner, entries: v.texts }];
   });
 }

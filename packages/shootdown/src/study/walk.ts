@@ -7,6 +7,7 @@
 import { PackedMachine } from "../engine/packed.ts";
 import type { Program } from "../engine/program.ts";
 import { reasonHeld } from "../explore/reasons.ts";
+import { lanesOf, type Staged, staged } from "./lanes.ts";
 import type { WitnessRow, WitnessStep } from "./player.ts";
 import { Player, shownOf, transitionOf, WitnessMismatch } from "./player.ts";
 import type { StateView } from "./state-view.ts";
@@ -67,6 +68,17 @@ export class Walk {
   /** What step `n`, from 1, did. */
   row(n: number): WitnessRow {
     return this.player(n - 1).play(this.taken[n - 1]!);
+  }
+
+  /** Where step `n` was made, and the messages that it sent and was. */
+  staged(n: number): Staged {
+    const t = this.machine.transitions[transitionOf(this.machine, this.taken[n - 1]!)]!;
+    return staged(this.machine, t, this.state(n - 1), this.state(n));
+  }
+
+  /** Every lane of the program, in the order of a drawing: CPUs, queue, IOMMU, devices. */
+  lanes(): readonly string[] {
+    return lanesOf(this.machine);
   }
 
   view(position: number): StateView {
