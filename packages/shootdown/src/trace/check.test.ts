@@ -271,6 +271,18 @@ describe("what is not known is not guessed", () => {
     expect((await check(text, { kernel: "linux-6.1" })).classes).toEqual(["missing"]);
   });
 
+  test("a mark does not hide the function of the first call, and may name the kernel", async () => {
+    const mark = "tracing_mark_write: shootdown: probes mn_invalidate_secondary mn_register";
+    const body = [REGISTER, upgrade(), UPGRADED, LEAVE];
+    const called = await check(trace(mark, ...body, old[1]!, LEAVE));
+    expect(called.classes).toEqual(["missing"]);
+    expect(called.summary).toMatchObject({ kernel: "linux-6.1", undecidable: 0 });
+    const kernel = "tracing_mark_write: shootdown: kernel 6.12.117+deb12-arm64 aarch64";
+    const named = await check(trace(kernel, mark, ...body));
+    expect(named.classes).toEqual(["missing"]);
+    expect(named.summary).toMatchObject({ kernel: "linux-6.12", undecidable: 0 });
+  });
+
   test("a verdict waits for the contract, which may come later", async () => {
     const text = trace(REGISTER, upgrade(), UPGRADED, LEAVE, old[1]!, LEAVE);
     expect((await check(text)).classes).toEqual(["missing"]);

@@ -40,6 +40,9 @@ const MAX_WITHIN = 1024;
 /** A mark by which whoever recorded names the probes that were set, `mn_*` as a whole. */
 export const PROBES_MARK = /^shootdown: probes (\S.*)$/;
 
+/** A mark by which the recorder names the kernel: "shootdown: kernel 6.12.117+deb12 aarch64". */
+const KERNEL_MARK = /^shootdown: kernel (\d{1,3})\.(\d{1,3})\b/;
+
 export class Contract {
   readonly #asked: string | undefined;
   readonly #layout: Layout | undefined;
@@ -47,6 +50,8 @@ export class Contract {
   #how = "";
   #seenLayout: Layout | undefined;
   #probed = false;
+  /** Whether a call was seen. */
+  #called = false;
   /** Of each task: the function of FLUSHES that it is in, or "after" one. */
   readonly #within = new Map<number, string>();
 
@@ -55,9 +60,7 @@ export class Contract {
     this.#asked = kernel;
     const version = kernel === undefined ? null : /^linux-(\d+)\.(\d+)/.exec(kernel);
     if (version !== null) {
-      const [major, minor] = [Number(version[1]), Number(version[2])];
-      const old = major < CHANGED_IN[0] || (major === CHANGED_IN[0] && minor < CHANGED_IN[1]);
-      this.#name = old ? "invalidate_range" : "arch_invalidate_secondary_tlbs";
+      this.#name = contractOf(Number(version[1]), Number(version[2]));
       this.#how = "as asked for";
     }
     const part = machine?.split("+")[0];
@@ -100,12 +103,14 @@ export class Contract {
       if (this.#name === undefined) this.#follow(record);
       return false;
     }
-    const first = !this.#probed;
+    const unsure = !this.#probed || this.#name === undefined;
+    const first = !this.#called;
     this.#probed = true;
+    this.#called = true;
     if (this.#name === undefined && !BY_FUNCTION.has(record.at.func ?? "")) {
       return this.#learnPlace(record.at) || first;
     }
-    const func = first ? record.at.func : undefined;
+    const func = unsure || first ? record.at.func : undefined;
     const found = func === undefined ? undefined : BY_FUNCTION.get(func);
     if (found !== undefined && this.#asked === undefined) {
       this.#name = found;
@@ -113,11 +118,18 @@ export class Contract {
     } else if (found !== undefined && found !== this.#name) {
       this.#how += `, though line ${record.at.line} calls ${func}`;
     }
-    return first;
+    return unsure;
   }
 
-  /** A mark that says which probes were set. @returns as `learn`. */
+  /** A mark that says which kernel it is, or which probes were set. @returns as `learn`. */
   learnMark(mark: RawEvent): boolean {
+    const [, major, minor] = KERNEL_MARK.exec(mark.text) ?? [];
+    if (major !== undefined && minor !== undefined) {
+      if (this.#name !== undefined) return false;
+      this.#name = contractOf(Number(major), Number(minor));
+      this.#how = `by the mark at line ${mark.line}`;
+      return this.#probed;
+    }
     const names = PROBES_MARK.exec(mark.text)?.[1]?.split(/\s+/);
     if (this.#probed || names === undefined) return false;
     this.#probed = names.includes("mn_invalidate_secondary") || names.includes("mn_*");
@@ -152,4 +164,9 @@ export class Contract {
   #learnLayout(old: Parameters<typeof layoutOf>[0] | undefined): void {
     if (this.#seenLayout === undefined && old !== undefined) this.#seenLayout = layoutOf(old);
   }
+}
+
+function contractOf(major: number, minor: number): ContractName {
+  const old = major < CHANGED_IN[0] || (major === CHANGED_IN[0] && minor < CHANGED_IN[1]);
+  return old ? "invalidate_range" : "arch_invalidate_secondary_tlbs";
 }
