@@ -5,6 +5,7 @@
 //   checkScenario(text, ...)     every run of it searched, one result each
 //   checkLitmus(text, ...)       a litmus test of herd: its final states and the verdict
 //   checkTrace(bytes, ...)       a recording of a real kernel, judged line by line
+//   openRecord({ ... })          what records one: scripts for tracefs, trace-cmd, bpftrace
 //   openReplay(witness)          a counterexample, run again step by step
 //   openWalk(text, ...)          a run on foot: all that can happen next, one of it, back
 //   runScenario(text, ...)       one run of it, every event
@@ -40,6 +41,12 @@ export {
   mutateSummary,
   mutateText,
 } from "../report/mutate.ts";
+export {
+  offerLines,
+  type RecordSources,
+  recordNdjson,
+  recordSummary,
+} from "../report/record.ts";
 export {
   type CheckedFile,
   type CheckResult,
@@ -98,6 +105,7 @@ export {
   type TraceSummary,
   traceStatus,
 } from "../trace/finding.ts";
+export { offersStatus } from "../trace/record/offer.ts";
 export { checkRecording, type RecordingFile } from "../trace/recording.ts";
 export {
   type AuditGroup,
@@ -146,6 +154,14 @@ export {
   selectionProblems,
 } from "./plan.ts";
 export { problem } from "./problem.ts";
+export {
+  openRecord,
+  RECORD_FORMS,
+  type RecordForm,
+  type RecordRequest,
+  type RecordResult,
+  recordLines,
+} from "./record.ts";
 export { openReplay, type ReplayResult } from "./replay.ts";
 export { CHECK_FORMATS, type CheckFormat, checkReporter, type ReportOptions } from "./report.ts";
 export { type RunOpened, type RunOptions, runScenario } from "./run.ts";

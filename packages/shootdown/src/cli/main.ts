@@ -37,6 +37,11 @@ const SUBCOMMANDS: readonly Entry[] = [
     load: () => import("./trace.ts"),
   },
   {
+    name: "record",
+    summary: "print what records a kernel for trace, or check what it offers",
+    load: () => import("./record.ts"),
+  },
+  {
     name: "audit",
     summary: "every pair of operations at the same time, with a device that may do anything",
     load: () => import("./audit.ts"),

@@ -14,6 +14,7 @@ import { VTD_EVENTS } from "./importers/vtd-events.ts";
 import type { IommuMonitor } from "./iommu/monitor.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import type { TraceObserver } from "./observer.ts";
+import { OTHER_CALLS, SPACE_CALLS } from "./record/tracepoints.ts";
 
 export interface TraceOptions extends MonitorOptions {
   readonly onFinding?: (finding: Finding) => void;
@@ -22,23 +23,7 @@ export interface TraceOptions extends MonitorOptions {
 }
 
 /** System calls whose entry and exit tell where a task's operation ends. */
-const SYSCALLS = [
-  ...["mmap", "munmap", "mprotect", "pkey_mprotect", "mremap", "madvise", "process_madvise"],
-  ...[
-    "msync",
-    "mlock",
-    "munlock",
-    "mbind",
-    "migrate_pages",
-    "move_pages",
-    "brk",
-    "remap_file_pages",
-  ],
-  ...["clone", "clone3", "fork", "vfork", "execve", "execveat", "exit", "exit_group", "ioctl"],
-  ...["read", "write", "pread64", "pwrite64", "ftruncate", "truncate", "fallocate", "fsync"],
-  ...["fdatasync", "sync", "sync_file_range", "shmdt", "prctl", "userfaultfd", "nanosleep"],
-  ...["clock_nanosleep", "futex", "epoll_pwait", "ppoll", "wait4", "close", "sendfile"],
-];
+const SYSCALLS = [...SPACE_CALLS, ...OTHER_CALLS];
 
 /** Ground truth, and callbacks as their users saw them: no verdict uses them. */
 const isUnused = (name: string): boolean => name.startsWith("cb_") || name.startsWith("stlb_");

@@ -15,8 +15,30 @@ const FUNC_PROTO = 13;
 
 /** Bytes that follow a type of a kind: a fixed part, and one for each of its `vlen` elements. */
 const EXTRA: readonly (readonly [fixed: number, each: number])[] = [
-  ...([[0, 0], [4, 0], [0, 0], [12, 0], [0, 12], [0, 12], [0, 8], [0, 0], [0, 0], [0, 0]] as const),
-  ...([[0, 0], [0, 0], [0, 0], [0, 8], [4, 0], [0, 12], [0, 0], [4, 0], [0, 0], [0, 12]] as const),
+  ...([
+    [0, 0],
+    [4, 0],
+    [0, 0],
+    [12, 0],
+    [0, 12],
+    [0, 12],
+    [0, 8],
+    [0, 0],
+    [0, 0],
+    [0, 0],
+  ] as const),
+  ...([
+    [0, 0],
+    [0, 0],
+    [0, 0],
+    [0, 8],
+    [4, 0],
+    [0, 12],
+    [0, 0],
+    [4, 0],
+    [0, 0],
+    [0, 12],
+  ] as const),
 ];
 
 /** Structures inside each other without a name of their own. */
@@ -66,7 +88,8 @@ class Btf implements KernelTypes {
     const end = at + view.getUint32(12, true);
     this.#strings = header + view.getUint32(16, true);
     this.#strings_end = this.#strings + view.getUint32(20, true);
-    if (end > bytes.length || this.#strings_end > bytes.length) throw new NotBtf("the BTF ends early");
+    if (end > bytes.length || this.#strings_end > bytes.length)
+      throw new NotBtf("the BTF ends early");
     while (at < end) at = this.#index(at);
   }
 

@@ -54,7 +54,8 @@ export function fetchText(fetch: Fetch): string {
   }
 }
 
-const HEAD = /^(p|r(?=512:))(?:512)?:shootdown\/([A-Za-z_]\w{0,62}) ([A-Za-z_][\w.]*)((?: [A-Za-z_]\w{0,30}=\S+)*)$/;
+const HEAD =
+  /^(p|r512):shootdown\/([A-Za-z_]\w{0,62}) ([A-Za-z_][\w.]*)((?: [A-Za-z_]\w{0,30}=\S+)*)$/;
 
 /** The kernel keeps this many arguments of an event (MAX_TRACE_ARGS) and of a function. */
 const MAX_FIELDS = 128;
@@ -68,13 +69,13 @@ export function parseDefinition(text: string): Definition | undefined {
   for (const part of rest.split(" ").slice(1)) {
     const field = parseField(part);
     if (field === undefined || fields.some(({ name }) => name === field.name)) return undefined;
-    if (field.fetch.kind !== "immediate" && readsReturn(field.fetch) !== (kind === "r")) {
+    if (field.fetch.kind !== "immediate" && readsReturn(field.fetch) !== (kind !== "p")) {
       return undefined;
     }
     fields.push(field);
   }
   if (fields.length > MAX_FIELDS) return undefined;
-  return { kind: kind as "p" | "r", event, symbol, fields };
+  return { kind: kind === "p" ? "p" : "r", event, symbol, fields };
 }
 
 function parseField(text: string): Field | undefined {

@@ -38,7 +38,7 @@ function wordOf(fetch: Fetch): string {
 const placeOf = ({ base, offset }: Fetch & { kind: "memory" }): string =>
   offset === 0 ? `(${wordOf(base)})` : `(${wordOf(base)} + ${offset})`;
 
-function valueOf({ fetch, type }: Field): string {
+function valueText({ fetch, type }: Field): string {
   const [name] = TYPE_NAMES[type];
   if (fetch.kind === "memory") return `*(${name} *)${placeOf(fetch)}`;
   return name === "uint64" ? wordOf(fetch) : `(${name})${wordOf(fetch)}`;
@@ -57,7 +57,7 @@ function probeLines({ forms, reveals }: PlannedProbe): string[] {
       event,
       // The kernel prints (function) at entry and (caller <- function) at a return.
       [kind === "p" ? `(${symbol})` : `(0+0x0 <- ${symbol})`, ...fields.map(textOf)].join(" "),
-      fields.map(valueOf),
+      fields.map(valueText),
     ),
     "}",
   ]);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plan as a shell script around `trace-cmd record`, which cannot define probes by itself.
+
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: of the shell
+
 import { GROUP } from "./definition.ts";
 import { KPROBES_THERE, MARKED, PROBING, START, TELL, tryLine } from "./form-tracefs.ts";
 import type { Plan } from "./plan.ts";
@@ -21,7 +24,7 @@ export function traceCmdForm(plan: Plan, said: readonly string[]): string[] {
     ...START,
     ...KPROBES_THERE,
     '  command -v trace-cmd > /dev/null || { say "no trace-cmd"; exit 2; }',
-    '  out=${OUT:-trace.dat} kb=${BUFFER_KB:-8192}',
+    "  out=${OUT:-trace.dat} kb=${BUFFER_KB:-8192}",
     ...PROBING,
     "  drop",
     "  trap 'drop' EXIT",

@@ -3,6 +3,9 @@
 //
 // Everything happens in an instance of its own, in a subshell, so that it can be pasted: other
 // users of tracing are left alone, and nothing of it stays.
+
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: of the shell
+
 import { definitionText, GROUP } from "./definition.ts";
 import type { Plan, PlannedProbe } from "./plan.ts";
 
@@ -16,7 +19,11 @@ export const tryLine = ({ event, forms }: PlannedProbe): string =>
     .join(" or ")}`;
 
 /** Events that get a stack, in a recording beside the first. */
-const WITH_STACK = ["mn_invalidate_secondary", "mn_invalidate_range_start", "ptep_set_access_flags"];
+const WITH_STACK = [
+  "mn_invalidate_secondary",
+  "mn_invalidate_range_start",
+  "ptep_set_access_flags",
+];
 
 const USAGE = [
   "  # sh FILE COMMAND...   records while COMMAND runs; without one until Enter is pressed",
@@ -24,13 +31,14 @@ const USAGE = [
   "  # BUFFER_KB=8192       for each CPU",
   "  # RECORD_SECONDS=60    ends by itself",
   "  # RECORD_STREAM=1      writes while it records: for longer than the buffer lasts",
+  "  # TRACEFS=FOLDER       where tracefs is, if not in its usual place",
 ];
 
 /** Finds tracefs. */
 export const START = [
   "  set +e -u",
   '  say() { echo "shootdown: $*" >&2; }',
-  "  t=/sys/kernel/tracing",
+  "  t=${TRACEFS:-/sys/kernel/tracing}",
   '  [ -e "$t/trace_clock" ] || mount -t tracefs none "$t" 2>/dev/null',
   '  [ -e "$t/trace_clock" ] || t=/sys/kernel/debug/tracing',
   '  [ -e "$t/trace_clock" ] || { say "no tracefs: needs root and CONFIG_FTRACE"; exit 2; }',
@@ -164,7 +172,9 @@ export function tracefsForm(plan: Plan, said: readonly string[]): string[] {
     ...clean(stacks),
     ...SAVE,
     ...FINISH.flatMap((line) =>
-      stacks && line === "    clean" ? ['    save "$g-stacks/trace" "$(dirname "$out")/stacks.txt"', line] : [line],
+      stacks && line === "    clean"
+        ? ['    save "$g-stacks/trace" "$(dirname "$out")/stacks.txt"', line]
+        : [line],
     ),
     "  clean",
     '  mkdir "$g" || { say "no instances in this tracefs"; exit 2; }',

@@ -155,7 +155,8 @@ function planned(probe: Probe, kernel: Kernel): PlannedProbe | undefined {
       if (enters === undefined) return [];
       const { symbol } = place;
       const entry: Definition = { kind: "p", event, symbol, fields: enters };
-      const leaves = probe.returns === undefined ? undefined : fieldsOf(probe.returns, place, kernel);
+      const leaves =
+        probe.returns === undefined ? undefined : fieldsOf(probe.returns, place, kernel);
       if (leaves === undefined) return [[entry]];
       return [[entry, { kind: "r", event: `${event}_ret`, symbol, fields: leaves } as const]];
     });
@@ -210,11 +211,7 @@ function offsetOf(struct: string, member: string, { types, version }: Kernel): n
 }
 
 /** Where a parameter stands, from 1: by the kernel's own types, else by the table. */
-function argument(
-  param: string,
-  { symbol, params }: Place,
-  { types }: Kernel,
-): number | undefined {
+function argument(param: string, { symbol, params }: Place, { types }: Kernel): number | undefined {
   const known = types?.parameters(symbol);
   const names = known ?? params.split(" ");
   for (const name of [param, ...(known === undefined ? [] : (ALIASES[param] ?? []))]) {

@@ -49,8 +49,7 @@ export const VTD_PROBES: readonly Probe[] = [
         fields: "domain=domain:x64 iova=iova:x64 paddr=paddr:x64 pgsize=pgsize:x64 pgcount=\\1:u64",
       },
     ],
-    fields:
-      "domain=domain:x64 iova=iova:x64 paddr=paddr:x64 pgsize=pgsize:x64 pgcount=pgcount:u64",
+    fields: "domain=domain:x64 iova=iova:x64 paddr=paddr:x64 pgsize=pgsize:x64 pgcount=pgcount:u64",
     reveals: "pages are mapped for a device, and in which domain",
     maybe: "later drivers share the code of page tables; the event iommu:map shows it",
   },
@@ -107,9 +106,7 @@ export const VTD_PROBES: readonly Probe[] = [
     ],
     fields: "domain=domain:x64 iova=iova:x64 size=size:x64",
     reveals: "an invalidation that a new mapping needs (caching mode)",
-    absent: [
-      { arch: "x86", kernels: "..5.11", why: "not there before 5.12", shown: "qi_submit" },
-    ],
+    absent: [{ arch: "x86", kernels: "..5.11", why: "not there before 5.12", shown: "qi_submit" }],
   },
   {
     ...VTD,

@@ -139,7 +139,11 @@ const FLUSHES: readonly Probe[] = [
     event: "flush_tlb_mm_range",
     part: "cpu",
     at: [
-      { symbol: "flush_tlb_mm_range", params: "mm start end stride_shift freed_tables", arch: "x86" },
+      {
+        symbol: "flush_tlb_mm_range",
+        params: "mm start end stride_shift freed_tables",
+        arch: "x86",
+      },
     ],
     fields: "mm=mm:x64 start=start:x64 end=end:x64 freed_tables=freed_tables:u8",
     returns: "",

@@ -45,7 +45,11 @@ export const LAYOUTS: readonly Layout[] = [
   { struct: "vm_fault", kernels: "5.12..5.17", members: { address: 24, flags: 32, orig_pte: 56 } },
   { struct: "vm_fault", kernels: "5.18..", members: { address: 24, flags: 40, orig_pte: 64 } },
   { struct: "iommu_iotlb_gather", kernels: "..5.14", members: { start: 0, end: 8 } },
-  { struct: "iommu_iotlb_gather", kernels: "5.15..5.17", members: { start: 0, end: 8, queued: 32 } },
+  {
+    struct: "iommu_iotlb_gather",
+    kernels: "5.15..5.17",
+    members: { start: 0, end: 8, queued: 32 },
+  },
   { struct: "iommu_iotlb_gather", kernels: "5.18..", members: { start: 0, end: 8, queued: 40 } },
   {
     struct: "pagetable_move_control",
