@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The recorder's tables against kernels: what their own types say (recorder-kernels.txt), and, where
-// recordings are installed, their symbols, the probes that they took and those that they refused.
+// The recorder's tables against kernels: what their own types say (recorder-kernels.txt), and,
+// where recordings are installed, their symbols, the probes that they took and those refused.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -30,7 +30,7 @@ export function traceCmdForm(plan: Plan, said: readonly string[]): string[] {
     "  trap 'drop' EXIT",
     "  trap ':' INT TERM HUP",
     ...plan.probes.map(tryLine),
-    `  [ "$#" -gt 0 ] || set -- sh -c 'echo "shootdown: recording; Ctrl-C ends it" >&2; sleep 86400'`,
+    `  [ "$#" -gt 0 ] || set -- sh -c 'echo "recording; Ctrl-C ends it" >&2; sleep 86400'`,
     ...TELL,
     ...MARKED,
     "  export t marked",

@@ -121,7 +121,7 @@ function unverified({ version, arch, types, symbols }: Kernel): string[] {
       ? [`which of these functions linux-${name} has; a probe that it refuses is left out`]
       : []),
     ...(types === undefined
-      ? [`arguments and offsets on linux-${name}: from its history, not from its types (--btf)`]
+      ? [`arguments and offsets on linux-${name}: from its history, not its types (--btf)`]
       : []),
   ];
 }

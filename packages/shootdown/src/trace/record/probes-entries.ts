@@ -300,7 +300,7 @@ export const ENTRY_PROBES: readonly Probe[] = [
     at: [{ symbol: "ptep_test_and_clear_young", params: "vma address ptep", arch: "x86" }],
     fields: `${ENTRY} old=*ptep:x64`,
     reveals: "the same without a flush",
-    absent: [{ arch: "arm64", why: "inlined", shown: "nothing owes anything for it" }],
+    absent: [{ arch: "arm64", why: "inlined", shown: "no event: nothing is owed for it" }],
   },
   {
     event: "huge_ptep_set_wrprotect",

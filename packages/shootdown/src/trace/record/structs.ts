@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where members lie in the structures that probes look into, by version, in bytes.
 //
-// 6.1 and 6.12 were read in the BTF of Debian's kernels on both machines, 6.18 on x86. The others are
-// from the history of include/linux/{mm_types,mm,mmu_notifier,iommu}.h and asm-generic/tlb.h. A
-// kernel's own BTF decides where there is one.
+// 6.1 and 6.12 were read in the BTF of Debian's kernels on both machines, 6.18 on x86. The others
+// are from the history of include/linux/{mm_types,mm,mmu_notifier,iommu}.h and asm-generic/tlb.h.
+// A kernel's own BTF decides where there is one.
 import { type Interval, type Version, within } from "./version.ts";
 
 export interface Layout {
