@@ -126,7 +126,7 @@ function unverified({ version, arch, types, symbols }: Kernel): string[] {
   ];
 }
 
-/** Rows of this kernel, with a reason where a table or a list of symbols says that there is none. */
+/** A row of this kernel none of whose functions it is known to have, with the reason. */
 function notFound(probe: Probe, kernel: Kernel, found: ReadonlySet<string>): Hidden[] {
   const places = placesFor(probe, kernel);
   if (found.has(probe.event) || places.length === 0) return [];
