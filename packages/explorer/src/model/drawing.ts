@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of a run is in a window, as lines, dots and arrows: no canvas, no DOM.
+//
+//   y = row * ROW_PX - scroll         x = middle of the lane's column
+//
+// A message is an arrow from who sent it to where it waits, and from there to who it was for.
+
+import type { ShownStep, StagedStep } from "shootdown";
+
+export const ROW_PX = 24;
+export const NUMBER_PX = 44;
+
+/** Where lanes are: their names from left to right, and how wide each is. */
+export interface Lanes {
+  readonly names: readonly string[];
+  readonly lane_px: number;
+}
+
+const LANE_PX = { least: 46, most: 92 } as const;
+
+/** Lanes that leave about half of a width to what is said of each step. */
+export function lanesIn(names: readonly string[], width: number): Lanes {
+  const room = (0.5 * width - NUMBER_PX) / Math.max(1, names.length);
+  return { names, lane_px: Math.round(Math.max(LANE_PX.least, Math.min(LANE_PX.most, room))) };
+}
+
+export interface Row {
+  /** Position after the step; 0 is the beginning. */
+  readonly position: number;
+  readonly y: number;
+  readonly step: StagedStep | undefined;
+}
+
+export interface Arrow {
+  readonly from: number;
+  readonly to: number;
+  readonly y: number;
+  readonly label: string;
+  /** Sent and on its way, or taking effect. */
+  readonly kind: "sent" | "landed" | "memory";
+}
+
+export interface Window {
+  readonly rows: readonly Row[];
+  readonly arrows: readonly Arrow[];
+}
+
+/** Middle of a lane; -1 if it is not drawn. */
+export function laneX({ names, lane_px }: Lanes, lane: string): number {
+  const n = names.indexOf(lane);
+  return n < 0 ? -1 : NUMBER_PX + (n + 0.5) * lane_px;
+}
+
+/** Where captions begin. */
+export const captionX = ({ names, lane_px }: Lanes): number =>
+  NUMBER_PX + names.length * lane_px + 8;
+
+/** The rows that a window of `height` pixels shows, scrolled down by `scroll`. */
+export function windowOf(
+  count: number,
+  scroll: number,
+  height: number,
+  lanes: Lanes,
+  stepAt: (n: number) => StagedStep | undefined,
+): Window {
+  const first = Math.max(0, Math.floor(scroll / ROW_PX) - 1);
+  const last = Math.min(count, Math.ceil((scroll + height) / ROW_PX) + 1);
+  const rows: Row[] = [];
+  const arrows: Arrow[] = [];
+  for (let position = first; position <= last; position++) {
+    const y = position * ROW_PX + ROW_PX / 2 - scroll;
+    const step = position === 0 ? undefined : stepAt(position - 1);
+    rows.push({ position, y, step });
+    if (step) arrows.push(...arrowsOf(step, y, lanes));
+  }
+  return { rows, arrows };
+}
+
+function arrowsOf(step: StagedStep, y: number, lanes: Lanes): Arrow[] {
+  const own = laneX(lanes, step.lane);
+  const to = (lane: string) => laneX(lanes, lane);
+  const arrows: Arrow[] = [];
+  if (step.landed && step.landed.lane !== step.lane) {
+    arrows.push({
+      from: to(step.landed.lane),
+      to: own,
+      y,
+      label: step.landed.text,
+      kind: "landed",
+    });
+  }
+  for (const m of step.sent) {
+    if (m.lane === step.lane) continue;
+    arrows.push({ from: own, to: to(m.lane), y, label: m.text, kind: "sent" });
+  }
+  if (step.events.some((e) => STORES.test(e))) {
+    arrows.push({ from: own, to: to("memory"), y, label: "", kind: "memory" });
+  }
+  if (step.kind === "fill") {
+    arrows.push({ from: to("memory"), to: own, y, label: "", kind: "memory" });
+  }
+  return arrows.filter((a) => a.from >= 0 && a.to >= 0 && a.from !== a.to);
+}
+
+const STORES = /^(pte_store|pmd_|block_store|access)/;
+
+/** What is said of a step in one line: its events, or what it changed, or its statement. */
+export function captionOf({ kind, changed, events, statement, agent }: ShownStep): string {
+  const [change = ""] = changed;
+  const place = change.replace(/: .*$/, "");
+  if (kind === "fill") return `${place} takes ${change.replace(/^.*-> /, "")}`;
+  if (kind === "evict") return `${place} drops ${change.replace(/^[^:]*: | ->.*$/g, "")}`;
+  return events.join(" · ") || change || shortened(statement) || agent;
+}
+
+const STATEMENT_CHARS = 60;
+
+/** `retry_from_here(…)`: of a long statement only what it begins with. */
+function shortened(statement: string): string {
+  if (statement.length <= STATEMENT_CHARS) return statement;
+  const at = statement.indexOf("(");
+  return at > 0 && at < STATEMENT_CHARS
+    ? `${statement.slice(0, at)}(…)`
+    : `${statement.slice(0, STATEMENT_CHARS)}…`;
+}
+
+/** What stands out in a list: faults and violations, then what changes memory. */
+export function toneOf(step: StagedStep): "bad" | "store" | "free" | "plain" {
+  if (step.events.some((e) => /^(fault|abort|io_page_fault|violation)/.test(e))) return "bad";
+  if (step.events.some((e) => STORES.test(e))) return "store";
+  return step.kind === "fill" || step.kind === "evict" ? "free" : "plain";
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gallery from the files of litmus/: the bugs of the museum first, then the rest by folder.
+
+import { parseScenario } from "shootdown";
+import type { Configuration } from "../engine/engine.ts";
+import type { Gallery, GalleryGroup, GalleryItem } from "./gallery.ts";
+
+interface File {
+  /** Below litmus/. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Folders whose names say less than a title. */
+const TITLES: Readonly<Record<string, string>> = {
+  "permission-upgrade": "permission upgrades",
+  museum: "bugs that were fixed",
+};
+const FIRST = Object.keys(TITLES);
+
+export function galleryOf(files: readonly File[]): Gallery {
+  const groups = new Map<string, GalleryItem[]>(FIRST.map((name) => [name, []]));
+  for (const file of files) {
+    const item = itemOf(file);
+    if (!item) continue;
+    const folder = file.path.split("/").slice(0, -1);
+    const name = folder[0] === "museum" ? "museum" : folder.join("/");
+    groups.set(name, [...(groups.get(name) ?? []), item]);
+  }
+  const shown = [...groups].filter(([, items]) => items.length > 0);
+  return { groups: shown.map(([name, items]): GalleryGroup => ({ title: titleOf(name), items })) };
+}
+
+const titleOf = (name: string): string => TITLES[name] ?? name.replaceAll("-", " ");
+
+/** Undefined for what is no scenario of ours, as tests of herd. */
+function itemOf({ path, text }: File): GalleryItem | undefined {
+  const read = parseScenario(text, path);
+  if (!read.ok) return undefined;
+  const { name, intent, expectations } = read.scenario;
+  const configured = expectations.map((e) => ({
+    expected: e.observation.text.toLowerCase(),
+    machine: e.machine?.text ?? "arm64+smmuv3",
+    kernel: e.kernel?.text ?? "linux-6.12",
+    set: Object.fromEntries(e.set.map((s) => [s.knob.text, s.value.text])),
+  }));
+  const bug = configured.find((c) => c.expected !== "never") ?? configured[0];
+  if (!bug) return undefined;
+  const key = (c: Configuration) => JSON.stringify([c.machine, c.set]);
+  const clean = configured.filter((c) => c.expected === "never");
+  const fix = clean.find((c) => key(c) === key(bug)) ?? clean[0];
+  const plain = ({ machine, kernel, set }: Configuration): Configuration => ({
+    machine,
+    kernel,
+    set,
+  });
+  return {
+    path,
+    name: name.text,
+    sentence: sentenceOf(intent.paragraphs),
+    text,
+    bug: plain(bug),
+    fix: fix && fix !== bug ? plain(fix) : null,
+  };
+}
+
+function sentenceOf(paragraphs: readonly string[]): string {
+  const [first = ""] = paragraphs;
+  return (/^.*?[.:!?](?=\s|$)/s.exec(first)?.[0] ?? first).replace(/\s+/g, " ").replace(/:$/, ".");
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the page knows, as signals: one cursor, many views. Views read these and call the actions.
+//
+//   text, configuration ──check──► verdict ──open──► walk ──at(cursor)──► seen
+//                                                     └──steps(window)──► stage
+
+import { batch, computed, effect, signal } from "@preact/signals";
+import type { CheckRun, Named, Problem } from "shootdown";
+import type { Configuration, Parsed, Seen, Walked } from "../engine/engine.ts";
+import type { RemoteEngine } from "../engine/protocol.ts";
+import { Stopped } from "../engine/protocol.ts";
+import type { Gallery } from "./gallery.ts";
+import { type Link, writeLink } from "./link.ts";
+import { Steps } from "./steps.ts";
+
+export interface Verdict {
+  readonly run: CheckRun;
+  readonly witness: string | null;
+  readonly why: string | null;
+}
+
+export const FIRST = {
+  scenario: "permission-upgrade/upgrade.litmus",
+  machine: "arm64+smmuv3",
+  kernel: "linux-6.1",
+  set: { hafdbs: "no", httu: "no" },
+} as const;
+
+export class Store {
+  readonly gallery = signal<Gallery>({ groups: [] });
+  readonly names = signal<readonly Named[]>([]);
+  /** Path of the shipped scenario that the text began as. */
+  readonly scenario = signal<string | null>(null);
+  readonly text = signal("");
+  readonly parsed = signal<Parsed | null>(null);
+  readonly configuration = signal<Configuration>({
+    ...{ machine: FIRST.machine, kernel: FIRST.kernel, set: FIRST.set },
+  });
+  readonly problems = signal<readonly Problem[]>([]);
+  readonly running = signal(false);
+  readonly verdict = signal<Verdict | null>(null);
+  readonly walk = signal<Walked | null>(null);
+  readonly cursor = signal(0);
+  readonly seen = signal<{ readonly position: number; readonly seen: Seen } | null>(null);
+  /** Rises when steps that were asked for have come. */
+  readonly arrived = signal(0);
+  readonly why = signal<{ readonly place: string; readonly text: string } | null>(null);
+  readonly message = signal("");
+  steps = new Steps(
+    0,
+    async () => [],
+    () => undefined,
+  );
+
+  private readonly engine: RemoteEngine;
+  private readonly searcher: RemoteEngine;
+  private round = 0;
+
+  /** One engine for walks, one for searches, which can be long and are stopped by ending it. */
+  constructor(engine: RemoteEngine, searcher: RemoteEngine) {
+    this.engine = engine;
+    this.searcher = searcher;
+    effect(() => void this.look(this.walk.value, this.cursor.value));
+    effect(() => void this.parse(this.text.value));
+  }
+
+  /** Whether the text is no more what is shipped. */
+  readonly edited = computed(() => {
+    const path = this.scenario.value;
+    if (path === null) return this.text.value !== "";
+    const shipped = this.gallery.value.groups.flatMap((g) => g.items).find((i) => i.path === path);
+    return shipped?.text !== this.text.value;
+  });
+
+  async begin(gallery: Gallery, link: Link): Promise<void> {
+    this.gallery.value = gallery;
+    const items = gallery.groups.flatMap((g) => g.items);
+    const wanted = link.scenario ?? (link.text === null ? FIRST.scenario : null);
+    const item = items.find((i) => i.path === wanted);
+    batch(() => {
+      this.scenario.value = item?.path ?? null;
+      this.text.value = item?.text ?? link.text ?? "";
+      if (wanted !== null && !item) this.message.value = `no scenario ${wanted} here`;
+      if (link.machine !== null && link.kernel !== null) {
+        this.configuration.value = { machine: link.machine, kernel: link.kernel, set: link.set };
+      }
+    });
+    const { keep, branch, at } = link;
+    const atEnd = link.at === 0 && link.scenario === null && link.text === null;
+    await this.run({ keep, branch, at: atEnd ? null : at });
+    this.names.value = await this.engine.names();
+  }
+
+  /** Opens a shipped scenario in one of its configurations. */
+  async choose(path: string, configuration?: Configuration): Promise<void> {
+    const items = this.gallery.value.groups.flatMap((g) => g.items);
+    const item = items.find((i) => i.path === path);
+    if (!item) return;
+    batch(() => {
+      this.scenario.value = path;
+      this.text.value = item.text;
+      this.configuration.value = configuration ?? item.bug;
+    });
+    await this.run();
+  }
+
+  /** Searches; shows the witness, or the beginning if there is none. */
+  async run(to: { keep?: number | null; branch?: readonly number[]; at?: number | null } = {}) {
+    const round = ++this.round;
+    const text = this.text.value;
+    const configuration = this.configuration.value;
+    if (this.running.value) this.searcher.stop();
+    batch(() => {
+      this.running.value = true;
+      this.message.value = "";
+      this.why.value = null;
+    });
+    try {
+      const checked = await this.searcher.check(text, configuration);
+      if (round !== this.round) return;
+      const { run, witness, why, problems } = checked;
+      this.problems.value = problems;
+      this.verdict.value = run && { run, witness, why };
+      if (problems.length > 0) return;
+      const { keep, branch = [] } = to;
+      const kept = keep === null || keep === undefined ? {} : { keep };
+      const opened = await this.engine.open("main", {
+        text,
+        configuration,
+        witness,
+        branch,
+        ...kept,
+      });
+      if (round === this.round) this.show(opened, to.at ?? this.firstSight(opened));
+    } catch (error) {
+      if (round === this.round)
+        this.message.value = error instanceof Stopped ? "stopped" : said(error);
+    } finally {
+      if (round === this.round) this.running.value = false;
+    }
+  }
+
+  stop(): void {
+    this.searcher.stop();
+  }
+
+  /** Where a witness is opened: at what it shows. */
+  private firstSight({ length, repeats_from }: Walked): number {
+    return repeats_from ?? length;
+  }
+
+  private show(walk: Walked, at: number): void {
+    this.steps = new Steps(
+      walk.length,
+      (from, to) => this.engine.steps("main", from, to),
+      () => {
+        this.arrived.value++;
+      },
+    );
+    batch(() => {
+      if (walk.problems.length > 0) this.problems.value = walk.problems;
+      this.walk.value = walk;
+      this.cursor.value = Math.min(at, walk.length);
+      this.arrived.value++;
+    });
+  }
+
+  move(to: number): void {
+    const length = this.walk.value?.length ?? 0;
+    this.cursor.value = Math.max(0, Math.min(to, length));
+  }
+
+  /** Takes one of the possible next steps. */
+  async take(n: number): Promise<void> {
+    const position = this.cursor.value;
+    const walk = await this.engine.take("main", position, n);
+    this.show(walk, position + 1);
+  }
+
+  /** Back to the witness as it was found. */
+  async whole(): Promise<void> {
+    const witness = this.verdict.value?.witness ?? null;
+    const [text, configuration] = [this.text.value, this.configuration.value];
+    const walk = await this.engine.open("main", { text, configuration, witness });
+    this.show(walk, Math.min(this.cursor.value, walk.length));
+  }
+
+  async explain(entry: { place: string; instance: number; value: number }): Promise<void> {
+    const text = await this.engine.why("main", this.cursor.value, entry);
+    this.why.value = { place: entry.place, text: text ?? "it is not there any more" };
+  }
+
+  source(name: string): Promise<string> {
+    return this.engine.source(name, this.walk.value?.of?.kernel ?? this.configuration.value.kernel);
+  }
+
+  /** The link of what is shown. */
+  link(): Promise<string> {
+    const { machine, kernel, set } = this.configuration.value;
+    const walk = this.walk.value;
+    const length = walk?.branch.length ?? 0;
+    return writeLink({
+      scenario: this.edited.value ? null : this.scenario.value,
+      text: this.text.value,
+      ...{ machine, kernel, set },
+      at: this.cursor.value,
+      keep: walk && length > 0 ? walk.kept : null,
+      branch: walk?.branch ?? [],
+      beside: null,
+    });
+  }
+
+  private async parse(text: string): Promise<void> {
+    if (text === "") return;
+    const parsed = await this.engine.parse(text).catch(() => null);
+    if (parsed && text === this.text.peek()) {
+      batch(() => {
+        this.parsed.value = parsed;
+        this.problems.value = parsed.problems;
+      });
+    }
+  }
+
+  private async look(walk: Walked | null, position: number): Promise<void> {
+    if (!walk || position > walk.length) return;
+    const seen = await this.engine.at("main", position).catch(() => null);
+    if (seen && this.walk.peek() === walk && this.cursor.peek() === position) {
+      this.seen.value = { position, seen };
+    }
+  }
+}
+
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scenario's text: CodeMirror, loaded when the panel is opened; mistakes are marked in place.
+
+import { useEffect, useRef } from "preact/hooks";
+import type { Store } from "../model/store.ts";
+import type { EditorHandle } from "./codemirror.ts";
+
+export function Editor({ store }: { readonly store: Store }) {
+  const home = useRef<HTMLDivElement>(null);
+  const handle = useRef<EditorHandle | null>(null);
+  const text = store.text.value;
+  const problems = store.problems.value;
+  const names = store.names.value;
+
+  useEffect(() => {
+    let gone = false;
+    void import("./codemirror.ts").then(({ openEditor }) => {
+      if (gone || !home.current) return;
+      handle.current = openEditor(home.current, {
+        text: store.text.peek(),
+        changed: (t) => {
+          store.text.value = t;
+        },
+        run: () => void store.run(),
+        names: () => store.names.peek(),
+      });
+      handle.current.mark(store.problems.peek());
+    });
+    return () => {
+      gone = true;
+      handle.current?.close();
+      handle.current = null;
+    };
+  }, []);
+  useEffect(() => handle.current?.set(text), [text]);
+  useEffect(() => handle.current?.mark(problems), [problems, names]);
+
+  return (
+    <section class="editor" aria-label="Scenario">
+      <div ref={home} class="code" />
+      {problems.length > 0 && (
+        <ul class="problems" role="status">
+          {problems.map((p) => (
+            <li key={p.text} class="bad">
+              {p.line === null ? "" : `line ${p.line}, column ${p.column}: `}
+              {p.message}
+              {p.notes.map((n) => (
+                <small key={n}> {n}</small>
+              ))}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
