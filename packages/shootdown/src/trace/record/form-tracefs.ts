@@ -97,7 +97,7 @@ const FINISH = [
   "  finish() {",
   "    trap '' INT TERM HUP",
   '    echo 0 > "$g/tracing_on"',
-  '    if [ -n "$reader" ]; then wait "$reader"; else save "$g/trace" "$out"; fi',
+  '    if [ -n "$reader" ]; then drain; else pack < "$g/trace"; fi',
   `    lost=$(sed -n 's/^overrun: //p' "$g"/per_cpu/cpu*/stats | sed '/^0$/d' | wc -l)`,
   '    [ "$lost" = 0 ] || say "events were overwritten on $lost CPUs: a larger BUFFER_KB"',
   "    while read -r one hits n; do",
@@ -131,7 +131,7 @@ const STACKS = [
 const RUN = [
   "  trap 'finish; exit 130' INT TERM HUP",
   '  if [ -n "${RECORD_STREAM:-}" ]; then',
-  '    grep "^#" "$g/trace" > "$out.head"; save "$g/trace_pipe" "$out" "$out.head" &',
+  "    stream &",
   "    reader=$!",
   "  fi",
   '  echo 1 > "$g/tracing_on"',
@@ -144,11 +144,22 @@ const RUN = [
   '  exit "$status"',
 ];
 
+/**
+ * Reading trace_pipe with cat may never end: it may ask the kernel to copy, and then a pipe that
+ * was emptied is only ever waited for. Hence dd, and an end by hand when the buffers are empty.
+ */
 const SAVE = [
-  "  save() { # FROM TO [HEAD]",
-  '    case $2 in *.gz) cat "${3:-/dev/null}" "$1" | gzip -c > "$2" ;;',
-  '      *) cat "${3:-/dev/null}" "$1" > "$2" ;; esac',
-  '    [ -z "${3:-}" ] || rm -f "$3"',
+  '  pack() { case $out in *.gz) gzip -c ;; *) cat ;; esac > "$out"; }',
+  "  stream() {",
+  '    { grep "^#" "$g/trace"; dd if="$g/trace_pipe" bs=65536 2>/dev/null &',
+  '      echo $! > "$out.pid"; wait; } | pack',
+  "  }",
+  "  drain() {",
+  '    n=0; while [ "$n" -lt 300 ]; do',
+  `      sed -n 's/^entries: *//p' "$g"/per_cpu/cpu*/stats | grep -qv '^0$' || break`,
+  "      n=$((n + 1)); sleep 1",
+  "    done",
+  '    kill "$(cat "$out.pid")" 2>/dev/null; wait "$reader"; rm -f "$out.pid"',
   "  }",
 ];
 
@@ -173,7 +184,7 @@ export function tracefsForm(plan: Plan, said: readonly string[]): string[] {
     ...SAVE,
     ...FINISH.flatMap((line) =>
       stacks && line === "    clean"
-        ? ['    save "$g-stacks/trace" "$(dirname "$out")/stacks.txt"', line]
+        ? ['    cat "$g-stacks/trace" > "$(dirname "$out")/stacks.txt"', line]
         : [line],
     ),
     "  clean",
