@@ -224,6 +224,9 @@ describe("batches", () => {
     expect(short.classes).toEqual(["short"]);
     const late = await check(trace(...fresh, ...body, finish, finished, whole, LEAVE));
     expect(late.classes).toEqual(["late"]);
+    const four = [gather, `${commit(0)} nr=4`, call("0xffff8ca00000", "0xffff8ca01000")];
+    const part = await check(trace(...fresh, ...four, finish, finished, LEAVE));
+    expect(part.findings).toMatchObject([{ class: "short", end: "0xffff8ca04000" }]);
   });
 
   test("what tlb_finish_mmu has left to flush is asked for, but not twice", async () => {

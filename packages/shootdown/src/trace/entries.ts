@@ -215,17 +215,19 @@ export class Entries {
   #commit(task: Task, space: Space, record: EntryChange): void {
     const { ledger, tally } = this.#desk;
     const { old, entry, page } = record;
+    // modify_prot_commit_ptes() of 6.17 sets several, alike but for their frames.
+    const end = page + (record.count ?? 1);
     if (task.protect !== undefined) this.#entriesRecorded(task);
     if (old === undefined || entry === undefined) {
       tally.undecided(WHY.no_old);
       return;
     }
     if (!isValid(old)) {
-      space.learn(page, page + 1, isValid(entry) ? "valid" : "invalid");
+      space.learn(page, end, isValid(entry) ? "valid" : "invalid");
       return;
     }
     if (!this.#readable(old, space)) return;
-    space.learn(page, page + 1, isValid(entry) ? "valid" : "invalid");
+    space.learn(page, end, isValid(entry) ? "valid" : "invalid");
     const found = this.#classify(old, entry, "pte");
     const what = owed(found);
     if (what === undefined) {
@@ -237,7 +239,7 @@ export class Entries {
     ledger.owe(task, space, {
       mm: space.mm,
       start: page,
-      end: page + 1,
+      end,
       operation: record.op,
       ...this.#dependence(old, what),
       change: what,
