@@ -31,13 +31,13 @@ import {
   collect,
   count,
   oneOf,
-  reductions,
   reportAll,
   setting,
   size,
   USAGE,
 } from "./options.ts";
 import { columnsOf, paintFor } from "./output.ts";
+import { reductions } from "./reductions.ts";
 
 const EXAMPLES = `
 PATH is a .litmus file, a folder (all below it) or -; without one, the library.

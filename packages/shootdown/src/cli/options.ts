@@ -6,8 +6,6 @@ import {
   type Problem,
   problemLine,
   quote,
-  type Reduction,
-  reductionsNamed,
   suggestion,
 } from "../api/index.ts";
 import { out, say } from "./output.ts";
@@ -98,13 +96,6 @@ export function size(value: string): number {
   const bytes = Math.floor(Number(number) * 1024 ** (known ? UNITS.indexOf(unit) + 1 : 0));
   if (bytes >= 1 && bytes <= SIZE_MAX) return bytes;
   throw new InvalidArgumentError(`Expected a size from 1 to ${SIZE_MAX} bytes.`);
-}
-
-/** `all`, `none` or names of reductions. */
-export function reductions(value: string): readonly Reduction[] {
-  const found = reductionsNamed(value);
-  if (typeof found === "string") throw new InvalidArgumentError(found);
-  return found;
 }
 
 /** The last object where a mistake of usage leaves nothing else to say. */

@@ -16,7 +16,6 @@ import {
   problem,
   quote,
   type RecordingFile,
-  selectionProblems,
   summaryLines,
   type TraceOptions,
   type TraceResult,
@@ -73,9 +72,11 @@ export function register(command: Command): void {
 }
 
 async function trace(files: readonly string[], options: Options): Promise<void> {
-  const wrong = [...selectionOf(options), ...mmProblems(options.mm ?? [])].concat(
-    knobProblems(options.set ?? []),
-  );
+  const wrong = [
+    ...(await selectionOf(options)),
+    ...mmProblems(options.mm ?? []),
+    ...knobProblems(options.set ?? []),
+  ];
   if (wrong.length > 0) {
     reportAll(wrong, options.format);
     process.exitCode = USAGE;
@@ -96,11 +97,17 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
 }
 
 /** The contract of any version is known; x86 entries are recognised and not judged. */
-function selectionOf({ machine, kernel }: Options): Problem[] {
-  const machines = machine === undefined || machine === "x86" ? [] : [machine];
-  const wrong = selectionProblems({ machines });
+async function selectionOf({ machine, kernel }: Options): Promise<Problem[]> {
+  const named = machine === undefined || machine === "x86" ? [] : [machine];
+  const wrong = named.length === 0 ? [] : await machineProblems(named);
   if (kernel === undefined || /^linux-\d+\.\d+[\w.-]*$/.test(kernel)) return wrong;
   return [...wrong, problem(`--kernel ${quote(kernel)}: expected linux-VERSION, as linux-6.12`)];
+}
+
+/** Models of machines take longer to load than most recordings to read. */
+async function machineProblems(machines: readonly string[]): Promise<readonly Problem[]> {
+  const { selectionProblems } = await import("../api/plan.ts");
+  return selectionProblems({ machines });
 }
 
 function mmProblems(mms: readonly string[]): Problem[] {
