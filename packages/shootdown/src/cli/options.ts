@@ -2,12 +2,7 @@
 // Options that several subcommands have, and readers of their values.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import {
-  type Problem,
-  problemLine,
-  quote,
-  suggestion,
-} from "../api/index.ts";
+import { type Problem, problemLine, quote, suggestion } from "../api/index.ts";
 import { out, say } from "./output.ts";
 
 /** The status for mistakes of usage or input. */

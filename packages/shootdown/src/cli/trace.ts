@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `shootdown trace FILE...`: judges recordings of real kernels, line by line, in bounded memory.
 
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Command } from "commander";
@@ -195,6 +195,58 @@ function monitorOptions({ machine, kernel, mm, explain: lines, set }: Options): 
 /** Set by Ctrl-C: what was read until then is judged, and the status says that it was not all. */
 let interrupted = false;
 
+/** So many reads one after the other; then signals and the reader of stdout have a turn. */
+const READS_AT_ONCE = 64;
+const PIECE_BYTES = 256 * 1024;
+
+/** A file on a disk, read without waiting: one thread does nothing else meanwhile anyway. */
+class WholeFile {
+  readonly #file: number;
+  #reads = 0;
+
+  constructor(path: string) {
+    this.#file = openSync(path, "r");
+    process.on("SIGINT", interrupt);
+  }
+
+  read(into: Uint8Array): number | Promise<number> {
+    if (++this.#reads % READS_AT_ONCE > 0) return readSync(this.#file, into);
+    return this.#afterOthers(into);
+  }
+
+  close(): void {
+    process.off("SIGINT", interrupt);
+    closeSync(this.#file);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    for (;;) {
+      const piece = new Uint8Array(PIECE_BYTES);
+      const length = await this.read(piece);
+      if (length === 0) return;
+      yield piece.subarray(0, length);
+    }
+  }
+
+  async #afterOthers(into: Uint8Array): Promise<number> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return interrupted || !stdoutOpen() ? 0 : readSync(this.#file, into);
+  }
+}
+
+const interrupt = (): void => {
+  interrupted = true;
+};
+
+async function judgeFile(path: string, options: TraceOptions): Promise<TraceResult> {
+  const file = new WholeFile(path);
+  try {
+    return await checkTrace(file, options);
+  } finally {
+    file.close();
+  }
+}
+
 /** Ends when nobody reads the findings any more, and on Ctrl-C. */
 async function* whileWanted(stream: Readable): AsyncIterable<Uint8Array> {
   const interrupt = () => {
@@ -234,6 +286,7 @@ async function judge(
       return await checkRecording(fileOf(main), others.map(fileOf), options);
     }
     if (beside.length > 0) return await checkRecording(fileOf(file), beside.map(fileOf), options);
+    if (statSync(file).isFile()) return await judgeFile(file, options);
     return await checkTrace(whileWanted(createReadStream(file)), options);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;

@@ -10,6 +10,7 @@ import { type FtraceSummary, readFtrace } from "./importers/ftrace.ts";
 import { PROBE_EVENTS } from "./importers/kprobes.ts";
 import { readPerfScript } from "./importers/perf.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
+import { Shelf } from "./importers/scan/shelf.ts";
 import { VTD_EVENTS } from "./importers/vtd-events.ts";
 import type { IommuMonitor } from "./iommu/monitor.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
@@ -20,6 +21,8 @@ export interface TraceOptions extends MonitorOptions {
   readonly onFinding?: (finding: Finding) => void;
   /** Looks on; what it sees changes no verdict. */
   readonly observe?: TraceObserver;
+  /** `javascript` reads without WebAssembly; the results are the same. */
+  readonly engine?: "auto" | "javascript";
 }
 
 /** System calls whose entry and exit tell where a task's operation ends. */
@@ -109,6 +112,14 @@ export async function checkTrace(
   if (format === "casemate") return checkCasemate(source, options);
   const monitor = new Monitor(options);
   const iommu = iommuMonitor(monitor.tally, false);
+  const shelf = new Shelf(VTD_EVENTS, {
+    event: (event) => concerns(iommu, monitor.tally, event),
+    lost: () => iommu.lost(),
+    fell: (fallen) => iommu.fell(fallen),
+    flushed: (reason, count) => iommu.flushed(reason, count),
+  });
+  // Lines that somebody looks at have to be decoded.
+  if (options.explain === true || observe !== undefined) shelf.release();
   const read = await EVENTS[format](
     source,
     {
@@ -118,14 +129,14 @@ export async function checkTrace(
       },
       lost(lost) {
         monitor.lost(lost);
-        if (lost.why !== "overwritten") iommu.lost();
+        if (lost.why !== "overwritten") shelf.lost();
       },
       damaged(damage) {
         monitor.damaged(damage);
-        if (damage.event) iommu.lost();
+        if (damage.event) shelf.lost();
       },
     },
-    { wanted: names },
+    { wanted: names, shelf, engine: options.engine ?? "auto" },
   );
   if (!read.ok) return read;
   monitor.finish();
@@ -138,7 +149,8 @@ export function feed(monitor: Monitor, iommu: IommuMonitor, event: RawEvent): vo
   const other = VTD_EVENTS.has(event.event);
   if (other) concerns(iommu, monitor.tally, event);
   // A probe of another function has the name of the CPU's tracepoint.
-  if (!other || event.event === "tlb_flush") monitor.event(event);
+  const probe = event.event === "tlb_flush" && event.arg("tlb") !== undefined;
+  if (!other || probe) monitor.event(event);
 }
 
 export function summaryOf(

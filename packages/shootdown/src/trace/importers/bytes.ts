@@ -23,6 +23,16 @@ interface ByteReader {
 /** What an importer can read from: a file, standard input, a fetched body; pieces of any size. */
 export type ByteSource = AsyncIterable<Uint8Array>;
 
+/** A source that also puts its bytes where they are wanted: one of the two is used, not both. */
+export interface DirectSource extends ByteSource {
+  /** Reads the next bytes into a buffer; how many, 0 at the end. */
+  read(into: Uint8Array): number | Promise<number>;
+}
+
+export function isDirect(source: ByteSource): source is DirectSource {
+  return "read" in source && typeof source.read === "function";
+}
+
 /** An expected failure to read an input; line and column count from 1. */
 export interface ImportError {
   readonly line: number;
@@ -72,11 +82,13 @@ export async function* plainBytes(source: ByteSource): ByteSource {
         yield next.value;
       }
     };
-    yield* head[0] === 0x1f && head[1] === 0x8b ? gunzip(rest()) : rest();
+    yield* isGzip(head) ? gunzip(rest()) : rest();
   } finally {
     await pieces.return?.();
   }
 }
+
+export const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1] === 0x8b;
 
 async function* gunzip(source: ByteSource): ByteSource {
   const stream = new DecompressionStream("gzip");

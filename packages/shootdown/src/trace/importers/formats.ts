@@ -5,8 +5,11 @@ import { isBpftrace, isBpftraceJson } from "./bpftrace.ts";
 import {
   type ByteSource,
   DamagedGzip,
+  type DirectSource,
   type ImportError,
   importError,
+  isDirect,
+  isGzip,
   joinBytes,
   plainBytes,
   startOfText,
@@ -62,6 +65,9 @@ const BINARY: readonly (readonly [string, string])[] = [
 
 const SHOWN = 60;
 
+/** Read at once of what is not wanted anywhere else. */
+const PIECE_BYTES = 256 * 1024;
+
 export function recognise(head: Uint8Array): FormatName | undefined {
   return FORMATS.find(({ is }) => is(head))?.name;
 }
@@ -111,6 +117,44 @@ export interface Peeked {
 
 /** Reads as much as it takes to recognise a format. A damaged gzip may show only later. */
 export async function peek(source: ByteSource): Promise<Peeked> {
+  return isDirect(source) ? peekDirectly(source) : peekPieces(source);
+}
+
+/** What is not compressed goes on straight to where it is wanted. */
+async function peekDirectly(source: DirectSource): Promise<Peeked> {
+  const space = new Uint8Array(HEAD_BYTES);
+  let count = 0;
+  while (count < space.length) {
+    const more = await source.read(space.subarray(count));
+    if (more === 0) break;
+    count += more;
+  }
+  const head = space.subarray(0, count);
+  const pieces = async function* (): ByteSource {
+    if (head.length > 0) yield head;
+    for (;;) {
+      const piece = new Uint8Array(PIECE_BYTES);
+      const length = await source.read(piece);
+      if (length === 0) return;
+      yield piece.subarray(0, length);
+    }
+  };
+  if (isGzip(head)) return peekPieces(pieces());
+  let given = false;
+  const read = (into: Uint8Array): number | Promise<number> => {
+    if (given || head.length === 0) return source.read(into);
+    given = true;
+    into.set(head);
+    return head.length;
+  };
+  const all: DirectSource = {
+    read,
+    [Symbol.asyncIterator]: () => pieces()[Symbol.asyncIterator](),
+  };
+  return { head, source: all };
+}
+
+async function peekPieces(source: ByteSource): Promise<Peeked> {
   const pieces = plainBytes(source)[Symbol.asyncIterator]();
   let head: Uint8Array = new Uint8Array(0);
   let damage: unknown;

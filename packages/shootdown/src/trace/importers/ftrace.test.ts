@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ByteSource, bytesOf, MAX_LINE_BYTES } from "./bytes.ts";
 import {
+  FTRACE,
   type FtraceOptions,
   FtraceReader,
   HEAD_BYTES,
@@ -323,7 +324,7 @@ test("every cut into chunks gives the same events", () => {
       event: (e: RawEvent) => events.push([e.line, e.raw, e.time_s]),
       lost: (l: LostEvents) => events.push(l),
     };
-    const reader = new FtraceReader(sink);
+    const reader = new FtraceReader(sink, {}, FTRACE);
     let at = 0;
     for (const cut of [...cuts].sort((a, b) => a - b)) {
       reader.push(bytes.slice(at, cut));

@@ -35,6 +35,19 @@ export class NameTable {
     }
   }
 
+  /** The spellings of all wanted names; undefined where all names are wanted. */
+  get spellings(): readonly string[] | undefined {
+    if (this.#all) return undefined;
+    return [...new Set([...this.#byHash.values()].flat().map(({ spelling }) => spelling))];
+  }
+
+  /** The meaning of a spelling in a line of this form. */
+  named(spelling: string, form: EventForm): KnownName | undefined {
+    return this.#byHash
+      .get(nameHash(spelling))
+      ?.find((known) => known.spelling === spelling && fits(known, form));
+  }
+
   find(bytes: Uint8Array, line: ScannedLine): KnownName | undefined {
     const length = line.name_end - line.name_start;
     for (const known of this.#byHash.get(line.name_hash) ?? []) {

@@ -239,6 +239,14 @@ export class DmaMonitor {
     for (const [name, one] of this.#allocators) if (one === domain) this.#allocators.delete(name);
   }
 
+  /** Mappings that are not remembered: nothing is known of what was unmapped. */
+  fell(maps: number, unmaps: number): void {
+    this.maps += maps;
+    this.unmaps += unmaps;
+    this.#desk.evicted("MAX_HELD");
+    if (unmaps > 0) this.#desk.undecided(WHY_DMA.evicted, 1, unmaps);
+  }
+
   /** Events are missing here. */
   lost(): void {
     this.#epoch++;

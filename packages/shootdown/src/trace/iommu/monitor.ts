@@ -143,6 +143,18 @@ export class IommuMonitor {
     }
   }
 
+  /** Mappings of long before the queue's first descriptor, which nobody remembers. */
+  fell({ maps, unmaps }: { readonly maps: number; readonly unmaps: number }): void {
+    this.#dma.fell(maps, unmaps);
+  }
+
+  /** Flushes of CPUs that were counted elsewhere. */
+  flushed(reason: string, { flushes, all }: FlushCount): void {
+    const before = this.#flushes.get(reason) ?? { flushes: 0, all: 0 };
+    const count = { flushes: before.flushes + flushes, all: before.all + all };
+    this.#flushes.set(reason, count);
+  }
+
   /** Events are missing here. */
   lost(): void {
     for (const queue of this.#queues.values()) queue.lost();
