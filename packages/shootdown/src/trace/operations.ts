@@ -263,8 +263,20 @@ export class Operations {
       ...{ mm: space.mm, ...span, operation: "set_migration_pte", change: "unmap" },
       ...{ at: record.at, until: range },
       ...(known === undefined ? { unsure: WHY.entry } : {}),
+      ...(isCleared(task, range, span) ? { fallback: true } : {}),
     });
   }
+}
+
+/** Whether the hugetlb entry's clear is recorded, in the same range: the new entry says no more. */
+function isCleared(task: Task, range: OpenRange, span: Span): boolean {
+  return task.open.some(
+    ({ spec, start, end }) =>
+      spec.operation === "huge_ptep_clear_flush" &&
+      spec.until === range &&
+      start <= span.start &&
+      span.end <= end,
+  );
 }
 
 /** Ranges that other tasks have opened in the mm so far. */
