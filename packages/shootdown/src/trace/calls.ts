@@ -2,13 +2,13 @@
 // Calls of the notifier chain: what each invalidates, and the ranges between start and end.
 import { CONT_PAGES, PMD_PAGES } from "./descriptor.ts";
 import type { Desk } from "./desk.ts";
-import type { NotifierPages, NotifierRange } from "./importers/trace-record.ts";
+import { type NotifierPages, type NotifierRange, REVERSE_MAPS } from "./importers/trace-record.ts";
 import { PAGE_LIMIT } from "./importers/word64.ts";
 import type { Doubt, Span } from "./obligation.ts";
 import type { Invalidation } from "./observer.ts";
 import type { Space } from "./space.ts";
 import { WHY } from "./tally.ts";
-import { type Call, nest, type OpenRange, type Task } from "./task.ts";
+import { type Call, MAX_ENDED, nest, type OpenRange, type Task } from "./task.ts";
 
 /** Events after which pages of the range may no longer be what they were known to be. */
 const KEEPS_MAPPINGS: ReadonlySet<string | undefined> = new Set(["PROTECTION_PAGE", "SOFT_DIRTY"]);
@@ -95,6 +95,12 @@ export class Calls {
     space.active--;
     const doubt = this.#doubtOf(task, range, record.only_end);
     if (doubt !== "none") space.window.invalidate(range.start, range.end, task.pid, doubt);
+    if (doubt === undefined || doubt === "contract") {
+      const ended = task.gatherOf(range.mm)?.ended;
+      if (ended !== undefined && ended.push({ start: range.start, end: range.end }) > MAX_ENDED) {
+        ended.shift();
+      }
+    }
     if (doubt === undefined) {
       const { mm, start, end } = range;
       const asked = { start, end };
@@ -118,8 +124,12 @@ export class Calls {
     }
   }
 
-  /** A range within another is of the same mm and meets it: else that one was never ended. */
+  /**
+   * A range within another is of the same mm and meets it: else that one was never ended. Not so in
+   * a walk of the mappings of a page: reclaim or the split of a folio may come within any range.
+   */
   #mustBeNested(task: Task, { mm, start, end, at }: NotifierRange): void {
+    if (REVERSE_MAPS.some((what) => what === task.context?.what)) return;
     for (let index = task.ranges.length - 1; index >= 0; index--) {
       const range = task.ranges[index]!;
       if (range.mm === mm && range.start < end && start < range.end) continue;
@@ -209,6 +219,8 @@ export class Calls {
     }
     for (const range of task.ranges) if (range.mm === space.mm) hull.add(range);
     if (task.protect?.mm === space.mm) hull.add(task.protect);
+    const { finishing } = task;
+    if (finishing?.mm === space.mm && finishing.flushes !== undefined) hull.add(finishing.flushes);
     const { context } = task;
     if (context?.mm === space.mm && context.start !== undefined) {
       hull.add({ start: context.start, end: context.end ?? context.start + 1 });

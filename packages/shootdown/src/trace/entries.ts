@@ -44,9 +44,7 @@ interface ClearRule {
 const CLEARS: { readonly [op in EntryOperation]?: ClearRule } = {
   ptep_clear_flush: { unit: "page", change: "unmap", until: "range", needs_old: true },
   huge_ptep_clear_flush: { unit: "range", change: "unmap", until: "range", needs_old: false },
-  pmdp_huge_clear_flush: {
-    ...{ unit: "pmd", change: "unmap", until: "range", needs_old: true, split: true },
-  },
+  pmdp_huge_clear_flush: { unit: "pmd", change: "unmap", until: "range", needs_old: true },
   pmdp_invalidate: {
     ...{ unit: "pmd", change: "table", until: "next", needs_old: true, split: true },
   },
@@ -273,7 +271,8 @@ export class Entries {
       return undefined;
     }
     const splits = range?.context?.what === "split_huge_pmd";
-    if (rule.split === true && splits && this.#desk.contract.range_end_invalidates !== false) {
+    const before_6_6 = this.#desk.contract.range_end_invalidates !== false;
+    if (rule.split === true && splits && before_6_6) {
       this.#desk.tally.exempt(EXEMPT.split);
       return undefined;
     }
@@ -282,8 +281,11 @@ export class Entries {
       this.#desk.tally.undecided(WHY.no_range_start);
       return undefined;
     }
-    const copies = range?.context?.what === "wp_page_copy";
-    const until = this.#until(task, space, rule, range);
+    // Up to 6.5 a file's entry is cleared with a call. That the huge zero page makes way for small
+    // ones nobody is told, until one of them is written.
+    const zero = record.op === "pmdp_huge_clear_flush" && splits && before_6_6;
+    const copies = zero || range?.context?.what === "wp_page_copy";
+    const until = zero ? "syscall" : this.#until(task, space, rule, range);
     const clears = rule.change === "unmap" || record.op === "pmdp_invalidate";
     const level: Level = rule.unit === "pmd" ? "pmd" : "pte";
     return this.#desk.ledger.owe(task, space, {
@@ -296,12 +298,19 @@ export class Entries {
       until,
       old,
       now: clears ? NONE : undefined,
+      ...(zero ? { whole: true } : {}),
+      ...(this.#mayKeepRights(record, old) ? { unsure: WHY.new_pmd } : {}),
       changing: record.op === "ptep_clear_flush",
       early:
         range !== undefined && until === range
           ? task.callFor(space.mm, pages, range.at.line)?.at
           : undefined,
     });
+  }
+
+  /** x86 flushes only if the entry to come, not recorded, takes rights away. */
+  #mayKeepRights({ op }: EntryChange, old: Word64 | undefined): boolean {
+    return op === "pmdp_invalidate_ad" && old !== undefined && this.#layout(old) === "x86";
   }
 
   #until(task: Task, space: Space, rule: ClearRule, range: OpenRange | undefined): Until {

@@ -173,9 +173,10 @@ export class Ledger {
     for (const change of due) {
       if (change.dissolved) continue;
       const rest = change.space.window.rest(change);
-      if (rest.length === 0) {
+      const taken = change.spec.whole === true && change.touched;
+      if (rest.length === 0 || taken) {
         this.#conforms(change);
-        change.dissolved = true;
+        this.#close(change);
         continue;
       }
       const { touched } = change;

@@ -45,6 +45,8 @@ export interface ObligationSpec extends Span {
   readonly changing?: boolean;
   /** Pages of a range of which the recording shows that an invalidation is owed. */
   readonly shown?: readonly Span[];
+  /** One entry, of which nobody keeps a part: an invalidation that meets it takes all of it. */
+  readonly whole?: boolean;
   /** Counts only if nothing else of the same deadline is found: says the same once more. */
   readonly fallback?: boolean;
   /** A call for these pages by the same task, after range_start and before the change. */

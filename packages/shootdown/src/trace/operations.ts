@@ -77,6 +77,10 @@ export class Operations {
       return;
     }
     if (what === "unmap_mapping_range") task.mapping = true;
+    if (what === "madvise_cold_or_pageout_pte_range") {
+      const gather = task.gathers[task.gathers.length - 1];
+      if (gather !== undefined) gather.ages = true;
+    }
     const context = { what, mm, start, end };
     if (INNER.has(what)) task.inner = context;
     else {
@@ -195,7 +199,8 @@ export class Operations {
   gather(task: Task, record: Gather): void {
     const { what, tlb, mm } = record;
     if ((what === "begin" || what === "begin_fullmm") && tlb !== undefined && mm !== undefined) {
-      nest(task.gathers, { kind: "gather", mm, tlb, fullmm: what === "begin_fullmm" });
+      const fullmm = what === "begin_fullmm";
+      nest(task.gathers, { kind: "gather", mm, tlb, fullmm, ages: false, ended: [] });
     } else if (what === "finish") this.#finish(task, record);
     else if (what === "finish_ret") {
       const gather = task.finishing ?? task.gathers[task.gathers.length - 1];
@@ -215,18 +220,25 @@ export class Operations {
     const { start, end, bits = 0 } = record;
     if (gather === undefined || space === undefined) return;
     if (start === undefined || end === undefined || start >= end) return;
-    const whole = bits % 2 === FULLMM && Math.floor(bits / FREED_TABLES) % 2 === 0;
-    if (whole) return;
+    gather.flushes = { start, end };
+    const freed = Math.floor(bits / FREED_TABLES) % 2 === 1;
+    if (bits % 2 === FULLMM && !freed) return;
+    // Where range_end invalidates, what the entries owed is done; tables are freed after it.
+    const ended = !freed && holds(gather.ended, [{ start, end }]);
+    if (ended && this.#desk.contract.range_end_invalidates === true) return;
+    if (!freed && gather.ages) return;
     this.#desk.ledger.owe(task, space, {
       ...{ mm: space.mm, start, end, operation: "tlb_finish_mmu", change: "unmap" },
       ...{ at: record.at, until: gather, fallback: true },
+      ...(ended && this.#desk.contract.name === undefined ? { unsure: WHY.contract } : {}),
     });
   }
 
   /** A batch whose beginning was not recorded. */
   #begunBefore(task: Task, record: Gather): OpenGather | undefined {
     if (record.tlb === undefined || record.mm === undefined) return undefined;
-    const gather: OpenGather = { kind: "gather", mm: record.mm, tlb: record.tlb, fullmm: false };
+    const { mm, tlb } = record;
+    const gather: OpenGather = { kind: "gather", mm, tlb, fullmm: false, ages: false, ended: [] };
     nest(task.gathers, gather);
     return gather;
   }
@@ -238,13 +250,16 @@ export class Operations {
   }
 
   migration(task: Task, record: MigrationEntry): void {
-    const pages = 2 ** Math.min(record.order ?? 0, 9);
-    const span = { start: record.page, end: record.page + pages };
+    const { page } = record;
     if (record.what === "remove") {
       // It does not say in which mm, so that page is known in none.
-      for (const space of this.#desk.spaces.all()) space.forget(span.start, span.end);
+      const pages = 2 ** Math.min(record.order ?? 0, 9);
+      for (const space of this.#desk.spaces.all()) space.forget(page, page + pages);
       return;
     }
+    // The order is the folio's, whose pages have an entry each. The clear of a larger entry, of
+    // hugetlb, is recorded by itself.
+    const span = { start: page, end: page + 1 };
     const { context } = task;
     if (context?.what !== "try_to_migrate_one") return;
     const space = this.#desk.spaces.get(context.mm);
@@ -263,20 +278,8 @@ export class Operations {
       ...{ mm: space.mm, ...span, operation: "set_migration_pte", change: "unmap" },
       ...{ at: record.at, until: range },
       ...(known === undefined ? { unsure: WHY.entry } : {}),
-      ...(isCleared(task, range, span) ? { fallback: true } : {}),
     });
   }
-}
-
-/** Whether the hugetlb entry's clear is recorded, in the same range: the new entry says no more. */
-function isCleared(task: Task, range: OpenRange, span: Span): boolean {
-  return task.open.some(
-    ({ spec, start, end }) =>
-      spec.operation === "huge_ptep_clear_flush" &&
-      spec.until === range &&
-      start <= span.start &&
-      span.end <= end,
-  );
 }
 
 /** Ranges that other tasks have opened in the mm so far. */

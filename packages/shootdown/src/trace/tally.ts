@@ -28,6 +28,7 @@ export const WHY = {
   protect: "the entries that change_protection changes (ptep_modify_prot_commit) are missing",
   pmd_upgrade:
     "the return of pmdp_set_access_flags is missing; an upgrade would depend on denyRewalk (V10)",
+  new_pmd: "the entry that pmdp_invalidate_ad made way for is missing: x86 may keep all its rights",
   contiguous: "the return of huge_ptep_set_access_flags is missing",
 } as const;
 

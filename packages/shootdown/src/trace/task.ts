@@ -30,7 +30,16 @@ export interface OpenGather {
   readonly mm: string;
   readonly tlb: string;
   readonly fullmm: boolean;
+  /** The task's last ranges of the mm whose range_end, within it, may have invalidated them. */
+  readonly ended: Span[];
+  /** Of MADV_COLD or MADV_PAGEOUT: its entries were made old, which owes nothing (A1). */
+  ages: boolean;
+  /** What is left to flush at its end, by the kernel's book-keeping. */
+  flushes?: Span;
 }
+
+/** Of the ranges that end within a gather, how many are remembered. */
+export const MAX_ENDED = 16;
 
 /** Within change_protection. */
 export interface OpenProtect extends Span {
