@@ -58,6 +58,21 @@ test("the summary keeps to 74 columns", async () => {
       missing                      8
     permission upgrades            8   by ptep_set_access_flags
 
+    secondary callbacks:
+          13    of a range
+           8    from invalidate_range_end
+
+    secondary calls:
+           5    of a range
+
+    checks of the recorded secondary TLB:
+           8    DROPPED
+           4    SAME
+           8    STALE_READONLY
+
+    stale in the recorded secondary TLB:
+           8    file_shared_upgrade, STALE_READONLY
+
     note: a CPU that sets the dirty bit by itself leaves no event: such
     changes are not seen
     note: who may execute a page is not modelled: changes of that alone are

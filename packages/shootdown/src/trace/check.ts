@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks a recording: the importer's events through the monitor, in one pass and bounded memory.
+import { CENSUS_EVENTS, Census } from "./census.ts";
 import { checkCasemate, checkSmmu, checkTlbi } from "./check-logs.ts";
 import { checkVtdLog, concerns, counts, iommuMonitor, iommuPart } from "./check-vtd.ts";
 import type { Finding, TraceResult, TraceSummary } from "./finding.ts";
@@ -16,6 +17,7 @@ import type { IommuMonitor } from "./iommu/monitor.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import type { TraceObserver } from "./observer.ts";
 import { OTHER_CALLS, SPACE_CALLS } from "./record/tracepoints.ts";
+import { StreamReport } from "./stream-report.ts";
 
 export interface TraceOptions extends MonitorOptions {
   readonly onFinding?: (finding: Finding) => void;
@@ -55,10 +57,11 @@ export function watched(options: TraceOptions): {
 } {
   const { observe, onFinding, onInvalidate } = options;
   const judged = wanted(options.explain === true || observe !== undefined);
-  if (observe === undefined) return { judged, names: judged, options };
+  const names = new Set([...judged, ...CENSUS_EVENTS]);
+  if (observe === undefined) return { judged, names, options };
   return {
     judged,
-    names: new Set([...judged, ...(observe.wanted ?? [])]),
+    names: new Set([...names, ...(observe.wanted ?? [])]),
     options: {
       ...options,
       onFinding(finding) {
@@ -120,16 +123,21 @@ export async function checkTrace(
   });
   // Lines that somebody looks at have to be decoded.
   if (options.explain === true || observe !== undefined) shelf.release();
+  const report = new StreamReport(undefined);
+  const census = new Census(report);
   const read = await EVENTS[format](
     source,
     {
       event(event) {
         observe?.event?.(event);
-        if (names === judged || judged.has(event.event)) feed(monitor, iommu, event);
+        census.event(event);
+        if (judged.has(event.event)) feed(monitor, iommu, event);
       },
       lost(lost) {
         monitor.lost(lost);
-        if (lost.why !== "overwritten") shelf.lost();
+        if (lost.why === "overwritten") return;
+        shelf.lost();
+        census.lost();
       },
       damaged(damage) {
         monitor.damaged(damage);
@@ -141,7 +149,10 @@ export async function checkTrace(
   if (!read.ok) return read;
   monitor.finish();
   iommu.finish();
-  return { ok: true, summary: summaryOf(monitor, iommu, read.value, options.machine) };
+  const summary = summaryOf(monitor, iommu, read.value, options.machine);
+  const { counts: counted } = report;
+  if (Object.keys(counted).length === 0) return { ok: true, summary };
+  return { ok: true, summary: { ...summary, counts: counted } };
 }
 
 /** The next event, to whom it concerns. */

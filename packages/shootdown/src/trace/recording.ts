@@ -8,6 +8,7 @@
 //
 // A mark is the same moment in both; the latest one says by how much the clocks differ, and how
 // much the others disagree is what an order of events of the two can be trusted to.
+import { Census } from "./census.ts";
 import { EVENTS, type EventFormat, feed, summaryOf, type TraceOptions, watched } from "./check.ts";
 import { iommuMonitor } from "./check-vtd.ts";
 import { DmaMonitor } from "./dma-monitor.ts";
@@ -282,6 +283,7 @@ class Together {
     const judged = new Set([...this.#watched.judged, KVM_UNMAP]);
     const monitor = new Monitor(options);
     const kvm = new KvmWatch(report);
+    const census = new Census(report);
     const iommu = iommuMonitor(monitor.tally, false);
     const stacks = stack_file === undefined ? undefined : new Stacks(stack_file.open());
     let queue: (() => void | Promise<void>)[] = [];
@@ -291,6 +293,7 @@ class Together {
           await stacks?.join(event);
           options.observe?.event?.(event);
           kvm.event(event);
+          census.event(event);
           const mapping = dma === undefined ? undefined : mappingOf(event);
           if (mapping !== undefined) {
             await commands?.until(event.time_s + (clock?.tolerance_s ?? 0));
@@ -301,7 +304,9 @@ class Together {
         void queue.push(() => {
           monitor.lost(lost);
           kvm.lost();
-          if (lost.why !== "overwritten") iommu.lost();
+          if (lost.why === "overwritten") return;
+          iommu.lost();
+          census.lost();
         }),
       damaged: (damage) => void queue.push(() => monitor.damaged(damage)),
       chunk: async () => {

@@ -41,6 +41,8 @@ interface Cpu {
   readonly number: number;
   pending: TlbiInstruction[];
   stage2: Stage2 | undefined;
+  /** TLBIs of one function and ASID after which no call of the notifier came yet. */
+  untold: { readonly func: string; readonly asid: number; count: number } | undefined;
   /** Inside ptep_set_access_flags: its TLBIs and the notifier calls from it. */
   upgrade: { tlbi: number; calls: number } | undefined;
 }
@@ -49,6 +51,7 @@ export class TlbiMonitor {
   readonly #report: StreamReport;
   readonly #cpus = new Map<number, Cpu>();
   #last_full: DsbInstruction | undefined;
+  readonly #notified = new Set<number>();
   events = 0;
   tlbis = 0;
   #ended = false;
@@ -80,6 +83,7 @@ export class TlbiMonitor {
   finish(): void {
     for (const cpu of this.#cpus.values()) {
       this.#leaveUpgrade(cpu);
+      this.#leaveUntold(cpu);
       if (cpu.pending.length > 0) {
         this.#report.undecided("the recording ends before the DSB of a TLBI", cpu.pending.length);
       }
@@ -89,7 +93,7 @@ export class TlbiMonitor {
   #cpu(number: number): Cpu {
     let cpu = this.#cpus.get(number);
     if (cpu === undefined) {
-      cpu = { number, pending: [], stage2: undefined, upgrade: undefined };
+      cpu = { number, pending: [], stage2: undefined, untold: undefined, upgrade: undefined };
       this.#cpus.set(number, cpu);
     }
     return cpu;
@@ -99,12 +103,35 @@ export class TlbiMonitor {
     this.tlbis++;
     this.#report.count("tlbi", at.op);
     if (cpu.upgrade !== undefined && UPGRADE.test(at.func)) cpu.upgrade.tlbi++;
+    this.#untold(cpu, at);
     if (cpu.pending.length < MAX_PENDING) cpu.pending.push(at);
     else this.#report.evicted("MAX_PENDING");
     if (/^r?ipas2/.test(at.op)) cpu.stage2 = { at, done: false };
     else if (cpu.stage2 !== undefined && /^(?:vm|va|rva|alle1|aside1)/.test(at.op)) {
       this.#combined(cpu, cpu.stage2, at);
     }
+  }
+
+  /**
+   * Which ASIDs have a notifier is seen from its calls; from then on each TLBI of theirs should
+   * have one of the same function after it (contract since 6.6).
+   */
+  #untold(cpu: Cpu, { func, operand, op }: TlbiInstruction): void {
+    const asid =
+      operand === undefined || !/^(?:r?va[^a]|aside1)/.test(op) ? undefined : asidOf(operand);
+    if (cpu.untold !== undefined && asid === cpu.untold.asid && func === cpu.untold.func) {
+      cpu.untold.count++;
+      return;
+    }
+    this.#leaveUntold(cpu);
+    if (asid !== undefined) cpu.untold = { func, asid, count: 1 };
+  }
+
+  #leaveUntold(cpu: Cpu): void {
+    const { untold } = cpu;
+    cpu.untold = undefined;
+    if (untold === undefined || !this.#notified.has(untold.asid) || this.#ended) return;
+    this.#report.count("TLBIs of an ASID with a notifier", "no secondary call after", untold.count);
   }
 
   /** Stage 1 after stage 2: else an entry that combines both survives. */
@@ -137,12 +164,20 @@ export class TlbiMonitor {
   #call(cpu: Cpu, at: CallEvent): void {
     const notifier = at.func.startsWith("__mmu_notifier_");
     if (SECONDARY.has(at.func)) {
+      const { untold } = cpu;
+      if (untold !== undefined && at.from === untold.func) {
+        if (this.#notified.size < MAX_PENDING) this.#notified.add(untold.asid);
+        const name = "secondary call of the same function after";
+        this.#report.count("TLBIs of an ASID with a notifier", name, untold.count);
+        cpu.untold = undefined;
+      }
       const waiting = cpu.pending.length > 0;
       this.#report.count(
         "notifier",
         waiting ? "secondary calls between a TLBI and its DSB" : "secondary calls elsewhere",
       );
     }
+    if (!notifier) this.#leaveUntold(cpu);
     if (notifier && cpu.upgrade !== undefined) {
       if (UPGRADE.test(at.from)) cpu.upgrade.calls++;
     } else {
@@ -155,6 +190,7 @@ export class TlbiMonitor {
 
   #mark(cpu: Cpu, at: MarkEvent): void {
     this.#leaveUpgrade(cpu);
+    this.#leaveUntold(cpu);
     if (at.number === -1) {
       this.#ended = true;
       return;
@@ -225,6 +261,8 @@ export class TlbiMonitor {
     });
   }
 }
+
+const asidOf = (operand: Word64): number => bits(operand, 63, 48);
 
 const isBroadcast = (op: string): boolean => /[io]s(?:nxs)?$/.test(op);
 

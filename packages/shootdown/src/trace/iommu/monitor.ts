@@ -23,6 +23,10 @@ export interface IommuSummary {
   readonly descriptors: DescriptorCounts;
   /** Waits in the queue; where the recording has none, one for each submission it shows. */
   readonly waits: number;
+  /** IOTLB invalidations with the hint that only leaf entries changed (IH, V5). */
+  readonly leaf_only: number;
+  /** Waits that later descriptors wait for (FN); where waits are not recorded, 0. */
+  readonly fences: number;
   /** Where the waits are from. */
   readonly waits_by: "queue" | "qi_submit_sync" | "not recorded";
   /** Descriptors of which it is not recorded in what submission they were. */
@@ -179,6 +183,8 @@ export class IommuMonitor {
     return {
       descriptors: queues.reduce(sumCounts, {}),
       waits: queues.reduce((sum, { waits }) => sum + waits, 0),
+      leaf_only: queues.reduce((sum, queue) => sum + queue.leaf_only, 0),
+      fences: queues.reduce((sum, queue) => sum + queue.fences, 0),
       waits_by: this.#waits_recorded
         ? "queue"
         : this.#submissions.probed

@@ -86,6 +86,9 @@ export class Queue {
   /** What stood in the queue before is not known, or was not recorded. */
   #gap = true;
   descriptors = 0;
+  /** IOTLB invalidations that leave entries of upper levels (IH), and waits with a fence (FN). */
+  leaf_only = 0;
+  fences = 0;
 
   constructor(desk: IommuDesk) {
     this.#desk = desk;
@@ -109,6 +112,8 @@ export class Queue {
     const { descriptor, at } = record;
     this.descriptors++;
     this.#count(descriptor);
+    if (descriptor.leaf_only) this.leaf_only++;
+    if (descriptor.fence) this.fences++;
     switch (descriptor.kind) {
       case "wait":
         this.#waits++;
