@@ -33,6 +33,10 @@ export {
 export { problemLine } from "../report/check-ndjson.ts";
 export { coloured, cutTo, type Paint, plain, type Tone, wrapText } from "../report/columns.ts";
 export { NO_MEMORY } from "../report/covered.ts";
+export { FirefoxTimeline } from "../report/export/firefox.ts";
+export { PerfettoTimeline } from "../report/export/perfetto.ts";
+export { TimelineRecorder } from "../report/export/recorder.ts";
+export type { ByteSink, Part, PartedSink } from "../report/export/timeline.ts";
 export {
   type MutantLine,
   type MutateSummary,
@@ -105,6 +109,7 @@ export {
   type TraceSummary,
   traceStatus,
 } from "../trace/finding.ts";
+export { type TraceObserver, together } from "../trace/observer.ts";
 export { offersStatus } from "../trace/record/offer.ts";
 export { checkRecording, type RecordingFile } from "../trace/recording.ts";
 export {

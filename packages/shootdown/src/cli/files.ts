@@ -140,6 +140,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: "a folder",
   ENOTDIR: "a part of the path is not a folder",
   ELOOP: "links in a circle",
+  ENOSPC: "no space left on the device",
+  EPIPE: "nobody reads it any more",
+  EROFS: "a read-only file system",
+  EFBIG: "the file became too large",
   ERR_BUFFER_TOO_LARGE: "the decompressed file is too large",
 };
 

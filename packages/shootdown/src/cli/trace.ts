@@ -19,8 +19,10 @@ import {
   summaryLines,
   type TraceOptions,
   type TraceResult,
+  together,
   traceStatus,
 } from "../api/index.ts";
+import { type Export, exportTargets, openExport } from "./export-files.ts";
 import { explain } from "./files.ts";
 import { addCommon, type CommonOptions, collect, report, reportAll, USAGE } from "./options.ts";
 import { out, paintFor, say, stdoutOpen } from "./output.ts";
@@ -36,6 +38,7 @@ Examples:
   shootdown trace trace.txt
   shootdown trace --explain --mm 0xffff0000409a4f00 trace.txt.gz
   shootdown trace --with tlbi.txt --with smmu.txt trace.txt
+  shootdown trace --export perfetto=night.pftrace FOLDER
   cat /sys/kernel/tracing/trace | shootdown trace -
 
 Exit status: 0 nothing but advice (excess), 1 an invalidation is missing, short,
@@ -50,6 +53,7 @@ interface Options extends CommonOptions {
   readonly set?: readonly string[];
   readonly with?: readonly string[];
   readonly all?: boolean;
+  readonly export?: readonly string[];
 }
 
 /** Status of an input that was not read to its end. */
@@ -66,6 +70,7 @@ export function register(command: Command): void {
     .option("--mm <addr>", "judge this address space, or `all` (repeatable)", collect)
     .option("--set <knob=value>", "denyRewalk=yes or no: see the note on x86", collect)
     .option("--with <file>", "another recording of the same run (repeatable)", collect)
+    .option("--export <format=file>", "perfetto=FILE or firefox=FILE (repeatable)", collect)
     .option("--explain", "show the lines around each finding")
     .option("--all", "print each finding in full, also those that are alike");
   addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(trace);
@@ -76,6 +81,7 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
     ...(await selectionOf(options)),
     ...mmProblems(options.mm ?? []),
     ...knobProblems(options.set ?? []),
+    ...exportTargets(options.export ?? [], files).wrong,
   ];
   if (wrong.length > 0) {
     reportAll(wrong, options.format);
@@ -130,6 +136,15 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
   const name = file === "-" ? "<stdin>" : file;
   const paint = paintFor(options.color, process.stdout);
   const text = options.format === "text";
+  const exports = exportTargets(options.export ?? [], [file]).targets.map(openExport);
+  const unusable = exports.filter((one): one is Problem => "text" in one);
+  const open = exports.filter((one): one is Export => "observer" in one);
+  if (unusable.length > 0) {
+    for (const one of open) one.close();
+    report(unusable, options.format);
+    return USAGE;
+  }
+  const observe = together(open.map(({ observer }) => observer));
   const paths = pathsOf(file, options.with ?? []);
   const groups = options.all ? undefined : new FindingGroups();
   const onFinding = (finding: Finding) => {
@@ -145,7 +160,11 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
     );
     out([painted, ...lines].map((l) => `${l}\n`).join(""));
   };
-  const result = await judge(file, options.with ?? [], { ...monitorOptions(options), onFinding });
+  const result = await judge(file, options.with ?? [], {
+    ...{ ...monitorOptions(options), onFinding },
+    ...(observe === undefined ? {} : { observe }),
+  });
+  const written = open.map((one) => one.close()).every(Boolean);
   const rest = groups?.rest() ?? [];
   if (rest.length > 0) out(`${rest.join("\n")}\n`);
   if (!result.ok) {
@@ -165,7 +184,7 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
         .join(""),
     );
   }
-  return traceStatus(result);
+  return written ? traceStatus(result) : USAGE;
 }
 
 /** Paths of the recordings by the names that findings give them; undefined is the first. */
