@@ -34,6 +34,7 @@ export const WHY_DMA = {
   descriptors: "descriptors that qi_submit_sync was called with are missing",
   evicted: "too many unmapped pages at once for the monitor's memory",
   gone: "the domain ended before the invalidation of what was unmapped",
+  detached: "a flush of a whole domain that sends nothing, after a device was detached",
   lost: "events were lost while an unmapped page waited for its invalidation",
   id: "an invalidation within a domain's call is for another domain id than those before",
 } as const;
@@ -222,7 +223,9 @@ export class DmaMonitor {
 
   /** A device, or any, is attached or detached: whose TLB has to be told is to be seen anew. */
   attached(sid?: number): void {
-    for (const { caches, dids } of this.domains.all()) {
+    for (const domain of this.domains.all()) {
+      const { caches, dids } = domain;
+      domain.unsettled ||= caches.size > 0;
       dids.clear();
       for (const [name, cache] of caches) {
         if (sid === undefined || cache.sid === undefined || cache.sid === sid) caches.delete(name);
@@ -374,6 +377,11 @@ export class DmaMonitor {
         this.#desk.undecided(WHY_DMA.lost, unmapped.at.line);
         continue;
       }
+      if (frame.what === "all" && domain.unsettled && isSilent(frame)) {
+        // The kernel may know that nobody is left; what it sends at the detach is not the call's.
+        this.#desk.undecided(WHY_DMA.detached, now.line);
+        continue;
+      }
       const known: (Cache | undefined)[] = [...domain.caches.values()];
       // Some IOTLB there is, whether or not an invalidation has shown which.
       if (!known.some((cache) => cache?.sid === undefined)) known.unshift(undefined);
@@ -417,10 +425,18 @@ export class DmaMonitor {
 }
 
 /** A cache that an invalidation of the domain goes to, from now on one of the domain's. */
-function know({ caches }: Domain, cache: Cache): Cache {
+function know(domain: Domain, cache: Cache): Cache {
+  const { caches } = domain;
+  domain.unsettled = false;
   if (caches.size > MAX_NESTED) caches.clear();
   caches.set(cache.name, cache);
   return cache;
+}
+
+/** Nothing was submitted in the call, and nobody is known to hold the domain's translations. */
+function isSilent({ domain, submitted, strange, incomplete, failed }: Frame): boolean {
+  const sent = submitted.size > 0 || strange.size > 0 || incomplete || failed;
+  return !sent && domain.caches.size === 0;
 }
 
 /** The tracepoint of a map or unmap whose kprobe said the same just before. */

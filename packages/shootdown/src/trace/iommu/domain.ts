@@ -45,6 +45,8 @@ export class Domain {
   readonly dids = new Map<string, { did: number; seen: number }>();
   /** What its invalidations went to since a device was attached or detached, by name. */
   readonly caches = new Map<string, Cache>();
+  /** A device was attached or detached since an invalidation showed who holds its translations. */
+  unsettled = false;
   /** Line of its last mapping, unmapping or invalidation. */
   active = 0;
 
