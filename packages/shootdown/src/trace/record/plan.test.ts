@@ -190,6 +190,9 @@ describe("through the importers", () => {
       const script = bpftraceForm(plan, [], known).join("\n");
       const formats = [...script.matchAll(/printf\("(.*)\\n"(.*)\);/g)];
       const lines = formats.map(([, format = "", args = ""]) => printed(format, args));
+      // A number without its 0x would be read as another one.
+      const probes = formats.map(([, format = ""]) => format).filter((f) => / \(/.test(f));
+      expect(probes.filter((format) => /=%l?x/.test(format))).toEqual([]);
       const events: RawEvent[] = [];
       const source = bytesOf(`Attaching 9 probes...\n${lines.join("")}`);
       const read = await readBpftrace(source, { event: (e) => events.push(e) });
