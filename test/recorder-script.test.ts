@@ -29,7 +29,7 @@ const tracefs = join(work, "tracefs");
 const instance = join(tracefs, "instances/shootdown");
 const plan = planRecord({ version: versionOf("6.12")!, arch: "arm64" }, PARTS);
 
-/** mkdir and rmdir as tracefs does them: an instance is full from the start, and goes as a whole. */
+/** As tracefs does it: an instance is full from the start, and goes as a whole. */
 const FAKE = {
   mkdir: `/bin/mkdir -p "$1/events/shootdown" "$1/events/sched/sched_process_exit" "$1/options" \\
   "$1/events/syscalls/sys_enter_munmap" "$1/per_cpu/cpu0"
@@ -40,8 +40,10 @@ printf 'entries: 0\\noverrun: 3\\n' > "$1/per_cpu/cpu0/stats"`,
   rmdir: `cat "$1/trace_marker" "$1/trace_clock" "$1/buffer_size_kb" > "${work}/was" 2>/dev/null
 cat "$1/events/syscalls/sys_enter_munmap/enable" >> "${work}/was"
 rm -r "$1"`,
-  // The kernel keeps what it was given, and forgets what is taken away.
-  "trace-cmd": `case $1 in record) echo "$@" > "${work}/trace-cmd" ;; report) echo "a report" ;; esac`,
+  "trace-cmd": `case $1 in
+record) echo "$@" > "${work}/trace-cmd" ;;
+report) echo "a report" ;;
+esac`,
 };
 
 beforeEach(() => {
