@@ -4,6 +4,7 @@
 //   src/cli/main.ts    ->  cli.js, one chunk a subcommand beside it (check.js, trace.js ...)
 //   src/cli/worker.ts  ->  worker.js            (when it exists; shares chunks with cli.js)
 //   src/api/index.ts   ->  api.js, browser.js   (one file each; neither may import anything)
+//   packages/explorer  ->  explorer/            (the page of `shootdown serve`: static files)
 //   litmus/, fixtures/ ->  litmus/, fixtures/   (what the package ships as data)
 //   docs/FINDINGS.md   ->  FINDINGS.md          (violations that an audit knows)
 //   docs/MUTANTS.md    ->  MUTANTS.md           (survivors that are explained)
@@ -98,6 +99,16 @@ async function bundleLibrary(dir, file, minify) {
   return bundle(input, [selfContained(file)], { platform: "browser" }, output);
 }
 
+/** The page; it is made with the library that has just been built. */
+async function bundleExplorer(dir) {
+  process.env.SHOOTDOWN_DIST = dir;
+  const { build } = await import("vite");
+  const configFile = join(root, "packages/explorer/vite.config.ts");
+  const outDir = join(dir, "explorer");
+  const built = await build({ configFile, logLevel: "warn", build: { outDir } });
+  return [built].flat().flatMap((one) => one.output.filter((part) => part.type === "chunk"));
+}
+
 /** The licences of the packages bundled into the program, as they ask for. */
 function notices(chunks) {
   const folders = new Set();
@@ -130,10 +141,11 @@ async function build() {
     const chunks = await bundleCli(fresh);
     await bundleLibrary(fresh, "api.js", false);
     await bundleLibrary(fresh, "browser.js", true);
+    const page = await bundleExplorer(fresh);
     for (const [from, to] of DATA) {
       if (existsSync(from)) cpSync(from, join(fresh, to), { recursive: true });
     }
-    writeFileSync(join(fresh, "NOTICES.txt"), notices(chunks).join("\n---\n\n"));
+    writeFileSync(join(fresh, "NOTICES.txt"), notices([...chunks, ...page]).join("\n---\n\n"));
     install(fresh, `${fresh}-old`);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     process.stderr.write(`build: ${relative(root, resolve(dist))} in ${seconds} s\n`);

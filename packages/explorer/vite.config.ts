@@ -5,30 +5,36 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 import { constants, root } from "../../scripts/constants.mjs";
-import { galleryOf } from "./src/model/gallery-of.ts";
+import { galleryOf, type ParseScenario } from "./src/model/gallery-of.ts";
 
 const home = join(root, "packages/explorer");
 const litmus = join(root, "litmus");
 
+/** Where the library has been built; another place while it is being built. */
+const dist = process.env["SHOOTDOWN_DIST"] ?? join(root, "packages/shootdown/dist");
+
 /** gallery.json: the scenarios that the page ships. */
 function gallery(): Plugin {
-  const text = () => {
+  const text = async () => {
+    const { parseScenario } = (await import(join(dist, "api.js"))) as {
+      parseScenario: ParseScenario;
+    };
     const paths = readdirSync(litmus, { recursive: true, encoding: "utf8" })
       .map((p) => p.replaceAll("\\", "/"))
       .filter((p) => p.endsWith(".litmus"))
       .sort();
     const files = paths.map((path) => ({ path, text: readFileSync(join(litmus, path), "utf8") }));
-    return JSON.stringify(galleryOf(files));
+    return JSON.stringify(galleryOf(files, parseScenario));
   };
   return {
     name: "gallery",
-    generateBundle() {
-      this.emitFile({ type: "asset", fileName: "gallery.json", source: text() });
+    async generateBundle() {
+      this.emitFile({ type: "asset", fileName: "gallery.json", source: await text() });
     },
     configureServer(server) {
       server.middlewares.use("/gallery.json", (_, response) => {
         response.setHeader("Content-Type", "application/json");
-        response.end(text());
+        void text().then((json) => response.end(json));
       });
     },
   };

@@ -3,6 +3,7 @@
 
 import { render } from "preact";
 import { remote } from "./engine/protocol.ts";
+import { offered } from "./model/files.ts";
 import type { Gallery } from "./model/gallery.ts";
 import { readLink } from "./model/link.ts";
 import { Store } from "./model/store.ts";
@@ -10,7 +11,9 @@ import "./style.css";
 import { App } from "./view/app.tsx";
 
 const start = () => new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
-const store = new Store(remote(start), remote(start));
+const startTrace = () =>
+  new Worker(new URL("./engine/trace-worker.ts", import.meta.url), { type: "module" });
+const store = new Store(remote(start), remote(start), startTrace);
 
 render(<App store={store} />, document.getElementById("app")!);
 
@@ -22,4 +25,7 @@ const begin = async () => {
   await store.begin(gallery, link);
 };
 void begin();
+void offered(document).then((files) => {
+  store.offered.value = files;
+});
 addEventListener("hashchange", () => void begin());

@@ -8,6 +8,7 @@ import {
   listNames,
   type Named,
   type OpenWalk,
+  openReplay,
   openWalk,
   openWitnessWalk,
   type Problem,
@@ -110,6 +111,14 @@ export class Engine {
         line: e.span.line,
       })),
     };
+  }
+
+  /** What a witness file is a run of; nothing, if it is none. */
+  read(witness: string): { text: string; configuration: Configuration } {
+    const read = openReplay(witness);
+    if (!read.ok) return { text: "", configuration: DEFAULTS };
+    const { scenario: text, machine, kernel } = read.witness;
+    return { text, configuration: { machine, kernel, set: {} } };
   }
 
   /** One run; a search that is too long ends with its Worker. */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gallery from the files of litmus/: the bugs of the museum first, then the rest by folder.
 
-import { parseScenario } from "shootdown";
+import type { parseScenario } from "shootdown";
 import type { Configuration } from "../engine/engine.ts";
 import type { Gallery, GalleryGroup, GalleryItem } from "./gallery.ts";
+
+export type ParseScenario = typeof parseScenario;
 
 interface File {
   /** Below litmus/. */
@@ -18,10 +20,10 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 const FIRST = Object.keys(TITLES);
 
-export function galleryOf(files: readonly File[]): Gallery {
+export function galleryOf(files: readonly File[], parse: ParseScenario): Gallery {
   const groups = new Map<string, GalleryItem[]>(FIRST.map((name) => [name, []]));
   for (const file of files) {
-    const item = itemOf(file);
+    const item = itemOf(file, parse);
     if (!item) continue;
     const folder = file.path.split("/").slice(0, -1);
     const name = folder[0] === "museum" ? "museum" : folder.join("/");
@@ -34,8 +36,8 @@ export function galleryOf(files: readonly File[]): Gallery {
 const titleOf = (name: string): string => TITLES[name] ?? name.replaceAll("-", " ");
 
 /** Undefined for what is no scenario of ours, as tests of herd. */
-function itemOf({ path, text }: File): GalleryItem | undefined {
-  const read = parseScenario(text, path);
+function itemOf({ path, text }: File, parse: ParseScenario): GalleryItem | undefined {
+  const read = parse(text, path);
   if (!read.ok) return undefined;
   const { name, intent, expectations } = read.scenario;
   const configured = expectations.map((e) => ({

@@ -9,8 +9,10 @@ import type { CheckRun, Named, Problem } from "shootdown";
 import type { Configuration, Parsed, Seen, Walked } from "../engine/engine.ts";
 import type { RemoteEngine } from "../engine/protocol.ts";
 import { Stopped } from "../engine/protocol.ts";
+import { contentOf, type Offered } from "./files.ts";
 import type { Gallery } from "./gallery.ts";
 import { type Link, writeLink } from "./link.ts";
+import { Recording } from "./recording.ts";
 import { Steps } from "./steps.ts";
 
 export interface Verdict {
@@ -46,6 +48,10 @@ export class Store {
   readonly arrived = signal(0);
   readonly why = signal<{ readonly place: string; readonly text: string } | null>(null);
   readonly message = signal("");
+  /** Files that `serve` was given. */
+  readonly offered = signal<readonly Offered[]>([]);
+  /** The recording that is shown in place of a run. */
+  readonly recording = signal<Recording | null>(null);
   steps = new Steps(
     0,
     async () => [],
@@ -54,12 +60,14 @@ export class Store {
 
   private readonly engine: RemoteEngine;
   private readonly searcher: RemoteEngine;
+  private readonly startTrace: () => Worker;
   private round = 0;
 
   /** One engine for walks, one for searches, which can be long and are stopped by ending it. */
-  constructor(engine: RemoteEngine, searcher: RemoteEngine) {
+  constructor(engine: RemoteEngine, searcher: RemoteEngine, startTrace: () => Worker) {
     this.engine = engine;
     this.searcher = searcher;
+    this.startTrace = startTrace;
     effect(() => void this.look(this.walk.value, this.cursor.value));
     effect(() => void this.parse(this.text.value));
   }
@@ -138,6 +146,52 @@ export class Store {
     } finally {
       if (round === this.round) this.running.value = false;
     }
+  }
+
+  /** A file that was dropped or chosen: shown as what it is. */
+  async openFile(name: string, file: Blob): Promise<void> {
+    const content = await contentOf(file);
+    this.closeRecording();
+    if (content.kind === "recording") {
+      this.recording.value = new Recording(name, file, this.startTrace());
+      return;
+    }
+    this.scenario.value = null;
+    if (content.kind === "witness") return this.openWitness(content.text);
+    this.text.value = content.text;
+    const parsed = await this.engine.parse(content.text);
+    const [first] = parsed.expectations;
+    if (first) {
+      const { machine, kernel, set } = first;
+      this.configuration.value = { machine, kernel, set };
+    }
+    await this.run();
+  }
+
+  async openOffered({ name, url }: Offered): Promise<void> {
+    const response = await fetch(new URL(url, document.baseURI));
+    if (response.ok) return this.openFile(name, await response.blob());
+    this.message.value = `${name}: ${(await response.text()).trim()}`;
+    return undefined;
+  }
+
+  closeRecording(): void {
+    this.recording.peek()?.close();
+    this.recording.value = null;
+  }
+
+  private async openWitness(witness: string): Promise<void> {
+    const round = ++this.round;
+    const { text, configuration } = await this.engine.read(witness);
+    const opened = await this.engine.open("main", { text, configuration, witness });
+    if (round !== this.round) return;
+    batch(() => {
+      this.text.value = text;
+      this.configuration.value = configuration;
+      this.verdict.value = null;
+      this.problems.value = opened.problems;
+      if (opened.of) this.show(opened, this.firstSight(opened));
+    });
   }
 
   stop(): void {

@@ -4,22 +4,25 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Store } from "../model/store.ts";
 import { Editor } from "./editor.tsx";
+import { FilesPanel, takeDrops } from "./files.tsx";
 import { GalleryPanel } from "./gallery.tsx";
 import { Help } from "./help.tsx";
 import { keysOf } from "./keys.ts";
 import { MovesPanel } from "./moves.tsx";
+import { RecordingView } from "./recording.tsx";
 import { SourcePanel } from "./source.tsx";
 import { Stage } from "./stage.tsx";
 import { StatePanel } from "./state.tsx";
 import { VERDICTS } from "./words.ts";
 
-const LEFT = ["scenarios", "text"] as const;
+const LEFT = ["scenarios", "text", "files"] as const;
 const RIGHT = ["state", "next", "source"] as const;
 
 export function App({ store }: { readonly store: Store }) {
   const [left, setLeft] = useState<(typeof LEFT)[number] | null>("scenarios");
   const [right, setRight] = useState<(typeof RIGHT)[number]>("state");
   const [help, setHelp] = useState(false);
+  const recording = store.recording.value;
   useEffect(() => {
     const search = () => {
       setLeft("scenarios");
@@ -27,12 +30,16 @@ export function App({ store }: { readonly store: Store }) {
     };
     const pressed = keysOf(store, { search, help: () => setHelp((h) => !h), panel: setRight });
     addEventListener("keydown", pressed);
-    return () => removeEventListener("keydown", pressed);
+    const stop = takeDrops((file) => void store.openFile(file.name, file));
+    return () => {
+      removeEventListener("keydown", pressed);
+      stop();
+    };
   }, []);
   return (
     <div class="page">
       <Head store={store} help={() => setHelp(true)} />
-      <main class={left === null ? "folded" : undefined}>
+      <main class={`left-${left ?? "none"}${recording ? " wide" : ""}`}>
         <aside class="left">
           <Tabs
             names={LEFT}
@@ -41,16 +48,27 @@ export function App({ store }: { readonly store: Store }) {
           />
           {left === "scenarios" && <GalleryPanel store={store} done={() => undefined} />}
           {left === "text" && <Editor store={store} />}
+          {left === "files" && <FilesPanel store={store} />}
         </aside>
-        <Stage store={store} />
-        <aside class="right">
-          <Tabs names={RIGHT} chosen={right} choose={setRight} />
-          <div class="panel" role="tabpanel" aria-label={right}>
-            {right === "state" && <StatePanel store={store} />}
-            {right === "next" && <MovesPanel store={store} />}
-            {right === "source" && <SourcePanel store={store} />}
-          </div>
-        </aside>
+        {recording ? (
+          <RecordingView
+            key={recording.name}
+            recording={recording}
+            close={() => store.closeRecording()}
+          />
+        ) : (
+          <Stage store={store} />
+        )}
+        {!recording && (
+          <aside class="right">
+            <Tabs names={RIGHT} chosen={right} choose={setRight} />
+            <div class="panel" role="tabpanel" aria-label={right}>
+              {right === "state" && <StatePanel store={store} />}
+              {right === "next" && <MovesPanel store={store} />}
+              {right === "source" && <SourcePanel store={store} />}
+            </div>
+          </aside>
+        )}
       </main>
       {help && <Help close={() => setHelp(false)} />}
     </div>

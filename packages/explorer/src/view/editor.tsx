@@ -8,6 +8,8 @@ import type { EditorHandle } from "./codemirror.ts";
 export function Editor({ store }: { readonly store: Store }) {
   const home = useRef<HTMLDivElement>(null);
   const handle = useRef<EditorHandle | null>(null);
+  /** What the editor itself said last: only what others write goes into it. */
+  const own = useRef<string | null>(null);
   const text = store.text.value;
   const problems = store.problems.value;
   const names = store.names.value;
@@ -19,6 +21,7 @@ export function Editor({ store }: { readonly store: Store }) {
       handle.current = openEditor(home.current, {
         text: store.text.peek(),
         changed: (t) => {
+          own.current = t;
           store.text.value = t;
         },
         run: () => void store.run(),
@@ -32,7 +35,10 @@ export function Editor({ store }: { readonly store: Store }) {
       handle.current = null;
     };
   }, []);
-  useEffect(() => handle.current?.set(text), [text]);
+  useEffect(() => {
+    const now = store.text.peek();
+    if (now !== own.current) handle.current?.set(now);
+  }, [text]);
   useEffect(() => handle.current?.mark(problems), [problems, names]);
 
   return (

@@ -51,7 +51,8 @@ export function keysOf(store: Store, hooks: Hooks): (event: KeyboardEvent) => vo
       if (event.key === "Escape") target.blur();
       return;
     }
-    const digit = /^[1-9]$/.test(event.key) ? Number(event.key) - 1 : -1;
+    const isShown = document.querySelector(".moves") !== null;
+    const digit = isShown && /^[1-9]$/.test(event.key) ? Number(event.key) - 1 : -1;
     const moves = store.seen.peek()?.seen.moves ?? [];
     const action =
       digit >= 0 && digit < moves.length ? () => void store.take(digit) : actions[event.key];

@@ -57,6 +57,11 @@ const SUBCOMMANDS: readonly Entry[] = [
     load: () => import("./replay.ts"),
   },
   {
+    name: "serve",
+    summary: "the explorer in the browser, on this machine alone",
+    load: () => import("./serve.ts"),
+  },
+  {
     name: "show",
     summary: "print a routine, a part of hardware, a rule or a property",
     load: () => import("./show.ts"),

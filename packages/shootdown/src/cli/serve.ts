@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// `shootdown serve [FILE...]`: the explorer on 127.0.0.1, with the files that are given.
+//
+// What is served is a list made at the start: the page's own files and those named. A path is
+// looked up in it and never put together from a request, so there is nothing to traverse.
+
+import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+import { basename, extname, join, relative } from "node:path";
+import { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { serve as listen, type ServerType } from "@hono/node-server";
+import type { Command } from "commander";
+import { Hono } from "hono";
+import { problem, quote } from "../api/index.ts";
+import { explain } from "./files.ts";
+import { addCommon, type CommonOptions, reportAll, USAGE } from "./options.ts";
+import { out, say } from "./output.ts";
+
+const EXAMPLES = `
+The page steps through runs of scenarios: the state at each step, every step that
+could come next, the routines. FILE is a scenario, a witness or a recording; the
+page lists them. Nothing else is served, to this machine alone, and nothing is sent
+anywhere: the search runs in the browser. From another machine, forward the port as
+the line that is printed says.
+
+Examples:
+  shootdown serve
+  shootdown serve --port 8080 my.litmus w/upgrade.w.json trace.txt.gz
+
+Exit status: 0 ended by Ctrl-C, 2 usage or input error.`;
+
+const HOST = "127.0.0.1";
+const PORT_MAX = 65_535;
+
+/** What is in a response besides the file. */
+const HEADERS: Readonly<Record<string, string>> = {
+  "Content-Security-Policy":
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
+    "img-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; base-uri 'none'; " +
+    "form-action 'none'; frame-ancestors 'none'",
+  // Threads need a page that shares memory with nobody else.
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cache-Control": "no-cache",
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".json": "application/json",
+};
+
+interface Options extends CommonOptions {
+  readonly port?: string;
+}
+
+export function register(command: Command): void {
+  command
+    .argument("[file...]", "scenarios, witnesses and recordings that the page lists")
+    .option("--port <n>", "port (default: a free one, which is printed)");
+  addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(serve);
+}
+
+async function serve(files: readonly string[], options: Options): Promise<void> {
+  const port = options.port ?? "0";
+  const wrong = [...portProblems(port), ...files.flatMap(fileProblems)];
+  if (wrong.length > 0) {
+    reportAll(wrong, options.format);
+    process.exitCode = USAGE;
+    return;
+  }
+  const app = appFor(fileURLToPath(new URL("./explorer/", import.meta.url)), files);
+  const server = listen({ fetch: app.fetch, hostname: HOST, port: Number(port) }, (info) => {
+    const url = `http://${HOST}:${info.port}/`;
+    const ssh = `ssh -L ${info.port}:${HOST}:${info.port} ${userInfo().username}@${hostname()}`;
+    if (options.format === "ndjson") out(`${JSON.stringify({ type: "serve", url, ssh })}\n`);
+    else out(`${url}\nfrom another machine: ${ssh}\n`);
+    if (process.stderr.isTTY && !options.quiet) say("shootdown: Ctrl-C ends it");
+  });
+  const ended = new Promise<void>((resolve) => server.on("close", resolve));
+  server.on("error", (error) => {
+    reportAll([problem(`port ${port}: ${listenText(error)}`)], options.format);
+    process.exitCode = USAGE;
+    server.close();
+  });
+  const stop = () => end(server);
+  process.once("SIGINT", stop).once("SIGTERM", stop);
+  await ended;
+}
+
+function end(server: ServerType): void {
+  server.close();
+  // A page that is open keeps its connection.
+  if ("closeAllConnections" in server) server.closeAllConnections();
+}
+
+function listenText(error: NodeJS.ErrnoException): string {
+  if (error.code === "EADDRINUSE") return "somebody else listens there";
+  if (error.code === "EACCES") return "not allowed";
+  return error.message;
+}
+
+function portProblems(port: string) {
+  if (/^\d{1,5}$/.test(port) && Number(port) <= PORT_MAX) return [];
+  return [problem(`--port ${quote(port)}: expected a number up to ${PORT_MAX}`)];
+}
+
+function fileProblems(file: string) {
+  try {
+    if (statSync(file).isFile()) return [];
+    return [problem("not a file", { file })];
+  } catch (error) {
+    return [problem(explain(error), { file })];
+  }
+}
+
+/** The answers, by path. `home` has the built page. */
+export function appFor(home: string, files: readonly string[]): Hono {
+  const app = new Hono();
+  app.use(async (c, next) => {
+    // Another site's name that leads here is not this site.
+    const host = c.req.header("host") ?? "";
+    if (!/^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/.test(host)) {
+      return c.text("not this host\n", 403, HEADERS);
+    }
+    if (c.req.method !== "GET" && c.req.method !== "HEAD") {
+      return c.text("GET alone\n", 405, HEADERS);
+    }
+    await next();
+    for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
+    return undefined;
+  });
+  for (const path of pagesOf(home)) {
+    const type = TYPES[extname(path)] ?? "application/octet-stream";
+    const text = () => readFileSync(join(home, path));
+    if (path === "index.html") {
+      app.get("/", (c) => c.html(withFiles(text().toString("utf8"))));
+    } else app.get(`/${path}`, (c) => c.body(text(), 200, { "Content-Type": type }));
+  }
+  const listed = files.map((file, n) => ({
+    name: basename(file),
+    path: file,
+    size: statSync(file).size,
+    url: `files/${n}`,
+  }));
+  app.get("/files.json", (c) => c.json(listed));
+  for (const { url, path } of listed) {
+    app.get(`/${url}`, (c) => {
+      if (!existsSync(path)) return c.text("it is gone\n", 404);
+      const body = Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>;
+      return c.body(body, 200, { "Content-Type": "application/octet-stream" });
+    });
+  }
+  app.notFound((c) => c.text("not here\n", 404));
+  return app;
+}
+
+/** Every file of the built page, with "/" between the parts. */
+const pagesOf = (home: string): string[] =>
+  readdirSync(home, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(home, join(entry.parentPath, entry.name)).replaceAll("\\", "/"));
+
+/** Tells the page that it may ask for files: on a plain web server nobody would answer. */
+const withFiles = (html: string): string =>
+  html.replace("</head>", '  <meta name="shootdown-files" content="files.json" />\n  </head>');

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// The explorer in a real Chromium, as `shootdown serve` serves it. Screenshots go to out/explorer.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import type { Browser, Page } from "playwright-core";
+import { chromium } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ensureBuilt, program } from "./support/cli.ts";
+import { root } from "./support/files.ts";
+
+const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
+  (path) => existsSync(path),
+);
+const RECORDING = join(root, "../shared/traces/6.1-mm-max/trace.txt.gz");
+const SHOTS = join(root, "out/explorer");
+const FIXED_KERNEL = "linux-6.12";
+
+let server: ChildProcess;
+let origin = "";
+let browser: Browser;
+let page: Page;
+let complaints: string[] = [];
+
+/** The page after a verdict. */
+async function opened(hash = ""): Promise<void> {
+  await page.goto(`${origin}/${hash}`);
+  await page.waitForSelector("header output b");
+}
+
+const verdict = () => page.textContent("header output");
+const shot = (name: string) => page.screenshot({ path: join(SHOTS, `${name}.png`) });
+const press = async (keys: string) => {
+  for (const key of keys.split(" ")) await page.keyboard.press(key);
+};
+const cursor = async () => Number(await page.getAttribute("[role=slider]", "aria-valuenow"));
+/** The state panel, once it shows the cursor's state. */
+const state = async () => {
+  await page.waitForTimeout(100);
+  return (await page.textContent(".state")) ?? "";
+};
+
+describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)", () => {
+  beforeAll(async () => {
+    ensureBuilt();
+    mkdirSync(SHOTS, { recursive: true });
+    server = spawn(process.execPath, [program, "serve"], { cwd: root });
+    origin = await new Promise<string>((resolve, reject) => {
+      let said = "";
+      server.stdout!.on("data", (data) => {
+        said += data;
+        const url = /http:\/\/[\d.:]+/.exec(said)?.[0];
+        if (url) resolve(url);
+      });
+      server.on("exit", () => reject(new Error("serve ended")));
+    });
+    browser = await chromium.launch({ executablePath: CHROMIUM!, args: ["--no-sandbox"] });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.kill("SIGINT");
+  });
+  beforeEach(async () => {
+    complaints = [];
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    page = await context.newPage();
+    page.on("console", (m) => {
+      if (m.type() === "error" || m.type() === "warning") complaints.push(m.text());
+    });
+    page.on("pageerror", (e) => complaints.push(e.message));
+    page.on("request", (r) => {
+      if (!r.url().startsWith(origin) && !/^(?:data|blob):/.test(r.url())) complaints.push(r.url());
+    });
+  });
+  afterEach(async () => {
+    await page.context().close();
+    expect(complaints).toEqual([]);
+  });
+
+  test("the witness, stepped through to the stale entry, and why it is there", async () => {
+    await opened();
+    expect(await verdict()).toContain("stuck(D) found");
+    await press("Home");
+    expect(await state()).not.toContain("stale");
+    for (let n = 0; n < 40 && !(await state()).includes("stale"); n++) await press("j");
+    expect(await cursor()).toBe(9);
+    expect(await state()).toContain("smmu_tlb[asid(A),x] P ro stale");
+    await page.click("li.stale:has-text('smmu_tlb') button");
+    await page.waitForSelector(".why");
+    expect(await page.textContent(".why")).toContain("nothing invalidated smmu_tlb");
+    await shot("stale");
+  });
+
+  test("a branch, and back to the run that was found", async () => {
+    await opened();
+    const end = Number(await page.getAttribute("[role=slider]", "aria-valuemax"));
+    await press("Home j j n");
+    await page.waitForSelector(".moves button");
+    await page.click(".moves button:has-text('smmu_tlb')");
+    await page.waitForSelector("[role=slider][aria-valuemax='3']");
+    expect(await cursor()).toBe(3);
+    await shot("branch");
+    await press("w");
+    await page.waitForSelector(`[role=slider][aria-valuemax="${end}"]`);
+  });
+
+  test("edited into the fixed one and back", async () => {
+    await opened();
+    const kernel = page.getByLabel("kernel");
+    await kernel.fill(FIXED_KERNEL);
+    await kernel.press("Enter");
+    await page.waitForSelector("header output:has-text('never')");
+    await shot("fixed");
+    await kernel.fill("linux-6.1");
+    await kernel.press("Enter");
+    await page.waitForSelector("header output:has-text('found')");
+    await page.click("text=text");
+    await page.waitForSelector(".cm-content");
+    const line = page.locator(".cm-line", { hasText: "D       { load x; store x; }" });
+    await line.click();
+    await press("Home Shift+End");
+    await page.keyboard.type("D { load x; }");
+    await page.keyboard.press("Control+Enter");
+    await page.waitForSelector("header output:has-text('never')");
+    await page.locator(".cm-line", { hasText: "D { load x; }" }).click();
+    await press("Home Shift+End");
+    await page.keyboard.type("D { load x; stroe x; }");
+    await page.waitForSelector(".problems li");
+    expect(await page.textContent(".problems")).toContain("stroe");
+    await shot("mistake");
+    await press("Home Shift+End");
+    await page.keyboard.type("D { load x; store x; }");
+    await page.keyboard.press("Control+Enter");
+    await page.waitForSelector("header output:has-text('found')");
+  });
+
+  test.skipIf(!existsSync(RECORDING))("a recording of 6.1: its 94 findings", async () => {
+    await opened();
+    await page.click("text=files");
+    const buffer = gunzipSync(readFileSync(RECORDING));
+    await page.setInputFiles("input[type=file]", {
+      name: "trace.txt",
+      mimeType: "text/plain",
+      buffer,
+    });
+    await page.waitForSelector(".recording pre:not(:empty)");
+    expect(await page.textContent(".recording [role=status]")).toBe("94 findings");
+    expect(await page.locator(".findings ol > li").count()).toBe(94);
+    await page.click(".findings ol li:nth-child(2) button");
+    expect(await page.textContent(".details")).toContain("may now be written");
+    await page.click("text=by mm");
+    await shot("recording");
+  });
+
+  test("a link says it all", async () => {
+    await opened();
+    await press("Home j j j n");
+    await page.waitForSelector(".moves button");
+    await page.locator(".moves button").last().click();
+    await page.waitForSelector("[role=slider][aria-valuenow='4']");
+    await press("k s");
+    await page.click("text=copy link");
+    await page.waitForSelector("text=copied");
+    const { hash } = new URL(page.url());
+    expect(hash).toMatch(/keep=3&b=\d+&at=3$/);
+    const before = [
+      await cursor(),
+      await state(),
+      await page.getAttribute("[role=slider]", "aria-valuemax"),
+    ];
+    await page.goto("about:blank");
+    await opened(hash);
+    const after = [
+      await cursor(),
+      await state(),
+      await page.getAttribute("[role=slider]", "aria-valuemax"),
+    ];
+    expect(after).toEqual(before);
+  });
+
+  test("a bug and its fix from the gallery, by keyboard alone", async () => {
+    await opened();
+    await press("/");
+    await page.keyboard.type("mremap");
+    await page.keyboard.press("Tab");
+    expect(await page.locator(".gallery :focus").count()).toBe(1);
+    await press("Escape");
+    await page.waitForSelector(".gallery li");
+    await press("?");
+    await page.waitForSelector("dialog[open]");
+    await shot("help");
+    await press("Escape");
+    await page.waitForSelector("dialog", { state: "detached" });
+    await press("Home j ] [ End v");
+    expect(await cursor()).toBeGreaterThan(0);
+  });
+});
