@@ -14,3 +14,5 @@ interface TextDecoder {
 declare const TextDecoder: {
   new (label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean }): TextDecoder;
 };
+
+declare function atob(text: string): string;

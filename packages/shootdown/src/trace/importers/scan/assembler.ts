@@ -82,6 +82,7 @@ export const and = plain(0x71);
 export const or = plain(0x72);
 export const xor = plain(0x73);
 export const shl = plain(0x74);
+export const shr = plain(0x76);
 
 export const eqz64 = plain(0x50);
 export const ne64 = plain(0x52);
@@ -111,6 +112,7 @@ export const anyBit = vector(83);
 export const bitmask = vector(100);
 export const addBytes = vector(110);
 export const subBytes = vector(113);
+export const mulWords = vector(181);
 export const lane64 = (n: 0 | 1, a: Code): Code => [...a, 0xfd, 29, n];
 
 /** `build` gets the label; what it names is how far out the block lies. */

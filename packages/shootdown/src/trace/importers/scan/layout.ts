@@ -26,6 +26,8 @@ export const STATE = {
   reasons: 52,
   /** Lines before this call, modulo 2^32. */
   lines_before: 56,
+  /** Multipliers of the hash: four of the first 16 bytes, of the length, and of the sum. */
+  seeds: 64,
 } as const;
 
 /** 16 bytes of ones and 16 of zeros: loaded at 16 - n it is a mask of n bytes. */
@@ -43,7 +45,7 @@ export const MAX_CPUS = 1000;
 
 /** Hash of a name to its number, as 16 bits; 0 is none. */
 export const SLOTS = 8192;
-export const SLOT_BITS = 14;
+export const SLOT_BITS = 15;
 
 /** Names: length, kind, and the first and last 16 bytes, the first padded with zeros. */
 export const NAMES = SLOTS + 2 * 2 ** SLOT_BITS;
@@ -82,6 +84,3 @@ export const PAGES = Math.ceil((TEXT + TEXT_BYTES + PADDING_BYTES) / 65_536);
 
 /** Why the scanner stopped. */
 export const STOP = { end: 0, slow: 1, full: 2, control: 3 } as const;
-
-/** Multipliers of the two halves of a name and of its length. */
-export type HashSeed = readonly [bigint, bigint, bigint];

@@ -2,7 +2,7 @@
 // The scanner's memory seen from JavaScript, the names that it looks for, and the scanner itself
 // where the host has vectors.
 import * as L from "./layout.ts";
-import { scannerModule } from "./module.ts";
+import { scannerBytes } from "./scanner-bytes.ts";
 
 /** A name of an event, and what is to be done with its lines. */
 export interface ScanName {
@@ -38,8 +38,8 @@ export interface Scanner {
 }
 
 const SEEDS_TRIED = 64;
-const GOLDEN = 0x9e3779b97f4a7c15n;
-const MASK64 = (1n << 64n) - 1n;
+const GOLDEN = 0x9e3779b1;
+const SEED_WORDS = 6;
 
 /** A scanner for these names, of which there are at most MAX_NAMES; undefined without vectors. */
 export function makeScanner(names: readonly ScanName[] | undefined): Scanner | undefined {
@@ -47,11 +47,12 @@ export function makeScanner(names: readonly ScanName[] | undefined): Scanner | u
   if (names.length > L.MAX_NAMES) return undefined;
   const found = seedFor(names);
   if (found === undefined) return undefined;
-  const bytes = scannerModule(found.seed);
+  const bytes = scannerBytes();
   if (!WebAssembly.validate(bytes)) return undefined;
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
   const memory = new ScanMemory((exports["memory"] as WebAssembly.Memory).buffer as ArrayBuffer);
   memory.bytes.fill(0xff, L.MASKS, L.MASKS + 16);
+  memory.words.set(found.seed, L.STATE.seeds >> 2);
   for (const [n, { spelling, kind }] of names.entries()) {
     const at = L.NAMES + (n + 1) * L.NAME_BYTES;
     const text = latin(spelling);
@@ -70,28 +71,28 @@ const latin = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charC
 
 /** A seed with which no two names share a slot. */
 function seedFor(names: readonly ScanName[]) {
-  const keys = names.map(({ spelling }) => keyOf(spelling));
-  for (let n = 1n; n <= SEEDS_TRIED; n++) {
-    const part = (k: bigint) => ((GOLDEN * (n * 7n + k)) & MASK64) | 1n;
-    const seed: L.HashSeed = [part(1n), part(2n), part(3n)];
+  const keys = names.map(({ spelling }) => keyOf(latin(spelling)));
+  const used = new Uint8Array(2 ** L.SLOT_BITS);
+  for (let n = 1; n <= SEEDS_TRIED; n++) {
+    const seed = Int32Array.from({ length: SEED_WORDS }, (_, k) =>
+      Math.imul(GOLDEN, 14 * n + 2 * k + 1),
+    );
     const slots = keys.map((key) => slotOf(key, seed));
-    if (new Set(slots).size === slots.length) return { seed, slots };
+    if (slots.every((slot) => used[slot] !== n && (used[slot] = n))) return { seed, slots };
   }
   return undefined;
 }
 
-/** The first 16 bytes as two numbers, and the length. */
-function keyOf(spelling: string): readonly [bigint, bigint, bigint] {
-  const half = (from: number) =>
-    [...spelling.slice(from, from + 8)].reduceRight(
-      (sum, c) => (sum << 8n) | BigInt(c.charCodeAt(0)),
-      0n,
-    );
-  return [half(0), half(8), BigInt(spelling.length)];
+/** The first 16 bytes as four words, and the length. */
+function keyOf(name: Uint8Array): Int32Array {
+  const key = new Int32Array(5);
+  new Uint8Array(key.buffer).set(name.subarray(0, 16));
+  key[4] = name.length;
+  return key;
 }
 
-function slotOf(key: readonly [bigint, bigint, bigint], seed: L.HashSeed): number {
-  const hash = key.reduce((sum, part, n) => sum ^ ((part * (seed[n] as bigint)) & MASK64), 0n);
-  const mixed = ((hash ^ (hash >> 29n)) * seed[2]) & MASK64;
-  return Number(mixed >> BigInt(64 - L.SLOT_BITS));
+function slotOf(key: Int32Array, seed: Int32Array): number {
+  let sum = 0;
+  for (let n = 0; n < key.length; n++) sum ^= Math.imul(key[n] as number, seed[n] as number);
+  return Math.imul(sum ^ (sum >>> 15), seed[5] as number) >>> (32 - L.SLOT_BITS);
 }

@@ -18,7 +18,6 @@ import {
   digitsOf,
   eq,
   eqz,
-  extend,
   firstBytes,
   get,
   i32,
@@ -33,7 +32,6 @@ import {
   littleEndian,
   load32,
   load128,
-  mul64,
   ne,
   number8,
   ones,
@@ -51,12 +49,6 @@ import * as L from "./layout.ts";
 
 class Scan {
   private readonly b = new wasm.Blocks();
-  private readonly seed: L.HashSeed;
-
-  constructor(seed: L.HashSeed) {
-    this.seed = seed;
-  }
-
   body(): Code {
     const { b } = this;
     const stop = (why: number, at: Code) => this.#stop(why, at);
@@ -127,13 +119,12 @@ class Scan {
   /** `id` and `entry` of the name, or 0. */
   #find(): Code {
     const { b } = this;
-    const [k0, k1, k2] = this.seed;
-    const hash = [
-      mul64(wasm.lane64(0, get("first")), i64(k0)),
-      mul64(wasm.lane64(1, get("first")), i64(k1)),
-      mul64(extend(get("length")), i64(k2)),
-    ].reduce((sum, part) => wasm.xor64(sum, part));
-    const mixed = mul64(wasm.xor64(get("big"), shr64(get("big"), i64(29n))), i64(k2));
+    const seed = (n: number): Code => word(L.STATE.seeds + 4 * n);
+    const lanes = wasm.mulWords(get("first"), load128(i32(L.STATE.seeds)));
+    const both = wasm.xor64(wasm.lane64(0, get("second")), wasm.lane64(1, get("second")));
+    const folded = wrap(wasm.xor64(get("big"), shr64(get("big"), i64(32n))));
+    const sum = wasm.xor(folded, wasm.mul(get("length"), seed(4)));
+    const mixed = wasm.mul(wasm.xor(get("x"), wasm.shr(get("x"), i32(15))), seed(5));
     return [
       set("id", i32(0)),
       b.block((none) => [
@@ -142,8 +133,10 @@ class Scan {
           b.toIf(short, wasm.gtU(get("length"), i32(15))),
           set("first", firstBytes(get("v"), get("length"))),
         ]),
-        set("big", hash),
-        set("x", wrap(shr64(mixed, i64(BigInt(64 - L.SLOT_BITS))))),
+        set("second", lanes),
+        set("big", both),
+        set("x", sum),
+        set("x", wasm.shr(mixed, i32(32 - L.SLOT_BITS))),
         set("x", wasm.load16(wasm.shl(get("x"), i32(1)), L.SLOTS)),
         b.toIf(none, eqz(get("x"))),
         set("entry", add(i32(L.NAMES), wasm.mul(get("x"), i32(L.NAME_BYTES)))),
@@ -307,7 +300,7 @@ class Scan {
   }
 }
 
-/** The module's bytes, for names hashed with this seed. It exports `memory` and `scan(at, end)`. */
-export function scannerModule(seed: L.HashSeed): Uint8Array<ArrayBuffer> {
-  return wasm.moduleOf("scan", LOCALS, new Scan(seed).body(), L.PAGES);
+/** The module's bytes. It exports `memory` and `scan(at, end)`. */
+export function scannerModule(): Uint8Array<ArrayBuffer> {
+  return wasm.moduleOf("scan", LOCALS, new Scan().body(), L.PAGES);
 }

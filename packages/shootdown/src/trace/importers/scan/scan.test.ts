@@ -11,6 +11,8 @@ import type { RawEvent } from "../raw-event.ts";
 import { VTD_EVENTS } from "../vtd-events.ts";
 import { MAX_HELD } from "./layout.ts";
 import { makeScanner } from "./memory.ts";
+import { scannerModule } from "./module.ts";
+import { scannerBytes } from "./scanner-bytes.ts";
 import { Shelf } from "./shelf.ts";
 
 type Engine = "auto" | "javascript";
@@ -154,6 +156,10 @@ function read(text: Uint8Array, sizes: readonly number[], engine: Engine, waitin
 describe("the same", () => {
   test("there is a scanner", () => {
     expect(makeScanner([{ spelling: "map", kind: 0 }])).toBeDefined();
+  });
+
+  test("its bytes are those of the module as it is now (npm run scanner)", () => {
+    expect(scannerBytes()).toEqual(scannerModule());
   });
 
   const texts = fc.tuple(fc.constantFrom(...SEVERAL), edits, fc.constantFrom("\n", "\n", "\r\n"));
