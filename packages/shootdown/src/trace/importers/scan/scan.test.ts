@@ -43,7 +43,7 @@ const PLAIN = Array.from({ length: 60 }, (_, n) => stock(n, n % 3));
 const SEVERAL: readonly (readonly string[])[] = [
   ...[STRICT, LAZY, ARM, PLAIN],
   [...PLAIN, ...STRICT],
-  PLAIN.flatMap((line, n) => (n % 7 === 0 ? [line, " => intel_unmap+0x10/0x20", ""] : [line])),
+  PLAIN.flatMap((line, n) => (n % 9 === 4 ? [line, " => intel_unmap+0x10/0x20", ""] : [line])),
 ];
 /** Lines that are none of these, or almost. */
 const ODD: readonly string[] = [
