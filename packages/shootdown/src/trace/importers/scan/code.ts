@@ -12,7 +12,7 @@ export const LOCALS = {
       ...["length", "cpu", "form", "text", "id", "entry", "record", "lines", "events", "x", "y"],
       ...["slot", "kind", "records", "minus"],
     ],
-    i64: ["control", "digits", "spaces", "big"],
+    i64: ["control", "digits", "spaces", "big", "seconds", "seconds_text"],
     f64: ["time", "last"],
     v128: ["v", "a", "b", "c", "d", "first", "second"],
   },
@@ -46,9 +46,10 @@ export const is32 = (at: Code, text: string, offset = 0): Code =>
 export const digitsOf = (v: Code): Code =>
   bitmask(lessBytes(subBytes(v, bytes16(ascii("0"))), bytes16(10)));
 export const ones = (mask: Code): Code => ctz(wasm.xor(mask, i32(-1)));
-export const mask64 = (part: (v: Code) => Code): Code =>
-  (["a", "b", "c", "d"] as const)
-    .map((v, n) => shl64(extend(part(get(v))), i64(BigInt(16 * n))))
+/** A bit for each byte of several vectors, as `part` says it of one. */
+export const maskOf = (vectors: readonly Code[], part: (v: Code) => Code): Code =>
+  vectors
+    .map((v, n) => shl64(extend(part(v)), i64(BigInt(16 * n))))
     .reduce((sum, bits) => or64(sum, bits));
 
 /** Bits of a mask that are set from bit `from` on. */

@@ -31,7 +31,7 @@ import {
   littleEndian,
   load8,
   load128,
-  mask64,
+  maskOf,
   mul64,
   ne,
   number8,
@@ -48,15 +48,21 @@ import {
 } from "./code.ts";
 import * as L from "./layout.ts";
 
+/** 64 bytes behind the task's name; the times and all before them lie in the first 48. */
+const COLUMNS = ["a", "b", "c", "d"] as const;
+const LOOKED_AT = ["a", "b", "c"] as const;
+/** 64 bytes from `nl` on: with them most lines are whole. */
+const NEXT = [0, 16, 32, 48].map((offset) => load128(get("nl"), offset));
+
 /** `nl` is the first byte of the line that is no text; the vectors are those of the columns. */
 export function newline(b: Blocks, stop: (why: number, at: Code) => Code): Code {
   const controls = (v: Code) => bitmask(lessEqualBytes(v, bytes16(ascii("\n"))));
   return b
     .block((found) => [
-      ...(["a", "b", "c", "d"] as const).map((v, n) => set(v, load128(columns(16 * n)))),
+      ...COLUMNS.map((v, n) => set(v, load128(columns(16 * n)))),
       set("x", controls(load128(get("start")))),
       b.when(get("x"), () => [...set("nl", add(get("start"), ctz(get("x")))), ...b.to(found)]),
-      set("control", mask64(controls)),
+      set("control", maskOf(COLUMNS.map(get), controls)),
       b.when(
         wasm.ne64(get("control"), i64(0n)),
         () => set("nl", add(columns(0), wrap(ctz64(get("control"))))),
@@ -64,9 +70,13 @@ export function newline(b: Blocks, stop: (why: number, at: Code) => Code): Code 
       ),
       set("nl", columns(64)),
       b.loop((further) => [
-        set("x", controls(load128(get("nl")))),
-        b.when(get("x"), () => [...set("nl", add(get("nl"), ctz(get("x")))), ...b.to(found)]),
-        set("nl", plus("nl", 16)),
+        set("control", maskOf(NEXT, controls)),
+        b.when(
+          wasm.ne64(get("control"), i64(0n)),
+          () => set("nl", add(get("nl"), wrap(ctz64(get("control"))))),
+          () => b.to(found),
+        ),
+        set("nl", plus("nl", 64)),
         b.toIf(further, wasm.ltU(get("nl"), get("end"))),
       ]),
     ])
@@ -85,8 +95,8 @@ export function head(b: Blocks, slow: number): Code {
     b.toIf(slow, eq(load8(plus("nl", -1)), i32(13))),
     b.toIf(slow, isByte(get("start"), "#")),
     unless(isByte(columns(0), "-")),
-    set("digits", mask64(digitsOf)),
-    set("spaces", mask64(spaces)),
+    set("digits", maskOf(LOOKED_AT.map(get), digitsOf)),
+    set("spaces", maskOf(LOOKED_AT.map(get), spaces)),
     set("pid_digits", run(get("digits"), i32(1))),
     b.toIf(slow, wasm.gtU(sub(get("pid_digits"), i32(1)), i32(7))),
     set("q", plus("pid_digits", 1)),
@@ -113,7 +123,7 @@ export function head(b: Blocks, slow: number): Code {
       ),
     ),
     set("flags_end", add(get("flags"), gap(get("spaces"), get("flags")))),
-    b.toIf(slow, wasm.gtU(get("flags_end"), i32(40))),
+    b.toIf(slow, wasm.gtU(get("flags_end"), i32(30))),
   ].flat();
 }
 
@@ -123,7 +133,7 @@ export function time(b: Blocks, slow: number): Code {
   const count = sub(get("dot"), get("stamp"));
   return [
     set("stamp", add(get("flags_end"), run(get("spaces"), get("flags_end")))),
-    b.toIf(slow, wasm.gtU(get("stamp"), i32(46))),
+    b.toIf(slow, wasm.gtU(get("stamp"), i32(32))),
     set("dot", add(get("stamp"), run(get("digits"), get("stamp")))),
     b.toIf(slow, wasm.gtU(sub(count, i32(1)), i32(7))),
     set("x", add(get("dot"), columns(0))),
@@ -131,11 +141,14 @@ export function time(b: Blocks, slow: number): Code {
     unless(eq(and(wrap(shr64(get("digits"), extend(plus("dot", 1)))), i32(63)), i32(63))),
     unless(eq(wasm.load16(get("x"), 7), i32(Number(littleEndian(": "))))),
     set("name", plus("x", 9)),
-    set("big", number8(upper(add(get("stamp"), columns(0)), count))),
-    set(
-      "big",
-      wasm.add64(mul64(get("big"), i64(1_000_000n)), number8(upper(plus("x", 1), i32(6)))),
+    // Most lines are of the same second as the one before.
+    set("big", upper(add(get("stamp"), columns(0)), count)),
+    b.when(
+      wasm.ne64(get("big"), get("seconds_text")),
+      () => set("seconds_text", get("big")),
+      () => set("seconds", mul64(number8(get("big")), i64(1_000_000n))),
     ),
+    set("big", wasm.add64(get("seconds"), number8(upper(plus("x", 1), i32(6))))),
     // One division rounds once, as that in JavaScript.
     set("time", wasm.divFloat(wasm.floatOf64(get("big")), wasm.f64(1e6))),
     b.toIf(slow, and(wasm.ltFloat(get("time"), get("last")), eqz(word(L.STATE.backwards)))),

@@ -68,11 +68,11 @@ export const FORMS = ["event", "enter", "exit", "function"] as const;
 
 /** Lines that wait: kind, length, line modulo 2^32, and the text. */
 export const SHELF = RECORDS + RECORD_BYTES * MAX_RECORDS;
-export const HELD_BYTES = 256;
+export const HELD_BYTES = 192;
 /** A power of two. */
 export const MAX_HELD = 4096;
 export const HELD = { kind: 0, length: 4, line: 8, text: 16 } as const;
-export const MAX_HELD_TEXT = HELD_BYTES - HELD.text - 16;
+export const MAX_HELD_TEXT = HELD_BYTES - HELD.text;
 
 /** Text: what was left of the piece before lies at the end of the margin. */
 export const MARGIN_BYTES = 65_536 + 64;
