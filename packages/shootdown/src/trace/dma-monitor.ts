@@ -47,6 +47,12 @@ interface Again {
 
 const MICROSECONDS = 1e6;
 
+/** A use this much before the event of the mapping is of that mapping. */
+const USED_EARLY_S = 0.0005;
+
+/** In place of an ASID, of an address that was mapped in two domains at once. */
+const ANY = -1;
+
 /** The kernel writes an event this much later than it acted, at the most that is allowed for. */
 const SLACK_S = 0.01;
 
@@ -60,12 +66,12 @@ export class DmaMonitor {
   readonly #tolerance_s: number;
   readonly #unmapped = new Map<number, Unmapped[]>();
   #waiting = 0;
-  /** Mapped pages: since when. */
-  readonly #mapped = new Map<number, number>();
+  /** Mapped pages: since when, and in how many domains, which is not said, at once. */
+  readonly #mapped = new Map<number, { readonly since_s: number; times: number }>();
   readonly #early = new Map<number, Early>();
   readonly #again = new Map<number, Again>();
-  /** Which ASID a page was last used in, since it was mapped. */
-  readonly #user = new Map<number, number>();
+  /** Which ASID a page was last used in, since it was mapped; ANY if several may use it. */
+  readonly #user = new Map<number, { readonly asid: number; readonly time_s: number }>();
   /** ASIDs that devices used; and, where no use is recorded, those that were invalidated. */
   readonly #used_asids = new Set<number>();
   readonly #told_asids = new Set<number>();
@@ -114,12 +120,15 @@ export class DmaMonitor {
     }
   }
 
-  /** A device's access, or the walk that it made. */
-  used({ kind, asid, page }: SmmuAccess): void {
+  /** A device's access, or the walk that it made; its time is that of the kernel's recording. */
+  used({ kind, asid, page }: SmmuAccess, time_s: number): void {
     // Doorbells of interrupts are mapped apart: who uses them alone takes part in nothing here.
     const dma = this.#mapped.has(page) || this.#unmapped.has(page);
     if (dma && this.#used_asids.size < MAX_UNMAPPED) this.#used_asids.add(asid);
-    if (this.#user.size < MAX_UNMAPPED || this.#user.has(page)) this.#user.set(page, asid);
+    const user = this.#user.get(page);
+    if (user?.asid !== ANY && (user !== undefined || this.#user.size < MAX_UNMAPPED)) {
+      this.#user.set(page, { asid, time_s });
+    }
     if (kind === "hit" && this.#mine(page, asid) !== undefined) this.#used++;
     const again = this.#again.get(page);
     if (again === undefined) return;
@@ -153,10 +162,12 @@ export class DmaMonitor {
     const call: Call = { left: end - start, by_address: true };
     for (let page = start; page < end; page++) {
       if (this.#waiting >= MAX_UNMAPPED) return this.#report.evicted("MAX_UNMAPPED");
-      const mapped_s = this.#mapped.get(page) ?? Number.NEGATIVE_INFINITY;
-      const asid = this.#user.get(page);
+      const mapped = this.#mapped.get(page);
+      const mapped_s = mapped?.since_s ?? Number.NEGATIVE_INFINITY;
+      const user = this.#user.get(page)?.asid;
+      const asid = user === ANY ? undefined : user;
       const early = this.#early.get(page)?.one;
-      this.#mapped.delete(page);
+      if (mapped !== undefined && --mapped.times === 0) this.#mapped.delete(page);
       this.#early.delete(page);
       const own = early !== undefined && (asid ?? early.asid) === early.asid;
       if (own && early.time_s > mapped_s - SLACK_S) this.#done(call, 0, true);
@@ -224,9 +235,14 @@ export class DmaMonitor {
     const { start, end, at } = record;
     this.#report.count("dma", "pages mapped", end - start);
     for (let page = start; page < end; page++) {
-      this.#user.delete(page);
+      const mapped = this.#mapped.get(page);
+      const used_s = this.#user.get(page)?.time_s ?? Number.NEGATIVE_INFINITY;
+      if (mapped !== undefined) {
+        mapped.times++;
+        this.#user.set(page, { asid: ANY, time_s: Number.NEGATIVE_INFINITY });
+      } else if (used_s < at.time_s - USED_EARLY_S) this.#user.delete(page);
       if (this.#mapped.size < MAX_UNMAPPED) {
-        this.#mapped.set(page, at.time_s);
+        if (mapped === undefined) this.#mapped.set(page, { since_s: at.time_s, times: 1 });
       } else this.#report.evicted("MAX_UNMAPPED");
       const gone = this.#unmapped.get(page)?.at(-1);
       if (gone === undefined) continue;

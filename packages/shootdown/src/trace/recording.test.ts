@@ -138,6 +138,24 @@ describe("unmapped pages of devices", () => {
     expect(findings.map(({ class: found }) => found)).toContain("missing");
   });
 
+  test("a use just before the event of the mapping is of that mapping", async () => {
+    const kernels = [iommu(11, "map", 8), iommu(11, "map", 7), iommu(12, "unmap", 7)];
+    const commands = [used(10.9999, 2, 7), used(11.2, 3, 8), ...whole(14), sync(14.1)];
+    const { summary, status } = await run(kernels, commands);
+    expect(summary.counts?.["dma"]).toMatchObject({
+      "unmap calls invalidated by whole ASIDs": 1,
+    });
+    expect(status).toBe(0);
+  });
+
+  test("two domains map an address at once: its last use does not tell", async () => {
+    const twice = [...start, iommu(11.5, "map", 7), iommu(12, "unmap", 7), iommu(13, "map", 7)];
+    const commands = [...both, used(11.9, 3, 7), ...tlbi(11.99, 7), sync(11.995)];
+    const { findings, summary } = await run(twice, [...commands, used(13.5, 3, 7)]);
+    expect(findings).toEqual([]);
+    expect(summary.counts?.["dma"]).toMatchObject({ "unmap calls invalidated by address": 1 });
+  });
+
   test("pages that nobody unmapped are advice", async () => {
     const { findings, summary, status } = await run(
       [iommu(11, "map", 7), iommu(12, "unmap", 7), iommu(15, "map", 7)],

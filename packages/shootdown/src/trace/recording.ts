@@ -256,7 +256,7 @@ class Together {
           time_s: one.time_s + shift,
           sync_time_s: one.sync_time_s + shift,
         }),
-      used: (access) => dma?.used(access),
+      used: (access) => dma?.used(access, access.time_s + shift),
     });
     const stream = new Pulled<SmmuEvent>((put, chunk) =>
       readSmmu(file.open(), { event: put, damaged: (damage) => report.damaged(damage), chunk }),
