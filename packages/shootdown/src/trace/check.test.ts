@@ -265,6 +265,7 @@ describe("what is not known is not guessed", () => {
     const { classes, summary, status } = await check(text, { kernel: "linux-6.12" });
     expect(classes).toEqual([]);
     expect(summary).toMatchObject({ upgrades: 1, undecidable: 1, kernel: "linux-6.12" });
+    expect(summary.notes.join()).toContain("shootdown record");
     expect(status).toBe(3);
   });
 

@@ -18,6 +18,7 @@ import { Monitor, type MonitorOptions } from "./monitor.ts";
 import type { TraceObserver } from "./observer.ts";
 import { OTHER_CALLS, SPACE_CALLS } from "./record/tracepoints.ts";
 import { StreamReport } from "./stream-report.ts";
+import { WHY } from "./tally.ts";
 
 export interface TraceOptions extends MonitorOptions {
   readonly onFinding?: (finding: Finding) => void;
@@ -90,6 +91,7 @@ const NOTES = [
   "a CPU that sets the dirty bit by itself leaves no event: such changes are not seen",
   "who may execute a page is not modelled: changes of that alone are not judged",
 ];
+const RECORD_NOTE = "`shootdown record` prints a script that sets the probes which are missing";
 const X86_NOTE =
   "x86: an upgrade at fault time calls nobody; whether an IOMMU that kept the old entry walks " +
   "again when it denies is not known (V10): --set denyRewalk=yes or no decides";
@@ -185,7 +187,16 @@ export function summaryOf(
     ignored_lines: read.ignored_lines,
     lost_places: read.lost_places,
     lost_events: read.lost_events,
-    notes: layout === "x86" ? [X86_NOTE, ...NOTES] : NOTES,
+    notes: [
+      ...(incomplete(monitor) ? [RECORD_NOTE] : []),
+      ...(layout === "x86" ? [X86_NOTE, ...NOTES] : NOTES),
+    ],
     ...iommuPart(iommu),
   };
 }
+
+/** Whether something was not told that a probe of the recorder tells. */
+const incomplete = ({ tally }: Monitor): boolean =>
+  [WHY.only_end, WHY.contract, WHY.unprobed, WHY.no_return, WHY.no_range_start, WHY.no_old].some(
+    (why) => Object.hasOwn(tally.undecidable_reasons, why),
+  );
