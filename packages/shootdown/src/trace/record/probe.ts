@@ -77,6 +77,7 @@ export const STRUCT_OF: Readonly<Record<string, string>> = {
   vmf: "vm_fault",
   gather: "iommu_iotlb_gather",
   pmc: "pagetable_move_control",
+  info: "flush_tlb_info",
 };
 
 /** Other names that a kernel's own types give to a parameter. */

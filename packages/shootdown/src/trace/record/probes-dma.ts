@@ -20,6 +20,13 @@ export const DMA_PROBES: readonly Probe[] = [
     reveals: "it is free for the next",
     maybe: "inlined in some builds; alloc_iova_fast and the map event show it",
   },
+  ...(["fq_flush_timeout", "fq_flush_iotlb"] as const).map(
+    (event): Probe => ({
+      ...{ event, part: "dma", fields: "", at: [{ symbol: event, params: "" }] },
+      reveals: "the flush queue is emptied, by its timer or not",
+      maybe: "static: inlined in some builds; the invalidations show it",
+    }),
+  ),
 ];
 
 export const VTD_PROBES: readonly Probe[] = [

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Probes of what the kernel is doing: batches of unmapped pages, flushes, faults, operations on
-// ranges, walks of a page's mappings.
+// Probes of what the kernel is doing: batches of unmapped pages, faults, operations on ranges,
+// walks of a page's mappings.
 import type { Absence, Probe } from "./probe.ts";
+import { FLUSH_PROBES } from "./probes-flushes.ts";
 
 const GATHER =
   "tlb=tlb:x64 mm=tlb->mm:x64 start=tlb->start:x64 end=tlb->end:x64 bits=tlb->fullmm:x32";
@@ -91,70 +92,6 @@ const GATHERS: readonly Probe[] = [
     fields: GATHER,
     returns: "",
     reveals: "what is left of a batch; its return is the deadline before pages are freed",
-  },
-];
-
-const NO_BATCHING: Absence = {
-  arch: "arm64",
-  kernels: "..6.5",
-  why: "arm64 does not batch the flushes of reclaim before 6.6",
-  shown: "nothing to show",
-};
-
-const FLUSHES: readonly Probe[] = [
-  {
-    event: "try_to_unmap_flush",
-    part: "cpu",
-    at: [
-      { symbol: "try_to_unmap_flush", params: "", arch: "arm64", kernels: "6.6.." },
-      { symbol: "try_to_unmap_flush", params: "", arch: "x86" },
-    ],
-    fields: "",
-    reveals: "reclaim and migration flush what they batched",
-    absent: [NO_BATCHING],
-  },
-  {
-    event: "flush_tlb_batched_pending",
-    part: "cpu",
-    at: [
-      { symbol: "flush_tlb_batched_pending", params: "mm", arch: "arm64", kernels: "6.6.." },
-      { symbol: "flush_tlb_batched_pending", params: "mm", arch: "x86" },
-    ],
-    fields: "mm=mm:x64",
-    reveals: "somebody else flushes what reclaim batched",
-    absent: [NO_BATCHING],
-  },
-  {
-    event: "arch_tlbbatch_flush",
-    part: "cpu",
-    at: [{ symbol: "arch_tlbbatch_flush", params: "", arch: "x86" }],
-    fields: "",
-    reveals: "CPUs flush what reclaim batched",
-    absent: [
-      { arch: "arm64", kernels: "6.6..", why: "inlined: a DSB", shown: "try_to_unmap_flush" },
-      NO_BATCHING,
-    ],
-  },
-  {
-    event: "flush_tlb_mm_range",
-    part: "cpu",
-    at: [
-      {
-        symbol: "flush_tlb_mm_range",
-        params: "mm start end stride_shift freed_tables",
-        arch: "x86",
-      },
-    ],
-    fields: "mm=mm:x64 start=start:x64 end=end:x64 freed_tables=freed_tables:u8",
-    returns: "",
-    reveals: "the flush of CPUs, shown beside a finding",
-    absent: [
-      {
-        arch: "arm64",
-        why: "flushes are instructions inlined everywhere",
-        shown: "a log of TLBI: QEMU's plugin, tlbi.txt beside the recording",
-      },
-    ],
   },
 ];
 
@@ -389,7 +326,7 @@ const REVERSE: readonly Probe[] = [
 
 export const OPERATION_PROBES: readonly Probe[] = [
   ...GATHERS,
-  ...FLUSHES,
+  ...FLUSH_PROBES,
   ...FAULTS,
   ...RANGES,
   ...REVERSE,

@@ -52,6 +52,11 @@ export const LAYOUTS: readonly Layout[] = [
   },
   { struct: "iommu_iotlb_gather", kernels: "5.18..", members: { start: 0, end: 8, queued: 40 } },
   {
+    struct: "flush_tlb_info",
+    kernels: "5.13..",
+    members: { mm: 0, start: 8, end: 16, initiating_cpu: 32 },
+  },
+  {
     struct: "pagetable_move_control",
     kernels: "6.15..",
     members: { old: 0, old_addr: 16, new_addr: 32, len_in: 40 },
