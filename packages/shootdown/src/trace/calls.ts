@@ -4,6 +4,7 @@ import { CONT_PAGES, PMD_PAGES } from "./descriptor.ts";
 import type { Desk } from "./desk.ts";
 import { type NotifierPages, type NotifierRange, REVERSE_MAPS } from "./importers/trace-record.ts";
 import { PAGE_LIMIT } from "./importers/word64.ts";
+import { MAX_ADVISED } from "./limits.ts";
 import type { Doubt, Span } from "./obligation.ts";
 import type { Invalidation } from "./observer.ts";
 import type { Space } from "./space.ts";
@@ -213,6 +214,8 @@ export class Calls {
     const hull = new Hull(call);
     // Only a call for very much is worth the look at every change that is open.
     if (call.end - call.start > PMD_PAGES) {
+      // Of too many there is no advice.
+      if (space.window.size > MAX_ADVISED) return call;
       for (const change of space.window.changes()) hull.add(change);
     } else {
       for (const change of task.open) if (change.spec.mm === space.mm) hull.add(change);

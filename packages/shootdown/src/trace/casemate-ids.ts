@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The numbers that a log gives its steps: one that is left out, or comes twice, is damage.
 //
-// casemate counts all steps; a log whose numbers do not follow each other from the first few on
-// (all the same, tens, none) is not numbered, and nothing is concluded from them. Numbers that
-// count for each thread are understood too.
+// casemate counts all steps; what is left out may be a hint, or what makes a run wrong. A log whose
+// numbers do not follow each other from the first few on (all the same, tens, none) is not numbered,
+// and nothing is concluded from them. Numbers that count for each thread are understood too.
 import type { Step } from "./importers/casemate.ts";
 
 /** Steps in a row that show that a log is numbered. */

@@ -47,8 +47,8 @@ const STAGE2_TYPE = 5;
 const NOT_GLOBAL = 11;
 
 /** Entries looked at: once for the log, and for each step. More is no log of a kernel. */
-const WORK = 200_000_000;
-const WORK_A_STEP = 4096;
+const WORK = 20_000_000;
+const WORK_A_STEP = 2048;
 
 /** Bytes of a mem-set that are written one by one. */
 const MAX_FILLED = 1_048_576;
@@ -69,6 +69,8 @@ export class CasemateMonitor {
   readonly #vmids: Vmids;
   readonly #numbering: Numbering;
   #work = WORK;
+  /** The line before which steps were left out, by the log's own numbers. */
+  #gap = 0;
   steps = 0;
 
   constructor(report: StreamReport) {
@@ -78,7 +80,10 @@ export class CasemateMonitor {
     this.#unclean = new UncleanEntries(report, this.#tables, spend);
     this.#locks = new Locks((limit) => report.evicted(limit));
     this.#vmids = new Vmids();
-    this.#numbering = new Numbering((why, line) => this.damaged({ line, why, event: true }));
+    this.#numbering = new Numbering((why, line) => {
+      this.damaged({ line, why, event: false });
+      this.#gap = line;
+    });
   }
 
   /** Whether the log named a root of page tables. */
@@ -125,6 +130,7 @@ export class CasemateMonitor {
   /** Something that may have been a step is not known: neither is what came of it. */
   damaged(damage: LogDamage): void {
     this.#report.damaged(damage);
+    if (!damage.event) return;
     this.#tables.forget();
     this.#unclean.clear();
     this.#locks.forget();
@@ -360,6 +366,7 @@ export class CasemateMonitor {
     rule = "A18",
   ): void {
     const { root, va, size } = place;
+    const gap = this.#gap === 0 ? "" : `; steps before line ${this.#gap} are not as numbered`;
     this.#report.found({
       class: rule === "lock" ? "order" : "missing",
       line: step.line,
@@ -372,7 +379,7 @@ export class CasemateMonitor {
       change: rule !== "A18" ? null : isTable(place, value) ? "table" : "frame",
       old: formatWord(old),
       new: formatWord(value),
-      message: `level ${place.level}: ${message}${step.src === "" ? "" : ` (${step.src})`}`,
+      message: `level ${place.level}: ${message}${gap}${step.src === "" ? "" : ` (${step.src})`}`,
       rule,
       task: step.src,
     });

@@ -32,7 +32,7 @@ export async function checkSmmu(source: ByteSource, options: LogOptions): Promis
       options.observe?.command?.(event, event.time_s);
       monitor.event(event);
     },
-    damaged: (damage) => report.damaged(damage),
+    damaged: (damage) => monitor.damaged(damage),
   });
   if (!read.ok) return read;
   monitor.finish();
@@ -62,7 +62,7 @@ export async function checkTlbi(source: ByteSource, options: LogOptions): Promis
       options.observe?.instruction?.(event, event.time_s);
       monitor.event(event);
     },
-    damaged: (damage) => report.damaged(damage),
+    damaged: (damage) => monitor.damaged(damage),
   });
   if (!read.ok) return read;
   monitor.finish();

@@ -9,7 +9,7 @@
 import type { Contract } from "./contract.ts";
 import type { FindingClass } from "./finding.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
-import { MAX_HELD, MAX_OPEN, MAX_OVERDUE, MAX_PIECES } from "./limits.ts";
+import { MAX_ALL_OPEN, MAX_HELD, MAX_OPEN, MAX_OVERDUE, MAX_PIECES } from "./limits.ts";
 import { Obligation, type ObligationSpec, type Span, type Until } from "./obligation.ts";
 import type { Space, Spaces } from "./space.ts";
 import { EXEMPT, type Tally, type Violation, WHY } from "./tally.ts";
@@ -27,6 +27,8 @@ export class Ledger {
   readonly #tally: Tally;
   #held: Case[] = [];
   #epoch = 0;
+  /** Changes whose deadline is to come, of all tasks. */
+  #open = 0;
 
   readonly #rewalk: boolean | undefined;
 
@@ -53,35 +55,41 @@ export class Ledger {
       return last;
     }
     if (spec.start >= spec.end) return undefined;
-    if (space.window.size >= MAX_OPEN) {
+    const { window } = space;
+    const full = window.size >= MAX_OPEN || this.#open >= MAX_ALL_OPEN || window.full(spec.start);
+    if (full) {
       this.#tally.evicted("MAX_OPEN");
       this.#tally.undecided(WHY.evicted);
       return undefined;
     }
     const change = new Obligation(spec, space, this.#epoch, task.during);
     space.window.open(change, spec.start, spec.end);
-    task.open.push(change);
+    task.owe(change);
+    this.#open++;
     return change;
   }
 
   /** Nothing was changed after all. */
   drop(task: Task, change: Obligation): void {
     this.#close(change);
-    task.open = task.open.filter((other) => other !== change);
+    this.#settled(task.settle(change));
+  }
+
+  #settled(count: number): void {
+    this.#open -= count;
   }
 
   /** The end that `until` names has come. */
   close(task: Task, until: Until, at: RawEvent | undefined): void {
-    if (task.open.length === 0) return;
-    const due = task.open.filter((change) => change.spec.until === until);
+    const due = task.due(until);
     if (due.length === 0) return;
-    task.open = task.open.filter((change) => change.spec.until !== until);
+    this.#settled(due.length);
     this.#judge(task, due, at);
   }
 
   /** The end of one change. */
   closeOne(task: Task, change: Obligation, at: RawEvent | undefined): void {
-    task.open = task.open.filter((other) => other !== change);
+    this.#settled(task.settle(change));
     this.#judge(task, [change], at);
   }
 
@@ -122,7 +130,7 @@ export class Ledger {
       }
       this.#close(change);
     }
-    task.open = [];
+    this.#settled(task.settleAll());
     task.overdue = [];
   }
 

@@ -10,6 +10,15 @@ export const MAX_MMS = 4096;
 /** Changes of one address space that wait for their invalidation. */
 export const MAX_OPEN = 65_536;
 
+/** Changes of one page that wait. */
+export const MAX_STACKED = 64;
+
+/** Changes that wait, in all address spaces. */
+export const MAX_ALL_OPEN = 262_144;
+
+/** Changes of an address space that are looked at for the advice on a call for very much. */
+export const MAX_ADVISED = 1024;
+
 /** Runs of pages of one address space that are known to be mapped, or not to be. */
 export const MAX_KNOWN_RUNS = 65_536;
 
@@ -39,11 +48,18 @@ export const MAX_REASONS = 32;
 /** Invalidations that wait for their completion: of an SMMU's queue, of one CPU. */
 export const MAX_PENDING = 4096;
 
+/** CPUs whose instructions are followed. */
+export const MAX_CPUS = 4096;
+
 /** Translations that a device's IOMMU is known to hold. */
 export const MAX_IOTLB_ENTRIES = 65_536;
 
 /** IOTLB invalidations of one queue that a device-TLB invalidation may look back at. */
 export const MAX_QUEUE_HISTORY = 512;
+
+/** Invalidation queues, and domains that a device may be in until it is known which. */
+export const MAX_QUEUES = 256;
+export const MAX_CANDIDATES = 32;
 
 /** Devices and domain ids of one queue that are followed. */
 export const MAX_QUEUE_DEVICES = 4096;

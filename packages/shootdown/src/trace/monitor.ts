@@ -57,6 +57,7 @@ export class Monitor {
   readonly #entries: Entries;
   readonly #calls: Calls;
   readonly #operations: Operations;
+  #forgotten = false;
 
   constructor(options: MonitorOptions = {}) {
     const tally = new Tally(options.onFinding ?? (() => undefined), options.explain === true);
@@ -84,6 +85,7 @@ export class Monitor {
 
   /** The next event. */
   event(at: RawEvent): void {
+    this.#forgotten = false;
     this.tally.saw(at);
     const task = this.#desk.tasks.get(at.pid);
     const record = decodeProbe(at);
@@ -123,6 +125,9 @@ export class Monitor {
   }
 
   #forget(): void {
+    // Where nothing came since, there is nothing to forget.
+    if (this.#forgotten) return;
+    this.#forgotten = true;
     this.#desk.ledger.lost();
     for (const task of [...this.#desk.tasks.all()]) {
       this.#desk.ledger.abandon(task, WHY.lost);

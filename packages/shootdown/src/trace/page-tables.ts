@@ -55,7 +55,7 @@ export class PageTables {
   readonly #words = new Map<number, Stored>();
   readonly #tables = new Map<number, Table>();
   /** Tables that an entry led to, by the entry. */
-  readonly #unlinked = new Map<number, number[]>();
+  readonly #unlinked = new Map<number, Set<number>>();
   /** Pages with words, and those that were declared as one: memory of the log. */
   readonly #pages = new Set<number>();
   readonly #declared = new Set<number>();
@@ -229,8 +229,8 @@ export class PageTables {
     if (table === undefined || table.detached !== undefined || table.level !== level) return;
     table.detached = entry;
     const tables = this.#unlinked.get(entry);
-    if (tables === undefined) this.#unlinked.set(entry, [at]);
-    else tables.push(at);
+    if (tables === undefined) this.#unlinked.set(entry, new Set([at]));
+    else tables.add(at);
     if (level === LEAF) return;
     this.#entries(at, (_, value) => {
       const child = tableOf(value);

@@ -18,6 +18,7 @@ import { type FormatName, peek, recognise, unknownFormat } from "./importers/for
 import type { FtraceSink } from "./importers/ftrace.ts";
 import type { IommuRecord } from "./importers/iommu-record.ts";
 import { decodeProbe } from "./importers/kprobes.ts";
+import type { LogDamage } from "./importers/log-lines.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
 import { readSmmu, type SmmuEvent } from "./importers/smmu.ts";
 import { readTlbi } from "./importers/tlbi.ts";
@@ -72,6 +73,12 @@ export async function checkRecording(
     }
   }
   return new Together(main, files, options).check();
+}
+
+/** A line between events that is none. */
+interface Broken {
+  readonly kind: "damage";
+  readonly damage: LogDamage;
 }
 
 /** What the kernel's events are read with. */
@@ -202,7 +209,7 @@ class Together {
           marks.set(event.number, event.time_s);
         }
       },
-      damaged: (damage) => report.damaged(damage),
+      damaged: (damage) => monitor.damaged(damage),
     });
     if (!read.ok) report.undecided(`${file.name}: ${read.error.message}`);
     monitor.finish();
@@ -258,13 +265,19 @@ class Together {
         }),
       used: (access) => dma?.used(access, access.time_s + shift),
     });
-    const stream = new Pulled<SmmuEvent>((put, chunk) =>
-      readSmmu(file.open(), { event: put, damaged: (damage) => report.damaged(damage), chunk }),
-    );
+    const stream = new Pulled<SmmuEvent | Broken>((put, chunk) => {
+      const damaged = (damage: LogDamage) => put({ kind: "damage", damage });
+      return readSmmu(file.open(), { event: put, damaged, chunk });
+    });
     const { observe } = this.#options;
     const until = async (time_s: number) => {
       for (;;) {
         const event = await stream.peek();
+        if (event?.kind === "damage") {
+          monitor.damaged(event.damage);
+          stream.take();
+          continue;
+        }
         if (event === undefined || event.time_s + shift > time_s) return;
         observe?.command?.(event, event.time_s + shift);
         monitor.event(event);
@@ -308,7 +321,13 @@ class Together {
           iommu.lost();
           census.lost();
         }),
-      damaged: (damage) => void queue.push(() => monitor.damaged(damage)),
+      damaged: (damage) =>
+        void queue.push(() => {
+          monitor.damaged(damage);
+          if (!damage.event) return;
+          kvm.lost();
+          iommu.lost();
+        }),
       chunk: async () => {
         const due = queue;
         queue = [];

@@ -4,9 +4,11 @@
 //   TLBI_NH_VA ... SYNC        the invalidation is complete at the SYNC (S10, S13)
 //   ATC_INV before that SYNC   a device may fetch again what the SMMU still holds (S18)
 //   a hit after that SYNC      on what was inserted before: the entry outlived it (S10)
+import type { LogDamage } from "./importers/log-lines.ts";
 import { ALL_PAGES, type SmmuAccess, type SmmuEvent, type SmmuScope } from "./importers/smmu.ts";
 import { formatPage } from "./importers/word64.ts";
-import { MAX_IOTLB_ENTRIES, MAX_PENDING } from "./limits.ts";
+import { MAX_PENDING } from "./limits.ts";
+import { SmmuEntries } from "./smmu-entries.ts";
 import type { StreamReport } from "./stream-report.ts";
 
 /** An invalidation that was taken from the queue. */
@@ -33,25 +35,19 @@ export interface SmmuListener {
   used?(access: SmmuAccess): void;
 }
 
-interface Entry {
-  readonly line: number;
-  /** The line of the SYNC that should have removed it. */
-  gone: number | undefined;
-}
-
-const PAGE_LEVEL = 3;
+const WHY_FORGOTTEN = "the SMMU translates with an entry that was forgotten (MAX_IOTLB_ENTRIES)";
+const WHY_PENDING = "more invalidations before one CMD_SYNC than are followed";
 
 export class SmmuMonitor {
   readonly #report: StreamReport;
   readonly #listener: SmmuListener;
   /** Commands since the last SYNC. */
   #pending: Invalidated[] = [];
+  #first_tlbi: Invalidated | undefined;
   #last: { readonly op: string; readonly line: number; readonly time_s: number } | undefined;
   /** QEMU takes a range to pieces: this many of the last command came. */
   #pieces = 0;
-  readonly #entries = new Map<string, Entry>();
-  /** ASIDs with entries of more than a page: their hits do not name the entry. */
-  readonly #blocks = new Set<number>();
+  readonly #entries: SmmuEntries;
   #order_said = false;
   commands = 0;
   events = 0;
@@ -59,6 +55,18 @@ export class SmmuMonitor {
   constructor(report: StreamReport, listener: SmmuListener = {}) {
     this.#report = report;
     this.#listener = listener;
+    this.#entries = new SmmuEntries((limit) => report.evicted(limit));
+  }
+
+  /** A line that may have been any command, or an insertion: what was going on is not known. */
+  damaged(damage: LogDamage): void {
+    this.#report.damaged(damage);
+    if (!damage.event) return;
+    this.#pending = [];
+    this.#first_tlbi = undefined;
+    this.#last = undefined;
+    this.#pieces = 0;
+    this.#entries.clear();
   }
 
   event(event: SmmuEvent): void {
@@ -75,7 +83,9 @@ export class SmmuMonitor {
         this.#scope(event);
         return;
       case "insert":
-        this.#insert(event);
+        this.#report.count("iotlb", "inserts");
+        this.#entries.insert(event);
+        this.#listener.used?.(event);
         return;
       case "hit":
         this.#hit(event);
@@ -121,12 +131,16 @@ export class SmmuMonitor {
   }
 
   #post(one: Invalidated): void {
+    if (isTlbi(one.op)) this.#first_tlbi ??= one;
     if (this.#pending.length < MAX_PENDING) this.#pending.push(one);
-    else this.#report.evicted("MAX_PENDING");
+    else {
+      this.#report.evicted("MAX_PENDING");
+      this.#report.undecided(WHY_PENDING);
+    }
   }
 
   #deviceTlb(at: { readonly line: number; readonly time_s: number }): void {
-    const tlbi = this.#pending.find(({ op }) => isTlbi(op));
+    const tlbi = this.#first_tlbi;
     if (tlbi === undefined) return this.#report.count("smmu", "ATC_INV after its SYNC");
     if (this.#order_said) return;
     this.#order_said = true;
@@ -148,6 +162,7 @@ export class SmmuMonitor {
   #sync(line: number, time_s: number): void {
     const pending = this.#pending;
     this.#pending = [];
+    this.#first_tlbi = undefined;
     this.#order_said = false;
     if (pending.length === 0) return this.#report.count("smmu", "SYNC with nothing to complete");
     for (const one of pending) {
@@ -157,61 +172,21 @@ export class SmmuMonitor {
         this.#report.conforming++;
         this.#report.count("smmu", "TLBI completed by a SYNC");
       }
-      if (one.end > one.start) this.#drop(one, line);
+      if (one.end > one.start) {
+        this.#report.count("iotlb", "entries invalidated", this.#entries.drop(one, line));
+      }
       this.#listener.completed?.({ ...one, sync_line: line, sync_time_s: time_s });
     }
     const commands = pending.filter(({ more }) => !more).length;
     this.#report.most("smmu", "most commands for one SYNC", commands);
   }
 
-  #drop(one: Invalidated, sync: number): void {
-    let dropped = 0;
-    const check = (key: string, entry: Entry) => {
-      if (entry.gone !== undefined || entry.line > one.line) return;
-      entry.gone = sync;
-      dropped++;
-      void key;
-    };
-    if (one.asid !== undefined && one.end - one.start <= this.#entries.size) {
-      for (let page = one.start; page < one.end; page++) {
-        const key = keyOf(one.asid, page);
-        const entry = this.#entries.get(key);
-        if (entry !== undefined) check(key, entry);
-      }
-    } else {
-      for (const [key, entry] of this.#entries) {
-        const [asid, page] = key.split(" ").map(Number) as [number, number];
-        const hit = (one.asid === undefined || asid === one.asid) && page >= one.start;
-        if (hit && page < one.end) check(key, entry);
-      }
-    }
-    if (one.asid === undefined) this.#blocks.clear();
-    else if (one.end === ALL_PAGES) this.#blocks.delete(one.asid);
-    this.#report.count("iotlb", "entries invalidated", dropped);
-  }
-
-  #insert(access: SmmuAccess): void {
-    this.#report.count("iotlb", "inserts");
-    this.#listener.used?.(access);
-    if (access.level !== PAGE_LEVEL) this.#blocks.add(access.asid);
-    const key = keyOf(access.asid, access.page);
-    this.#entries.delete(key);
-    this.#entries.set(key, { line: access.line, gone: undefined });
-    if (this.#entries.size <= MAX_IOTLB_ENTRIES) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      break;
-    }
-    this.#report.evicted("MAX_IOTLB_ENTRIES");
-  }
-
   #hit(access: SmmuAccess): void {
     this.#report.count("iotlb", "hits");
     this.#listener.used?.(access);
-    const entry = this.#entries.get(keyOf(access.asid, access.page));
-    if (entry?.gone === undefined || this.#blocks.has(access.asid)) return;
-    const sync = entry.gone;
-    entry.gone = undefined;
+    const entry = this.#entries.used(access.asid, access.page);
+    if (entry === "forgotten") this.#report.undecided(WHY_FORGOTTEN);
+    if (typeof entry !== "object") return;
     this.#report.found({
       class: "missing",
       line: access.line,
@@ -222,14 +197,13 @@ export class SmmuMonitor {
       operation: "smmu_iotlb_lookup_hit",
       message:
         `the SMMU translates with an entry of line ${entry.line} whose invalidation was complete ` +
-        `with the CMD_SYNC of line ${sync}`,
+        `with the CMD_SYNC of line ${entry.gone}`,
       rule: "S10",
-      deadline_line: sync,
+      deadline_line: entry.gone,
     });
   }
 }
 
 const isTlbi = (op: string): boolean => op.startsWith("TLBI_");
-const keyOf = (asid: number, page: number): string => `${asid} ${page}`;
 export const spaceOf = (asid: number | undefined): string =>
   asid === undefined ? "smmu" : `smmu asid ${asid}`;

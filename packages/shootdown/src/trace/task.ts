@@ -3,7 +3,7 @@
 import type { RawEvent } from "./importers/raw-event.ts";
 import type { EntryChange, NotifierEvent } from "./importers/trace-record.ts";
 import { MAX_CALLS, MAX_NESTED, MAX_TASKS } from "./limits.ts";
-import type { DoubtfulCover, Obligation, Span } from "./obligation.ts";
+import type { DoubtfulCover, Obligation, Span, Until } from "./obligation.ts";
 
 /** The operation that a task is in, by the event that began it. */
 export interface Context {
@@ -90,6 +90,8 @@ export class Task {
   readonly calls: Call[] = [];
   /** Deadline to come. */
   open: Obligation[] = [];
+  /** How many of these wait for which end: most ends are of none. */
+  readonly #waits = new Map<Until, number>();
   /** Deadline passed. */
   overdue: Overdue[] = [];
   protect: OpenProtect | undefined;
@@ -116,6 +118,44 @@ export class Task {
 
   constructor(pid: number) {
     this.pid = pid;
+  }
+
+  /** One more change whose deadline is to come. */
+  owe(change: Obligation): void {
+    const { until } = change.spec;
+    this.open.push(change);
+    this.#waits.set(until, (this.#waits.get(until) ?? 0) + 1);
+  }
+
+  /** Takes those that wait for this end. */
+  due(until: Until): Obligation[] {
+    if (!this.#waits.has(until)) return [];
+    const due = this.open.filter((change) => change.spec.until === until);
+    this.open = this.open.filter((change) => change.spec.until !== until);
+    this.#waits.delete(until);
+    return due;
+  }
+
+  /** Takes one; how many that were. */
+  settle(change: Obligation): number {
+    const { until } = change.spec;
+    if (!this.#waits.has(until)) return 0;
+    // The newest is the most likely.
+    const at = this.open.lastIndexOf(change);
+    if (at < 0) return 0;
+    this.open.splice(at, 1);
+    const left = (this.#waits.get(until) ?? 1) - 1;
+    if (left > 0) this.#waits.set(until, left);
+    else this.#waits.delete(until);
+    return 1;
+  }
+
+  /** Takes all; how many that were. */
+  settleAll(): number {
+    const count = this.open.length;
+    this.open = [];
+    this.#waits.clear();
+    return count;
   }
 
   get idle(): boolean {

@@ -4,6 +4,8 @@
 //   CPU 0   DSB ishst  TLBI vale1is ......... DSB ish      complete for CPU 0 from here on (A27)
 //   CPU 1                         DSB ish                  says nothing about CPU 0's TLBI
 //   stage 2 TLBI ipas2e1is  DSB ish  TLBI vmalle1is  DSB ish   (A9)
+
+import type { LogDamage } from "./importers/log-lines.ts";
 import type {
   CallEvent,
   DsbInstruction,
@@ -12,7 +14,7 @@ import type {
   TlbiInstruction,
 } from "./importers/tlbi.ts";
 import { bits, formatPage, type Word64 } from "./importers/word64.ts";
-import { MAX_PENDING } from "./limits.ts";
+import { MAX_CPUS, MAX_PENDING, MAX_WAITING } from "./limits.ts";
 import type { StreamReport } from "./stream-report.ts";
 
 const SECONDARY: ReadonlySet<string> = new Set([
@@ -27,6 +29,9 @@ const BATCHED = /tlbbatch|^set_tlb_ubc_flush_pending$|^try_to_(?:unmap|migrate)_
 /** Aging leaves the DSB out: what uses the old entry for longer does no harm (E15). */
 const AGING = /clear_flush_young|^folio_referenced/;
 
+const WHY_PENDING = "more TLBIs that wait for a DSB than are followed";
+const WHY_CPUS = "more CPUs than are followed";
+
 /** DSBs that wait for loads and stores; the others complete no TLBI. */
 const FULL: ReadonlySet<string> = new Set(["ish", "osh", "sy"]);
 
@@ -40,6 +45,8 @@ interface Stage2 {
 interface Cpu {
   readonly number: number;
   pending: TlbiInstruction[];
+  /** How many of them may be of this CPU only. */
+  local: number;
   stage2: Stage2 | undefined;
   /** TLBIs of one function and ASID after which no call of the notifier came yet. */
   untold: { readonly func: string; readonly asid: number; count: number } | undefined;
@@ -52,6 +59,8 @@ export class TlbiMonitor {
   readonly #cpus = new Map<number, Cpu>();
   #last_full: DsbInstruction | undefined;
   readonly #notified = new Set<number>();
+  /** TLBIs that wait, of all CPUs. */
+  #waiting = 0;
   events = 0;
   tlbis = 0;
   #ended = false;
@@ -60,9 +69,28 @@ export class TlbiMonitor {
     this.#report = report;
   }
 
+  /** A line that may have been any instruction: what CPUs were in the middle of is not known. */
+  damaged(damage: LogDamage): void {
+    this.#report.damaged(damage);
+    if (!damage.event) return;
+    this.#cpus.clear();
+    this.#waiting = 0;
+    this.#last_full = undefined;
+  }
+
   event(event: TlbiEvent): void {
     this.events++;
     const cpu = this.#cpu(event.cpu);
+    if (cpu === undefined) {
+      this.#report.evicted("MAX_CPUS");
+      return this.#report.undecided(WHY_CPUS);
+    }
+    const before = cpu.pending.length;
+    this.#step(cpu, event);
+    this.#waiting += cpu.pending.length - before;
+  }
+
+  #step(cpu: Cpu, event: TlbiEvent): void {
     switch (event.kind) {
       case "tlbi":
         this.#tlbi(cpu, event);
@@ -90,10 +118,12 @@ export class TlbiMonitor {
     }
   }
 
-  #cpu(number: number): Cpu {
+  #cpu(number: number): Cpu | undefined {
     let cpu = this.#cpus.get(number);
     if (cpu === undefined) {
-      cpu = { number, pending: [], stage2: undefined, untold: undefined, upgrade: undefined };
+      if (this.#cpus.size >= MAX_CPUS) return undefined;
+      const idle = { stage2: undefined, untold: undefined, upgrade: undefined };
+      cpu = { number, pending: [], local: 0, ...idle };
       this.#cpus.set(number, cpu);
     }
     return cpu;
@@ -104,8 +134,12 @@ export class TlbiMonitor {
     this.#report.count("tlbi", at.op);
     if (cpu.upgrade !== undefined && UPGRADE.test(at.func)) cpu.upgrade.tlbi++;
     this.#untold(cpu, at);
-    if (cpu.pending.length < MAX_PENDING) cpu.pending.push(at);
-    else this.#report.evicted("MAX_PENDING");
+    if (!isBroadcast(at.op)) cpu.local++;
+    if (cpu.pending.length < MAX_PENDING && this.#waiting < MAX_WAITING) cpu.pending.push(at);
+    else {
+      this.#report.evicted("MAX_PENDING");
+      this.#report.undecided(WHY_PENDING);
+    }
     if (/^r?ipas2/.test(at.op)) cpu.stage2 = { at, done: false };
     else if (cpu.stage2 !== undefined && /^(?:vm|va|rva|alle1|aside1)/.test(at.op)) {
       this.#combined(cpu, cpu.stage2, at);
@@ -152,8 +186,12 @@ export class TlbiMonitor {
     const local = at.type === "nsh";
     if (!FULL.has(at.type) && !local) return;
     if (!local) this.#last_full = at;
-    const done = cpu.pending.filter((one) => !local || !isBroadcast(one.op));
-    cpu.pending = local ? cpu.pending.filter((one) => isBroadcast(one.op)) : [];
+    const own = local && cpu.local > 0 ? cpu.pending.filter(({ op }) => !isBroadcast(op)) : [];
+    const done = local ? own : cpu.pending;
+    if (done.length > 0) {
+      cpu.pending = local ? cpu.pending.filter(({ op }) => isBroadcast(op)) : [];
+    }
+    cpu.local = 0;
     this.#report.changes += done.length;
     this.#report.conforming += done.length;
     if (done.length > 0)

@@ -7,7 +7,7 @@
 // A change opens its pages: from then on the secondary may hold the old entries there. Only an
 // invalidation of a page closes it, for all changes before (rule A4: any number may be dropped).
 import { IntervalMap } from "../base/interval-map.ts";
-import { MAX_PIECES } from "./limits.ts";
+import { MAX_PIECES, MAX_STACKED } from "./limits.ts";
 import type { Doubt, Obligation, Span } from "./obligation.ts";
 
 export class Window {
@@ -16,6 +16,11 @@ export class Window {
   /** Runs of pages with the same open changes. */
   get size(): number {
     return this.#open.size;
+  }
+
+  /** Whether one more change of this page would be one too many. */
+  full(page: number): boolean {
+    return (this.#open.get(page)?.length ?? 0) >= MAX_STACKED;
   }
 
   /** The pages [start, end) of `change` may be held from now on. */

@@ -150,7 +150,7 @@ function notifierRange(what: "range_start" | "range_end", seen: "call" | "callba
     const mm = at.arg("mm");
     const range = span(at);
     if (mm === undefined) return "mm";
-    if (range === undefined) return "start and end";
+    if (range === undefined || range.end < range.start) return "start and end";
     const flags = at.word("flags");
     const blockable = flags === undefined ? undefined : bit(flags, 0);
     const event = notifierEvent(at.arg("event"));
@@ -171,7 +171,7 @@ function notifierPages(what: NotifierPages["what"], seen: "call" | "callback"): 
     if (mm === undefined) return "mm";
     const first = page(at);
     const range = first === undefined ? span(at) : { start: first, end: first + 1 };
-    if (range === undefined) return "addr, or start and end";
+    if (range === undefined || range.end < range.start) return "addr, or start and end";
     return { kind: "notifier", what, seen, mm, ...range, entry: at.word("pte"), at };
   };
 }

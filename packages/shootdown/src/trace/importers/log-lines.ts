@@ -39,6 +39,9 @@ export interface LogSummary {
   readonly ignored_lines: number;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+const CONTROL = /[\x01-\x08\x0b-\x1f\x7f]/;
+
 /** Reads to the end; an error only for damaged gzip before the first line. */
 export async function readLog(
   source: ByteSource,
@@ -60,6 +63,7 @@ export async function readLog(
       const from = lines++ === 0 ? start + startOfText(bytes.subarray(start, end)) : start;
       const text = decoder.decode(bytes.subarray(from, end));
       if (text.includes("\0")) bad("NUL bytes");
+      else if (CONTROL.test(text)) bad("control characters");
       else if (text.trim() !== "") judge(sink.line(text, lines));
     },
     () => {

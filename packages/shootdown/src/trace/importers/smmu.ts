@@ -66,11 +66,14 @@ export function isSmmu(head: Uint8Array): boolean {
 
 /** Reads a whole log; trace points of other parts of QEMU are passed over. */
 export function readSmmu(source: ByteSource, sink: SmmuSink): Promise<ImportResult<LogSummary>> {
+  let last_s = 0;
   return readLog(source, {
     line(text, line) {
       const [, time, point, rest = ""] = LINE.exec(text) ?? [];
       if (point === undefined) return QEMU.test(text);
-      const at = { line, time_s: time === undefined ? 0 : Number(time) };
+      const at = { line, time_s: time === undefined ? last_s : Number(time) };
+      if (at.time_s < last_s) sink.damaged({ line, why: "time goes backwards", event: false });
+      last_s = at.time_s;
       const event = decode(point, rest.trim(), at);
       if (event === "bad") return false;
       if (event !== undefined) sink.event(event);
@@ -133,8 +136,15 @@ function access(kind: SmmuAccess["kind"], rest: string, at: At): SmmuAccess | "b
   return { kind, asid, page: first, level, ...at };
 }
 
+const FIELDS = new Map<string, RegExp>();
+
 function field(rest: string, key: string): string | undefined {
-  return new RegExp(`(?:^|[ ,])${key}[=:] ?(-?[0-9a-fx]+)`, "i").exec(rest)?.[1];
+  let found = FIELDS.get(key);
+  if (found === undefined) {
+    found = new RegExp(`(?:^|[ ,])${key}[=:] ?(-?[0-9a-z_.]+)(?![^ ,])`, "i");
+    FIELDS.set(key, found);
+  }
+  return found.exec(rest)?.[1];
 }
 
 function number(rest: string, key: string): number | undefined {

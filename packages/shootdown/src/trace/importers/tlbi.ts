@@ -65,7 +65,7 @@ export interface TlbiSink {
   chunk?(): Promise<void>;
 }
 
-const LINE = /^\d+ cpu=(\d{1,6}) t=(-?\d+\.\d+) (START|MARK|TLBI|DSB|CALL) (\S+)(.*)$/;
+const LINE = /^(\d{1,15}) cpu=(\d{1,6}) t=(-?\d+\.\d+) (START|MARK|TLBI|DSB|CALL) (\S+)(.*)$/;
 
 export function isTlbi(head: Uint8Array): boolean {
   const first = headLines(head, 1)[0];
@@ -73,10 +73,18 @@ export function isTlbi(head: Uint8Array): boolean {
 }
 
 export function readTlbi(source: ByteSource, sink: TlbiSink): Promise<ImportResult<LogSummary>> {
+  let last: number | undefined;
   return readLog(source, {
     line(text, line) {
-      const [, cpu, time, kind, what = "", rest = ""] = LINE.exec(text) ?? [];
+      const [, count, cpu, time, kind, what = "", rest = ""] = LINE.exec(text) ?? [];
       if (kind === undefined) return false;
+      // The plugin counts its lines.
+      const number = Number(count);
+      if (last !== undefined && number !== last + 1) {
+        const why = number > last ? "lines are missing" : "a line that comes again, or too late";
+        sink.damaged({ line, why, event: false });
+      }
+      last = number;
       const event = decode(kind, what, rest, { line, cpu: Number(cpu), time_s: Number(time) });
       if (event !== undefined) sink.event(event);
       return event !== undefined;

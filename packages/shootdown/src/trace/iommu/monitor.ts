@@ -2,7 +2,7 @@
 // The IOMMU's monitor: hands each record to those whom it concerns, and sums up.
 import type { IommuRecord, Queued } from "../importers/iommu-record.ts";
 import type { QueueDescriptor } from "../importers/vtd-descriptor.ts";
-import { MAX_REASONS } from "../limits.ts";
+import { MAX_QUEUES, MAX_REASONS } from "../limits.ts";
 import type { IommuDesk } from "./desk.ts";
 import { DmaMonitor } from "./dma.ts";
 import { DomainIds } from "./ids.ts";
@@ -232,6 +232,10 @@ export class IommuMonitor {
   #descriptor(record: Queued): void {
     let queue = this.#queues.get(record.queue);
     if (queue === undefined) {
+      if (this.#queues.size >= MAX_QUEUES) {
+        this.#desk.evicted("MAX_QUEUES");
+        return this.#desk.undecided("more invalidation queues than are followed", record.at.line);
+      }
       queue = new Queue(this.#desk);
       this.#queues.set(record.queue, queue);
       for (const say of this.#waiting.splice(0)) say();

@@ -10,7 +10,7 @@ import type { Queued } from "../importers/iommu-record.ts";
 import type { RawEvent } from "../importers/raw-event.ts";
 import { formatSid, type QueueDescriptor } from "../importers/vtd-descriptor.ts";
 import { formatPage } from "../importers/word64.ts";
-import { MAX_QUEUE_DEVICES, MAX_QUEUE_HISTORY, MAX_UNSETTLED } from "../limits.ts";
+import { MAX_CANDIDATES, MAX_QUEUE_DEVICES, MAX_QUEUE_HISTORY, MAX_UNSETTLED } from "../limits.ts";
 import type { Span } from "../obligation.ts";
 import { holds } from "../window.ts";
 import type { IommuDesk } from "./desk.ts";
@@ -65,6 +65,9 @@ class Device {
 /** Device-TLB invalidations after which the usual domain of a device is taken for its own. */
 const VOTES = 16;
 
+/** With so many devices, less is remembered of each. */
+const MANY = 128;
+
 /** IOTLB invalidations after which what came before them is no longer thought of. */
 const KNOWN = 32;
 
@@ -79,6 +82,8 @@ export class Queue {
   readonly #between: Between = { none: 0, one: 0, more: 0, unknown: 0, alone: 0 };
   readonly #devices = new Map<number, Device>();
   #history: Earlier[] = [];
+  /** Of all devices. */
+  #suspects = 0;
   #waits = 0;
   #unsure = 0;
   /** The last IOTLB invalidation's domain. */
@@ -204,12 +209,18 @@ export class Queue {
     const dids = device.did === undefined ? this.#candidates(device) : [device.did];
     for (const did of dids) this.#place(device, did, descriptor, at, judged);
     device.done.push({ start: descriptor.start, end: descriptor.end, order: this.descriptors });
-    if (device.done.length > MAX_QUEUE_HISTORY) device.done = device.done.slice(-VOTES);
+    const most = this.#devices.size < MANY ? MAX_QUEUE_HISTORY : 4 * VOTES;
+    if (device.done.length > most) device.done = device.done.slice(-VOTES);
   }
 
   #candidates(device: Device): Set<number> {
     const dids = new Set(device.votes.keys());
-    for (const { did, everything } of this.#history) if (!everything) dids.add(did);
+    // The nearest are the likeliest.
+    for (let index = this.#history.length - 1; index >= 0; index--) {
+      if (dids.size >= MAX_CANDIDATES) break;
+      const { did, everything } = this.#history[index]!;
+      if (!everything) dids.add(did);
+    }
     return dids;
   }
 
@@ -249,8 +260,10 @@ export class Queue {
   }
 
   #suspect(device: Device, suspect: Suspect): void {
-    if (device.suspects.length < MAX_UNSETTLED) device.suspects.push(suspect);
-    else this.#desk.undecided(WHY_TOO_MANY, suspect.at.line);
+    if (this.#suspects < MAX_UNSETTLED) {
+      this.#suspects++;
+      device.suspects.push(suspect);
+    } else this.#desk.undecided(WHY_TOO_MANY, suspect.at.line);
   }
 
   /** The last IOTLB invalidation of the domain that covers the pages. */
@@ -273,6 +286,7 @@ export class Queue {
     const device = this.#devices.get(sid);
     const found = device === undefined ? undefined : usual(device);
     this.#devices.delete(sid);
+    this.#suspects -= device?.suspects.length ?? 0;
     if (device === undefined || found === undefined) {
       this.#between.alone += device?.seen ?? 0;
       return;
