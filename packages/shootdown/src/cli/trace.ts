@@ -88,6 +88,11 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
     process.exitCode = USAGE;
     return;
   }
+  if (files.filter((file) => file === "-").length > 1) {
+    reportAll([problem("- stands for the input, which can be read once")], options.format);
+    process.exitCode = USAGE;
+    return;
+  }
   const statuses: (0 | 1 | 2 | 3)[] = [];
   for (const [n, file] of files.entries()) {
     if (!stdoutOpen()) break;
@@ -296,6 +301,8 @@ async function judge(
     error: { line: 0, column: 0, message },
   });
   try {
+    const folder = beside.find((path) => statSync(path).isDirectory());
+    if (folder !== undefined) return fail(`--with ${quote(folder)}: a folder`);
     if (file === "-" && beside.length > 0) return fail("--with needs a file: it is read twice");
     if (file === "-") return await checkTrace(whileWanted(process.stdin), options);
     if (statSync(file).isDirectory()) {
@@ -308,8 +315,10 @@ async function judge(
     if (statSync(file).isFile()) return await judgeFile(file, options);
     return await checkTrace(whileWanted(createReadStream(file)), options);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    return fail(explain(error));
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    const other = path !== undefined && beside.includes(path);
+    return fail(other ? `--with ${quote(path)}: ${explain(error)}` : explain(error));
   }
 }
 

@@ -52,6 +52,10 @@ export const FORMATS: readonly Format[] = [
   { name: "perf", title: "perf script", is: isPerfScript },
 ];
 
+const UTF16 =
+  "UTF-16 text, as `>` of PowerShell writes it: run " +
+  "`iconv -f UTF-16 -t UTF-8 FILE | shootdown trace -`";
+
 /** Files that are known and not read, by how they begin, and what to do with them. */
 const BINARY: readonly (readonly [string, string])[] = [
   ["\x17\x08Dtracing", "a trace.dat of trace-cmd: run `trace-cmd report FILE` and give its output"],
@@ -60,8 +64,16 @@ const BINARY: readonly (readonly [string, string])[] = [
   ["(\xb5/\xfd", "zstd data: run `zstd -dc FILE | shootdown trace -`"],
   ["\xfd7zXZ", "xz data: run `xz -dc FILE | shootdown trace -`"],
   ["BZh", "bzip2 data: run `bzip2 -dc FILE | shootdown trace -`"],
+  ["\x04\x22\x4d\x18", "lz4 data: run `lz4 -dc FILE | shootdown trace -`"],
+  ["\x1f\x8b", "gzip inside of gzip: run `gzip -dc FILE | shootdown trace -`"],
+  ["\xff\xfe", UTF16],
+  ["\xfe\xff", UTF16],
   ["PK\x03\x04", "a zip archive: unpack it first"],
 ];
+
+/** Letters with a zero before or behind each. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+const WIDE = /^(?:[\t\n\r -~]\0){8}|^(?:\0[\t\n\r -~]){8}/;
 
 const SHOWN = 60;
 
@@ -78,6 +90,10 @@ export function unknownFormat(head: Uint8Array): ImportError {
   const start = ascii(head, 0, Math.min(head.length, 16));
   const binary = BINARY.find(([magic]) => start.startsWith(magic));
   if (binary !== undefined) return importError(1, 1, binary[1]);
+  if (ascii(head, 257, Math.min(head.length, 262)) === "ustar") {
+    return importError(1, 1, "a tar archive: run `tar -xOf FILE NAME | shootdown trace -`");
+  }
+  if (WIDE.test(start)) return importError(1, 1, UTF16);
   const { line, text } = firstLine(head);
   const what = isText(text) ? `"${cut(text)}"` : "no text";
   return importError(line, 1, `no known format: the line is ${what}; ${known()}`);
