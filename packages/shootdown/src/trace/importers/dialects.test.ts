@@ -230,6 +230,12 @@ describe("what no importer reads", () => {
     ["trace.dat", "\x17\x08\x44tracing7\0\0", "trace-cmd report FILE"],
     ["perf.data", "PERFILE2\0\0", "perf script -i FILE"],
     ["zstd", new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 1]), "zstd -dc"],
+    ["lz4", new Uint8Array([4, 0x22, 0x4d, 0x18, 1]), "lz4 -dc"],
+    ["gzip of gzip", new Uint8Array([0x1f, 0x8b, 8, 0]), "gzip -dc FILE"],
+    ["PowerShell", new Uint8Array([0xff, 0xfe, 0x23, 0]), "iconv -f UTF-16"],
+    ["UTF-16", encode("# tracer: nop".replaceAll(/./g, "$&\0")), "iconv -f UTF-16"],
+    ["UTF-16, big end first", encode("# tracer: nop".replaceAll(/./g, "\0$&")), "iconv -f UTF-16"],
+    ["tar", encode(`trace.txt${"\0".repeat(248)}ustar\0`), "tar -xOf FILE NAME"],
     ["binary", new Uint8Array([0, 1, 2, 3]), "the line is no text; known are"],
     ["nothing", "", "the input is empty; known are"],
   ])("%s", (_name, input, said) => {

@@ -72,7 +72,6 @@ const BINARY: readonly (readonly [string, string])[] = [
 ];
 
 /** Letters with a zero before or behind each. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
 const WIDE = /^(?:[\t\n\r -~]\0){8}|^(?:\0[\t\n\r -~]){8}/;
 
 const SHOWN = 60;
