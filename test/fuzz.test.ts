@@ -8,7 +8,7 @@ import { fuzz } from "./support/fuzz/fuzz.ts";
 const LINES = 8_000;
 const FLOOD_BYTES = 200_000;
 
-test("damaged recordings: no exception, verdicts well formed, damage never said to conform", async () => {
+test("damaged recordings: verdicts are well formed, and damage never conforms", async () => {
   const done = await fuzz({ seed: 1, lines: LINES, samples: shippedSamples() });
   expect(done.failures).toEqual([]);
   expect(Object.keys(done.formats)).toHaveLength(9);

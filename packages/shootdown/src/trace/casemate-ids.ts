@@ -2,8 +2,8 @@
 // The numbers that a log gives its steps: one that is left out, or comes twice, is damage.
 //
 // casemate counts all steps; what is left out may be a hint, or what makes a run wrong. A log whose
-// numbers do not follow each other from the first few on (all the same, tens, none) is not numbered,
-// and nothing is concluded from them. Numbers that count for each thread are understood too.
+// numbers do not follow each other from the first few on (all the same, tens, none) is not
+// numbered, and nothing is concluded from them. Numbers that count for each thread are understood.
 import type { Step } from "./importers/casemate.ts";
 
 /** Steps in a row that show that a log is numbered. */
