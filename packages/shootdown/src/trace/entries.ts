@@ -17,7 +17,7 @@ import {
 import type { Desk } from "./desk.ts";
 import type { FindingChange } from "./finding.ts";
 import type { EntryChange, EntryOperation, EntryReturn } from "./importers/trace-record.ts";
-import type { Word64 } from "./importers/word64.ts";
+import { bit, type Word64 } from "./importers/word64.ts";
 import type { Obligation, Span, Until } from "./obligation.ts";
 import type { Space } from "./space.ts";
 import { EXEMPT, WHY } from "./tally.ts";
@@ -63,6 +63,9 @@ const CLEARS: { readonly [op in EntryOperation]?: ClearRule } = {
 /** A function's name; trace-cmd and perf print addresses, the kernel "[unknown/kretprobe'd]". */
 const named = (caller: string | undefined): string | undefined =>
   caller !== undefined && /^[a-z_]\w*[g-z_]\w*/i.test(caller) ? caller : undefined;
+
+/** The bit of an arm64 entry that says that its neighbours map the next pages. */
+const CONTIGUOUS = 52;
 
 /** Classes of a change that owe an invalidation. */
 type Owed = FindingChange;
@@ -189,17 +192,23 @@ export class Entries {
     if (change.spec.until === "return") ledger.closeOne(task, change, ret.at);
   }
 
-  /** Entries that are contiguous are changed in place, without ptep_set_access_flags. */
+  /** Entries that are contiguous are cleared, flushed and set, without ptep_set_access_flags. */
   #hugeSetAccessFlags(task: Task, space: Space, record: EntryChange): void {
     const { old, entry } = record;
     if (old === undefined || entry === undefined || !isValid(old)) return;
     const now = afterSetAccessFlags(old, entry, this.#layout(old));
     const what = owed(this.#classify(old, now));
     if (what === undefined) return;
-    const pages = pagesOf(record, this.#isBlock(old) ? "pmd" : "page");
+    const block = this.#isBlock(old);
+    // What differs in the first of contiguous entries changes all (__cont_access_flags_changed);
+    // one that is alone is left to ptep_set_access_flags.
+    const contiguous = this.#layout(old) === "arm64" && bit(entry, CONTIGUOUS);
+    const { start } = pagesOf(record, block ? "pmd" : contiguous ? "cont" : "page");
+    const count = (block ? PMD_PAGES : 1) * (contiguous ? CONT_PAGES : 1);
     this.#desk.ledger.owe(task, space, {
-      ...{ mm: space.mm, ...pages, operation: record.op, change: what, at: record.at, old, now },
-      ...{ until: "next", unsure: WHY.contiguous },
+      ...{ mm: space.mm, start, end: start + count, operation: record.op, change: what },
+      ...{ at: record.at, old, now, until: "next" },
+      ...(contiguous ? {} : { unsure: WHY.contiguous }),
     });
   }
 

@@ -59,4 +59,10 @@ describe("recorded", () => {
     const { said: found, summary } = await said("x86-6.12-flush-in-detach");
     expect([found, summary.undecidable]).toEqual([[], 2]);
   });
+
+  test("6.1 RT: contiguous entries of hugetlb are made writable, and nobody is told", async () => {
+    const { said: found, summary } = await said("6.1-rt-hugetlb-contiguous");
+    expect(found).toEqual(["missing huge_ptep_set_access_flags"]);
+    expect(summary).toMatchObject({ undecidable: 0, ignored_lines: 0 });
+  });
 });
