@@ -65,4 +65,10 @@ describe("recorded", () => {
     expect(found).toEqual(["missing huge_ptep_set_access_flags"]);
     expect(summary).toMatchObject({ undecidable: 0, ignored_lines: 0 });
   });
+
+  test.each(["6.12-latency-format", "6.12-sym-addr"])("%s: every line is read", async (name) => {
+    const { said: found, summary } = await said(name);
+    expect(found).toEqual([]);
+    expect(summary).toMatchObject({ conforming: 1, ignored_lines: 0 });
+  });
 });

@@ -17,18 +17,25 @@ const TAB = 9;
 const HASH = 35;
 const OPEN = 40;
 const CLOSE = 41;
+const PLUS = 43;
 const DASH = 45;
 const DOT = 46;
 const ZERO = 48;
 const NINE = 57;
 const COLON = 58;
 const LESS = 60;
+const GREATER = 62;
 const BRACKET_OPEN = 91;
 const BRACKET_CLOSE = 93;
+const S = 115;
+const U = 117;
 
 const TASK_COLUMNS = 16;
 /** Of a thread group with its brackets, at most; else a line of dashes would cost its square. */
 const GROUP_COLUMNS = 24;
+
+/** Of "<ffff80008021e880", up to its end. */
+const ADDRESS_COLUMNS = 17;
 
 /** A scanner of ftrace text and of `trace-cmd report`. */
 export class FtraceLine implements LineScanner {
@@ -80,7 +87,8 @@ export class FtraceLine implements LineScanner {
       if (bytes[at] !== CLOSE) return false;
       at = skipSpaces(bytes, at + 1, end);
     }
-    if (at >= end || bytes[at] !== BRACKET_OPEN) return false;
+    if (at >= end) return false;
+    if (bytes[at] !== BRACKET_OPEN) return this.#latency(bytes, at, end, pid);
     let cpu = 0;
     const cpuStart = ++at;
     for (; at < end && isDigit(bytes[at]); at++) cpu = cpu * 10 + (bytes[at] as number) - ZERO;
@@ -95,6 +103,31 @@ export class FtraceLine implements LineScanner {
       this.flags_end = at;
       after = this.#time(bytes, skipSpaces(bytes, at, end), end);
       if (after < 0) return false;
+    }
+    this.pid = pid;
+    this.cpu = cpu;
+    this.text_start = after;
+    return true;
+  }
+
+  /** The option latency-format: "1d....", CPU and flags, and "54838us+:" or "51.127622:". */
+  #latency(bytes: Uint8Array, from: number, end: number, pid: number): boolean {
+    let at = from;
+    let cpu = 0;
+    for (; at < end && isDigit(bytes[at]); at++) cpu = cpu * 10 + (bytes[at] as number) - ZERO;
+    this.flags_start = at;
+    while (at < end && bytes[at] !== SPACE && bytes[at] !== COLON) at++;
+    this.flags_end = at;
+    if (this.flags_start === from || at === this.flags_start || cpu > 2 ** 20) return false;
+    at = skipSpaces(bytes, at, end);
+    let after = this.#time(bytes, at, end);
+    if (after < 0) {
+      let us = 0;
+      for (; at < end && isDigit(bytes[at]); at++) us = us * 10 + (bytes[at] as number) - ZERO;
+      // After "us" stands a mark of how long it took until the next event, or a space.
+      if (bytes[at] !== U || bytes[at + 1] !== S || bytes[at + 3] !== COLON) return false;
+      this.time_s = us / 1e6;
+      after = skipSpaces(bytes, at + 4, end);
     }
     this.pid = pid;
     this.cpu = cpu;
@@ -156,7 +189,21 @@ export class FtraceLine implements LineScanner {
     this.text_start = arrow;
     if (bytes[arrow] === DASH && bytes[arrow + 1] === 62) this.form = "exit";
     else if (bytes[arrow] === LESS && bytes[arrow + 1] === DASH) this.form = "function";
-    else return "bad";
+    else return this.#symbol(bytes, arrow, end);
+    return "event";
+  }
+
+  /** The options sym-addr, sym-offset: "tracing_mark_write+0x80/0x2a0 <ffff80008021e880>: TEXT". */
+  #symbol(bytes: Uint8Array, address: number, end: number): LineKind {
+    const close = address + ADDRESS_COLUMNS;
+    const whole = bytes[address] === LESS && bytes[close] === GREATER && bytes[close + 1] === COLON;
+    if (!whole || close + 1 >= end) return "bad";
+    let at = this.name_start;
+    while (at < this.name_end && bytes[at] !== PLUS) at++;
+    this.name_end = at;
+    this.name_hash = hashOf(bytes, this.name_start, at);
+    this.form = "event";
+    this.text_start = skipSpaces(bytes, close + 2, end);
     return "event";
   }
 
