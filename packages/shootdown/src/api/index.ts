@@ -109,6 +109,7 @@ export {
   type TraceSummary,
   traceStatus,
 } from "../trace/finding.ts";
+export type { DirectSource } from "../trace/importers/bytes.ts";
 export { type TraceObserver, together } from "../trace/observer.ts";
 export { offersStatus } from "../trace/record/offer.ts";
 export { checkRecording, type RecordingFile } from "../trace/recording.ts";

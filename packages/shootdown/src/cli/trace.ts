@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `shootdown trace FILE...`: judges recordings of real kernels, line by line, in bounded memory.
 
-import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from "node:fs";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import {
-  checkRecording,
   checkTrace,
   type Finding,
   FindingGroups,
@@ -26,6 +24,7 @@ import { type Export, exportTargets, openExport } from "./export-files.ts";
 import { explain } from "./files.ts";
 import { addCommon, type CommonOptions, collect, report, reportAll, USAGE } from "./options.ts";
 import { out, paintFor, say, stdoutOpen } from "./output.ts";
+import { interrupted, Piped, WholeFile, whileWanted } from "./trace-input.ts";
 
 const EXAMPLES = `
 FILE is a recording or -: ftrace text (the file trace of tracefs), the output of
@@ -98,9 +97,11 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
     if (!stdoutOpen()) break;
     if (n > 0 && options.format === "text" && !options.quiet) out("\n");
     statuses.push(await one(file, options));
-    if (interrupted) {
+    if (interrupted()) {
       say("shootdown: interrupted; the rest was not read");
       statuses.push(INCONCLUSIVE);
+      // A read of standard input may wait for ever.
+      if (file === "-") process.exit(WORST.find((s) => statuses.includes(s)));
       break;
     }
   }
@@ -216,78 +217,21 @@ function monitorOptions({ machine, kernel, mm, explain: lines, set }: Options): 
   };
 }
 
-/** Set by Ctrl-C: what was read until then is judged, and the status says that it was not all. */
-let interrupted = false;
-
-/** So many reads one after the other; then signals and the reader of stdout have a turn. */
-const READS_AT_ONCE = 64;
-const PIECE_BYTES = 256 * 1024;
-
-/** A file on a disk, read without waiting: one thread does nothing else meanwhile anyway. */
-class WholeFile {
-  readonly #file: number;
-  #reads = 0;
-
-  constructor(path: string) {
-    this.#file = openSync(path, "r");
-    process.on("SIGINT", interrupt);
-  }
-
-  read(into: Uint8Array): number | Promise<number> {
-    if (++this.#reads % READS_AT_ONCE > 0) return readSync(this.#file, into);
-    return this.#afterOthers(into);
-  }
-
-  close(): void {
-    process.off("SIGINT", interrupt);
-    closeSync(this.#file);
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    for (;;) {
-      const piece = new Uint8Array(PIECE_BYTES);
-      const length = await this.read(piece);
-      if (length === 0) return;
-      yield piece.subarray(0, length);
-    }
-  }
-
-  async #afterOthers(into: Uint8Array): Promise<number> {
-    await new Promise((resolve) => setImmediate(resolve));
-    return interrupted || !stdoutOpen() ? 0 : readSync(this.#file, into);
+async function judgeSource(source: WholeFile | Piped, options: TraceOptions): Promise<TraceResult> {
+  try {
+    return await checkTrace(source, options);
+  } finally {
+    source.close();
   }
 }
 
-const interrupt = (): void => {
-  interrupted = true;
-};
-
-async function judgeFile(path: string, options: TraceOptions): Promise<TraceResult> {
-  const file = new WholeFile(path);
-  try {
-    return await checkTrace(file, options);
-  } finally {
-    file.close();
-  }
-}
-
-/** Ends when nobody reads the findings any more, and on Ctrl-C. */
-async function* whileWanted(stream: Readable): AsyncIterable<Uint8Array> {
-  const interrupt = () => {
-    interrupted = true;
-    stream.destroy();
-  };
-  process.on("SIGINT", interrupt);
-  try {
-    for await (const chunk of stream) {
-      if (!stdoutOpen()) return;
-      yield chunk;
-    }
-  } catch (error) {
-    if (!interrupted) throw error;
-  } finally {
-    process.off("SIGINT", interrupt);
-  }
+async function judgeRun(
+  main: RecordingFile,
+  beside: readonly RecordingFile[],
+  options: TraceOptions,
+): Promise<TraceResult> {
+  const { checkRecording } = await import("../api/recording.ts");
+  return checkRecording(main, beside, options);
 }
 
 /** Failures to read are results here: line 0 stands for the file as a whole. */
@@ -304,15 +248,15 @@ async function judge(
     const folder = beside.find((path) => statSync(path).isDirectory());
     if (folder !== undefined) return fail(`--with ${quote(folder)}: a folder`);
     if (file === "-" && beside.length > 0) return fail("--with needs a file: it is read twice");
-    if (file === "-") return await checkTrace(whileWanted(process.stdin), options);
+    if (file === "-") return await judgeSource(new Piped(), options);
     if (statSync(file).isDirectory()) {
       const main = inFolder(file, "trace.txt");
       if (main === undefined) return fail("a folder without trace.txt, not a recording");
       const others = [...filesBeside(file), ...beside];
-      return await checkRecording(fileOf(main), others.map(fileOf), options);
+      return await judgeRun(fileOf(main), others.map(fileOf), options);
     }
-    if (beside.length > 0) return await checkRecording(fileOf(file), beside.map(fileOf), options);
-    if (statSync(file).isFile()) return await judgeFile(file, options);
+    if (beside.length > 0) return await judgeRun(fileOf(file), beside.map(fileOf), options);
+    if (statSync(file).isFile()) return await judgeSource(new WholeFile(file), options);
     return await checkTrace(whileWanted(createReadStream(file)), options);
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException;

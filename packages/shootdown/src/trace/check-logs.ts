@@ -2,14 +2,17 @@
 // Checks recordings that are no events of the kernel: an SMMU's commands, executed instructions.
 
 import { CasemateMonitor } from "./casemate-monitor.ts";
+import { counts, iommuMonitor, iommuPart, unusable } from "./check-vtd.ts";
 import type { Finding, TraceResult } from "./finding.ts";
 import type { ByteSource } from "./importers/bytes.ts";
 import { readCasemate } from "./importers/casemate.ts";
 import { readSmmu } from "./importers/smmu.ts";
 import { readTlbi } from "./importers/tlbi.ts";
+import { readVtdLog } from "./importers/vtd-log.ts";
 import type { TraceObserver } from "./observer.ts";
 import { SmmuMonitor } from "./smmu-monitor.ts";
 import { StreamReport } from "./stream-report.ts";
+import { Tally } from "./tally.ts";
 import { TlbiMonitor } from "./tlbi-monitor.ts";
 
 export interface LogOptions {
@@ -113,4 +116,37 @@ export async function checkCasemate(source: ByteSource, options: LogOptions): Pr
     notes: [...verdicts, ...CASEMATE_NOTES],
   });
   return { ok: true, summary };
+}
+
+const QUEUE_NOTE =
+  "the queue alone does not say what was unmapped: that an invalidation is missing is not seen";
+
+/** Judges the log of an emulated IOMMU's queue: what it holds and in which order, no more. */
+export async function checkVtdLog(
+  source: ByteSource,
+  options: LogOptions & { readonly explain?: boolean; readonly kernel?: string },
+): Promise<TraceResult> {
+  const tally = new Tally(options.onFinding ?? (() => undefined), options.explain === true);
+  const iommu = iommuMonitor(tally, true);
+  const read = await readVtdLog(source, {
+    record(record) {
+      options.observe?.queue?.(record);
+      tally.saw(record.at);
+      if (record.kind === "malformed") unusable(tally, record);
+      iommu.record(record);
+    },
+  });
+  if (!read.ok) return read;
+  iommu.finish();
+  return {
+    ok: true,
+    summary: {
+      ...{ type: "summary", format: read.value.format, kernel: options.kernel ?? "unknown" },
+      ...{ contract: "none: the queue of an IOMMU, not the kernel's calls", layout: "none" },
+      ...{ machine: options.machine ?? null, events: read.value.events, watched_mms: 0 },
+      ...counts(tally),
+      ...{ ignored_lines: read.value.ignored_lines, lost_places: 0, lost_events: 0 },
+      ...{ notes: [QUEUE_NOTE], ...iommuPart(iommu) },
+    },
+  };
 }

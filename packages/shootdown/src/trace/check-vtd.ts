@@ -1,48 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks what a recording shows of an Intel IOMMU, in the kernel's events or in QEMU's log.
-import type { LogOptions } from "./check-logs.ts";
-import type { TraceResult, TraceSummary } from "./finding.ts";
-import type { ByteSource } from "./importers/bytes.ts";
+// What a recording shows of an Intel IOMMU: the monitor's place beside that of page tables.
+import type { TraceSummary } from "./finding.ts";
 import type { Unusable } from "./importers/iommu-record.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
 import { decodeVtd } from "./importers/vtd-events.ts";
-import { readVtdLog } from "./importers/vtd-log.ts";
 import type { IommuFinding } from "./iommu/desk.ts";
 import { IommuMonitor } from "./iommu/monitor.ts";
-import { Tally } from "./tally.ts";
-
-const QUEUE_NOTE =
-  "the queue alone does not say what was unmapped: that an invalidation is missing is not seen";
-
-/** Judges the log of an emulated IOMMU's queue: what it holds and in which order, no more. */
-export async function checkVtdLog(
-  source: ByteSource,
-  options: LogOptions & { readonly explain?: boolean; readonly kernel?: string },
-): Promise<TraceResult> {
-  const tally = new Tally(options.onFinding ?? (() => undefined), options.explain === true);
-  const iommu = iommuMonitor(tally, true);
-  const read = await readVtdLog(source, {
-    record(record) {
-      options.observe?.queue?.(record);
-      tally.saw(record.at);
-      if (record.kind === "malformed") unusable(tally, record);
-      iommu.record(record);
-    },
-  });
-  if (!read.ok) return read;
-  iommu.finish();
-  return {
-    ok: true,
-    summary: {
-      ...{ type: "summary", format: read.value.format, kernel: options.kernel ?? "unknown" },
-      ...{ contract: "none: the queue of an IOMMU, not the kernel's calls", layout: "none" },
-      ...{ machine: options.machine ?? null, events: read.value.events, watched_mms: 0 },
-      ...counts(tally),
-      ...{ ignored_lines: read.value.ignored_lines, lost_places: 0, lost_events: 0 },
-      ...{ notes: [QUEUE_NOTE], ...iommuPart(iommu) },
-    },
-  };
-}
+import type { Tally } from "./tally.ts";
 
 /** The IOMMU's monitor, which says what it finds to the tally. */
 export function iommuMonitor(tally: Tally, waits_recorded: boolean): IommuMonitor {
@@ -63,7 +27,7 @@ export function concerns(iommu: IommuMonitor, tally: Tally, event: RawEvent): vo
   iommu.record(record);
 }
 
-function unusable(tally: Tally, { why, at }: Unusable): void {
+export function unusable(tally: Tally, { why, at }: Unusable): void {
   tally.malformed++;
   tally.damaged(why, at.line);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks a recording: the importer's events through the monitor, in one pass and bounded memory.
 import { CENSUS_EVENTS, Census } from "./census.ts";
-import { checkCasemate, checkSmmu, checkTlbi } from "./check-logs.ts";
-import { checkVtdLog, concerns, counts, iommuMonitor, iommuPart } from "./check-vtd.ts";
+import { concerns, counts, iommuMonitor, iommuPart } from "./check-vtd.ts";
 import type { Finding, TraceResult, TraceSummary } from "./finding.ts";
 import { readBpftrace, readBpftraceJson } from "./importers/bpftrace.ts";
 import type { ByteSource } from "./importers/bytes.ts";
@@ -77,7 +76,8 @@ export function watched(options: TraceOptions): {
   };
 }
 
-export type EventFormat = Exclude<FormatName, "smmu" | "tlbi" | "casemate" | "vtd">;
+type LogFormat = "smmu" | "tlbi" | "casemate" | "vtd";
+export type EventFormat = Exclude<FormatName, LogFormat>;
 
 /** Readers of the kernel's own events. */
 export const EVENTS: Readonly<Record<EventFormat, typeof readPerfScript>> = {
@@ -111,10 +111,7 @@ export async function checkTrace(
   const { head, source } = await peek(input);
   const format = recognise(head);
   if (format === undefined) return { ok: false, error: unknownFormat(head) };
-  if (format === "smmu") return checkSmmu(source, options);
-  if (format === "tlbi") return checkTlbi(source, options);
-  if (format === "vtd") return checkVtdLog(source, options);
-  if (format === "casemate") return checkCasemate(source, options);
+  if (!(format in EVENTS)) return checkLog(format as LogFormat, source, options);
   const monitor = new Monitor(options);
   const iommu = iommuMonitor(monitor.tally, false);
   const shelf = new Shelf(VTD_EVENTS, {
@@ -127,7 +124,7 @@ export async function checkTrace(
   if (options.explain === true || observe !== undefined) shelf.release();
   const report = new StreamReport(undefined);
   const census = new Census(report);
-  const read = await EVENTS[format](
+  const read = await EVENTS[format as EventFormat](
     source,
     {
       event(event) {
@@ -155,6 +152,19 @@ export async function checkTrace(
   const { counts: counted } = report;
   if (Object.keys(counted).length === 0) return { ok: true, summary };
   return { ok: true, summary: { ...summary, counts: counted } };
+}
+
+/** What is no events of the kernel has monitors of its own, loaded when there is one. */
+async function checkLog(
+  format: LogFormat,
+  source: ByteSource,
+  options: TraceOptions,
+): Promise<TraceResult> {
+  const logs = await import("./check-logs.ts");
+  if (format === "smmu") return logs.checkSmmu(source, options);
+  if (format === "tlbi") return logs.checkTlbi(source, options);
+  if (format === "vtd") return logs.checkVtdLog(source, options);
+  return logs.checkCasemate(source, options);
 }
 
 /** The next event, to whom it concerns. */
