@@ -14,7 +14,10 @@ export const LOCALS = {
     ],
     i64: ["control", "digits", "spaces", "big", "seconds", "seconds_text"],
     f64: ["time", "last"],
-    v128: ["v", "a", "b", "c", "d", "first", "second"],
+    v128: [
+      ...["v", "a", "b", "c", "d", "first", "second"],
+      ...["k10", "k48", "k9", "k32", "k58", "k40", "k97", "k5"],
+    ],
   },
 } as const;
 export type Local = "at" | "end" | (typeof LOCALS.own)[keyof typeof LOCALS.own][number];
@@ -42,9 +45,14 @@ export const is64 = (at: Code, text: string, offset = 0): Code =>
 export const is32 = (at: Code, text: string, offset = 0): Code =>
   eq(load32(at, offset), i32(Number(littleEndian(text))));
 
+/** 16 equal bytes. */
+export const all = (byte: (typeof L.VECTOR_BYTES)[number]): Code => get(`k${byte}`);
+export const setVectors = (): Code =>
+  L.VECTOR_BYTES.flatMap((byte, n) => [...set(`k${byte}`, load128(i32(L.VECTORS + 16 * n)))]);
+
 /** A bit for each byte that is a digit. */
-export const digitsOf = (v: Code): Code =>
-  bitmask(lessBytes(subBytes(v, bytes16(ascii("0"))), bytes16(10)));
+export const isDigit = (v: Code): Code => lessEqualBytes(subBytes(v, all(48)), all(9));
+export const digitsOf = (v: Code): Code => bitmask(isDigit(v));
 export const ones = (mask: Code): Code => ctz(wasm.xor(mask, i32(-1)));
 /** A bit for each byte of several vectors, as `part` says it of one. */
 export const maskOf = (vectors: readonly Code[], part: (v: Code) => Code): Code =>

@@ -9,10 +9,10 @@ import * as wasm from "./assembler.ts";
 import type { Local } from "./code.ts";
 import {
   add,
+  all,
   and,
   ascii,
   bitmask,
-  bytes16,
   columns,
   ctz,
   ctz64,
@@ -56,7 +56,7 @@ const NEXT = [0, 16, 32, 48].map((offset) => load128(get("nl"), offset));
 
 /** `nl` is the first byte of the line that is no text; the vectors are those of the columns. */
 export function newline(b: Blocks, stop: (why: number, at: Code) => Code): Code {
-  const controls = (v: Code) => bitmask(lessEqualBytes(v, bytes16(ascii("\n"))));
+  const controls = (v: Code) => bitmask(lessEqualBytes(v, all(10)));
   return b
     .block((found) => [
       ...COLUMNS.map((v, n) => set(v, load128(columns(16 * n)))),
@@ -86,7 +86,7 @@ export function newline(b: Blocks, stop: (why: number, at: Code) => Code): Code 
 /** Task, PID, CPU and flags. */
 export function head(b: Blocks, slow: number): Code {
   const unless = (condition: Code): Code => b.toIf(slow, eqz(condition));
-  const spaces = (v: Code) => bitmask(equalBytes(v, bytes16(ascii(" "))));
+  const spaces = (v: Code) => bitmask(equalBytes(v, all(32)));
   const size = sub(get("nl"), get("start"));
   const at = (local: Local, offset = 0): Code => add(get(local), columns(offset));
   return [
@@ -159,8 +159,8 @@ export function time(b: Blocks, slow: number): Code {
 export function name(b: Blocks, slow: number): Code {
   const ends = (v: Code): Code =>
     bitmask(
-      [":", " ", "("]
-        .map((char) => equalBytes(v, bytes16(ascii(char))))
+      ([58, 32, 40] as const)
+        .map((byte) => equalBytes(v, all(byte)))
         .reduce((sum, one) => wasm.orVector(sum, one)),
     );
   const rest = wasm.load16(get("p"), 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The memory that the scanner in WebAssembly and its user share.
 //
-//   state │ masks │ reasons │ CPUs │ slots │ names │ records │ shelf │ margin, text, padding
+//   state │ masks │ vectors │ reasons │ CPUs │ slots │ names │ records │ shelf │ margin, text, padding
 
 /** Words, and numbers of 64 bits, that both read and write. */
 export const STATE = {
@@ -33,8 +33,12 @@ export const STATE = {
 /** 16 bytes of ones and 16 of zeros: loaded at 16 - n it is a mask of n bytes. */
 export const MASKS = 128;
 
+/** Vectors of 16 equal bytes: from memory they are in registers, and need not be made anew. */
+export const VECTORS = 256;
+export const VECTOR_BYTES = [10, 48, 9, 32, 58, 40, 97, 5] as const;
+
 /** Reasons of flushes that are counted: length, flushes, of everything, and 32 bytes of text. */
-export const REASONS = 256;
+export const REASONS = 384;
 export const REASON_BYTES = 64;
 export const MAX_REASONS = 8;
 export const REASON = { length: 0, flushes: 4, all: 8, text: 16 } as const;

@@ -52,6 +52,9 @@ export function makeScanner(names: readonly ScanName[] | undefined): Scanner | u
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
   const memory = new ScanMemory((exports["memory"] as WebAssembly.Memory).buffer as ArrayBuffer);
   memory.bytes.fill(0xff, L.MASKS, L.MASKS + 16);
+  for (const [n, byte] of L.VECTOR_BYTES.entries()) {
+    memory.bytes.fill(byte, L.VECTORS + 16 * n, L.VECTORS + 16 * n + 16);
+  }
   memory.words.set(found.seed, L.STATE.seeds >> 2);
   for (const [n, { spelling, kind }] of names.entries()) {
     const at = L.NAMES + (n + 1) * L.NAME_BYTES;

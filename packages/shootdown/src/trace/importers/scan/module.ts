@@ -9,6 +9,7 @@ import * as wasm from "./assembler.ts";
 import type { Local } from "./code.ts";
 import {
   add,
+  all,
   and,
   ascii,
   bitmask,
@@ -25,10 +26,10 @@ import {
   is32,
   is64,
   isByte,
+  isDigit,
   isNoByte,
   keep,
   LOCALS,
-  lessBytes,
   littleEndian,
   load32,
   load128,
@@ -37,6 +38,7 @@ import {
   ones,
   plus,
   set,
+  setVectors,
   shr64,
   sub,
   subBytes,
@@ -56,6 +58,7 @@ class Scan {
     const { b } = this;
     const stop = (why: number, at: Code) => this.#stop(why, at);
     return [
+      ...setVectors(),
       ...set("last", wasm.loadFloat(i32(L.STATE.last))),
       ...set("records", word(L.STATE.records)),
       ...b.loop((next) => [
@@ -210,8 +213,8 @@ class Scan {
         ne(
           bitmask(
             wasm.orVector(
-              lessBytes(subBytes(get("v"), bytes16(ascii("0"))), bytes16(10)),
-              lessBytes(subBytes(get("v"), bytes16(ascii("a"))), bytes16(6)),
+              isDigit(get("v")),
+              wasm.lessEqualBytes(subBytes(get("v"), all(97)), all(5)),
             ),
           ),
           i32(0xffff),
