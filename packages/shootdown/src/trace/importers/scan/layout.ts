@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The memory that the scanner in WebAssembly and its user share.
 //
-//   state │ masks, vectors │ reasons │ CPUs │ slots, names │ records │ shelf │ margin, text, padding
+//   state, masks, vectors │ reasons │ CPUs │ slots, names │ records │ shelf │ margin, text
 
 /** Words, and numbers of 64 bits, that both read and write. */
 export const STATE = {
