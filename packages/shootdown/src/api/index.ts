@@ -45,6 +45,7 @@ export {
   mutateSummary,
   mutateText,
 } from "../report/mutate.ts";
+export { precisionLines } from "../report/precision.ts";
 export {
   offerLines,
   type RecordSources,
@@ -111,6 +112,7 @@ export {
 } from "../trace/finding.ts";
 export type { DirectSource } from "../trace/importers/bytes.ts";
 export { type TraceObserver, together } from "../trace/observer.ts";
+export { Precision } from "../trace/precision.ts";
 export { offersStatus } from "../trace/record/offer.ts";
 export { checkRecording, type RecordingFile } from "../trace/recording.ts";
 export {

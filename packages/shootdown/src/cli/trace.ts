@@ -9,12 +9,15 @@ import {
   type Finding,
   FindingGroups,
   findingLines,
+  Precision,
   type Problem,
+  precisionLines,
   printable,
   problem,
   quote,
   type RecordingFile,
   summaryLines,
+  type TraceObserver,
   type TraceOptions,
   type TraceResult,
   together,
@@ -53,6 +56,7 @@ interface Options extends CommonOptions {
   readonly with?: readonly string[];
   readonly all?: boolean;
   readonly export?: readonly string[];
+  readonly precision?: boolean;
 }
 
 /** Status of an input that was not read to its end. */
@@ -70,6 +74,7 @@ export function register(command: Command): void {
     .option("--set <knob=value>", "denyRewalk=yes or no: see the note on x86", collect)
     .option("--with <file>", "another recording of the same run (repeatable)", collect)
     .option("--export <format=file>", "perfetto=FILE or firefox=FILE (repeatable)", collect)
+    .option("--precision", "pages asked and invalidated, by operation")
     .option("--explain", "show the lines around each finding")
     .option("--all", "print each finding in full, also those that are alike");
   addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(trace);
@@ -150,7 +155,9 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
     report(unusable, options.format);
     return USAGE;
   }
-  const observe = together(open.map(({ observer }) => observer));
+  const precision = options.precision ? new Precision() : undefined;
+  const observers = open.map(({ observer }): TraceObserver => observer);
+  const observe = together(precision === undefined ? observers : [...observers, precision]);
   const paths = pathsOf(file, options.with ?? []);
   const groups = options.all ? undefined : new FindingGroups();
   const onFinding = (finding: Finding) => {
@@ -181,6 +188,9 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
     report([line > 0 ? { ...p, line, column } : p], options.format);
     return USAGE;
   }
+  const rows = precision?.rows(result.summary) ?? [];
+  if (!text) out(rows.map((row) => `${JSON.stringify({ ...row, file: name })}\n`).join(""));
+  else if (precision !== undefined) out(`${precisionLines(rows).join("\n")}\n`);
   if (!text) out(`${JSON.stringify({ ...result.summary, file: name })}\n`);
   else if (!options.quiet) {
     out(`${paint("strong", printable(name))}\n`);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls of the notifier chain: what each invalidates, and the ranges between start and end.
+import { type Asked, askedPages } from "./asked.ts";
 import { CONT_PAGES, PMD_PAGES } from "./descriptor.ts";
 import type { Desk } from "./desk.ts";
 import { type NotifierPages, type NotifierRange, REVERSE_MAPS } from "./importers/trace-record.ts";
@@ -23,9 +24,9 @@ const CLEARS_HUGE: ReadonlySet<string | undefined> = new Set([
 
 export class Calls {
   readonly #desk: Desk;
-  readonly #onInvalidate: (invalidation: Invalidation) => void;
+  readonly #onInvalidate: ((invalidation: Invalidation) => void) | undefined;
 
-  constructor(desk: Desk, onInvalidate: (invalidation: Invalidation) => void) {
+  constructor(desk: Desk, onInvalidate: ((invalidation: Invalidation) => void) | undefined) {
     this.#desk = desk;
     this.#onInvalidate = onInvalidate;
   }
@@ -36,8 +37,9 @@ export class Calls {
     if (space === undefined) return;
     const { start, end } = record;
     const asked = this.#asked(task, space, { start, end });
+    const why = this.#why(task, space, { start, end });
     const met = space.window.invalidate(start, end, task.pid, undefined);
-    this.#invalidates(task, { mm: space.mm, start, end, at: record.at, by: "call", asked });
+    this.#invalidates(task, { mm: space.mm, start, end, at: record.at, by: "call", asked }, why);
     const call: Call = { mm: space.mm, start, end, at: record.at };
     task.called(call);
     if (!met) this.#astray(task, space);
@@ -46,12 +48,23 @@ export class Calls {
     }
   }
 
+  /** What an invalidation is for; undefined if nobody wants to know. */
+  #why(task: Task, space: Space, call: Span): Asked | undefined {
+    return this.#onInvalidate === undefined ? undefined : askedPages(task, space, call);
+  }
+
   /** Says what the secondary TLB drops, and who made it do so. */
-  #invalidates(task: Task, what: Omit<Invalidation, "line" | "operation" | "during">): void {
+  #invalidates(
+    task: Task,
+    what: Omit<Invalidation, "line" | "operation" | "during" | keyof Asked>,
+    why: Asked | undefined,
+  ): void {
+    if (why === undefined) return;
     const entry = task.entries[task.entries.length - 1]?.record.op;
     const within = task.finishing === undefined ? task.last : "tlb_finish_mmu";
     const operation = (entry ?? within).replace(/_ret$/, "");
-    this.#onInvalidate({ ...what, line: what.at.line, operation, during: task.during });
+    const { during } = task;
+    this.#onInvalidate?.({ ...what, ...why, line: what.at.line, operation, during });
   }
 
   /** A call that met nothing: what the function that makes it is for is short of its call. */
@@ -92,6 +105,7 @@ export class Calls {
       this.#unopened(task, record);
       return;
     }
+    const why = this.#why(task, space, task.ranges[at]!);
     const range = task.ranges.splice(at, 1)[0]!;
     space.active--;
     const doubt = this.#doubtOf(task, range, record.only_end);
@@ -105,7 +119,7 @@ export class Calls {
     if (doubt === undefined) {
       const { mm, start, end } = range;
       const asked = { start, end };
-      this.#invalidates(task, { mm, start, end, at: record.at, by: "range_end", asked });
+      this.#invalidates(task, { mm, start, end, at: record.at, by: "range_end", asked }, why);
     }
     this.#desk.ledger.close(task, range, record.at);
     // Its pages may be anything now; a fault that is still going on sets its own again.

@@ -79,7 +79,7 @@ export class Monitor {
     this.spaces = spaces;
     this.#desk = { contract, ledger, spaces, tally, tasks };
     this.#entries = new Entries(this.#desk);
-    this.#calls = new Calls(this.#desk, options.onInvalidate ?? (() => undefined));
+    this.#calls = new Calls(this.#desk, options.onInvalidate);
     this.#operations = new Operations(this.#desk);
   }
 

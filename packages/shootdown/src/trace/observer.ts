@@ -23,6 +23,10 @@ export interface Invalidation extends Span {
   readonly during: string | undefined;
   /** The hull of the changes and operations that it is for; undefined if none is recorded. */
   readonly asked: Span | undefined;
+  /** Pages of the changes that waited for it; of the operation if none did. */
+  readonly asked_pages: number | undefined;
+  /** Changes that waited for it. */
+  readonly waited: number;
 }
 
 export interface TraceObserver {

@@ -80,6 +80,14 @@ export class Window {
     }
   }
 
+  /** Changes that are open among these pages. */
+  within(start: number, end: number): Set<Obligation> {
+    const found = new Set<Obligation>();
+    if (start >= end) return found;
+    for (const run of this.#open.iterate(start, end)) for (const one of run.value) found.add(one);
+    return found;
+  }
+
   /** Every change that is open somewhere. */
   changes(): Set<Obligation> {
     const all = new Set<Obligation>();
