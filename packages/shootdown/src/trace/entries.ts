@@ -281,6 +281,12 @@ export class Entries {
     }
     const splits = range?.context?.what === "split_huge_pmd";
     const before_6_6 = this.#desk.contract.range_end_invalidates !== false;
+    // MADV_COLD and MADV_PAGEOUT put it back, made old.
+    const ages = task.context?.what === "madvise_cold_or_pageout_pte_range";
+    if (record.op === "pmdp_invalidate" && ages && !splits) {
+      this.#desk.tally.exempt(EXEMPT.access_flag);
+      return undefined;
+    }
     if (rule.split === true && splits && before_6_6) {
       this.#desk.tally.exempt(EXEMPT.split);
       return undefined;

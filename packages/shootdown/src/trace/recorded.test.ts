@@ -66,6 +66,11 @@ describe("recorded", () => {
     expect(summary).toMatchObject({ undecidable: 0, ignored_lines: 0 });
   });
 
+  test("MADV_PAGEOUT puts an entry of 2 MiB back, made old: nothing is owed", async () => {
+    const { said: found, summary } = await said("6.1-pageout-block");
+    expect([found, summary.undecidable]).toEqual([[], 0]);
+  });
+
   test.each(["6.12-latency-format", "6.12-sym-addr"])("%s: every line is read", async (name) => {
     const { said: found, summary } = await said(name);
     expect(found).toEqual([]);
