@@ -10,16 +10,7 @@
 //
 // A printf may end in the middle of a line, and `%s` of kstack is several. Buffers of CPUs are
 // printed one after another, so that only the lines of one CPU are in order.
-import {
-  type ByteSource,
-  DamagedGzip,
-  type ImportResult,
-  importError,
-  LineCutter,
-  MAX_LINE_BYTES,
-  plainBytes,
-  startOfText,
-} from "./bytes.ts";
+import { type ByteSource, type ImportResult, startOfText } from "./bytes.ts";
 import {
   type Dialect,
   type FtraceOptions,
@@ -29,6 +20,7 @@ import {
   readFtrace,
 } from "./ftrace.ts";
 import { ascii, FtraceLine, skipSpaces } from "./ftrace-line.ts";
+import { readLog } from "./log-lines.ts";
 import type { LineKind } from "./scanned-line.ts";
 
 const ATTACHING = /^Attach(?:ing|ed) \d{1,9} probes?(?:\.\.\.)?$/;
@@ -93,32 +85,23 @@ export async function readBpftraceJson(
 ): Promise<ImportResult<FtraceSummary>> {
   const reader = new FtraceReader(sink, options, { ...DIALECT, format: "bpftrace -f json" }, true);
   const encoder = new TextEncoder();
-  const decoder = new TextDecoder();
-  let lines = 0;
-  const cutter = new LineCutter(
-    (bytes, start, end) => {
-      reader.at(++lines);
-      if (start === end) return;
-      const text = printed(decoder.decode(bytes.subarray(start, end)));
-      if (text === undefined) reader.bad("no line of bpftrace -f json");
-      else if (text !== "") reader.push(encoder.encode(text));
+  const read = await readLog(source, {
+    line(line, number) {
+      const text = printed(line);
+      if (text === undefined) return { why: "no line of bpftrace -f json" };
+      reader.at(number);
+      if (text !== "") reader.push(encoder.encode(text));
+      return true;
     },
-    () => {
-      reader.at(++lines);
-      reader.bad(`longer than ${MAX_LINE_BYTES} bytes`);
+    damaged({ line, why }) {
+      reader.at(line);
+      reader.bad(why);
     },
-  );
-  let damage: string | undefined;
-  try {
-    for await (const chunk of plainBytes(source)) cutter.push(chunk);
-  } catch (reason) {
-    if (!(reason instanceof DamagedGzip)) throw reason;
-    damage = reason.message;
-    if (reader.events === 0) return { ok: false, error: importError(lines + 1, 1, damage) };
-  }
-  if (damage === undefined) cutter.finish();
-  reader.at(lines + 1);
-  return reader.finish(damage);
+    chunk: async () => sink.chunk?.(),
+  });
+  if (!read.ok) return read;
+  reader.at(read.value.lines + 1);
+  return reader.finish();
 }
 
 /** The text that a line stands for; "" for what says nothing of the kernel. */

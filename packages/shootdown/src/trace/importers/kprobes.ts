@@ -6,6 +6,7 @@
 // `mn_invalidate_secondary` probes __mmu_notifier_invalidate_range up to 6.5 and
 // __mmu_notifier_arch_invalidate_secondary_tlbs since; `ptep_set_access_flags` probes
 // __ptep_set_access_flags on arm64 since 6.9; `mn_change_pte` is gone since 6.10.
+import { flag, number } from "./fields.ts";
 import type { RawEvent } from "./raw-event.ts";
 import {
   type Batch,
@@ -24,17 +25,7 @@ import {
   type ReverseMapName,
   type TraceRecord,
 } from "./trace-record.ts";
-import {
-  bit,
-  PAGE_LIMIT,
-  pageEnd,
-  pageOf,
-  parseWord,
-  sameWord,
-  toNumber,
-  type Word64,
-  ZERO,
-} from "./word64.ts";
+import { bit, pageEnd, pageOf, parseWord, sameWord, spanOf, type Word64, ZERO } from "./word64.ts";
 
 /** Makes a record of an event of its row; a text says what the event lacks. */
 type Row = (at: RawEvent) => TraceRecord | string;
@@ -127,16 +118,6 @@ function span(at: RawEvent, first = "start", last = "end"): Span | undefined {
 function page(at: RawEvent, key = "addr"): number | undefined {
   const word = at.word(key);
   return word === undefined ? undefined : pageOf(word);
-}
-
-function number(at: RawEvent, key: string): number | undefined {
-  const word = at.word(key);
-  return word === undefined ? undefined : toNumber(word);
-}
-
-function flag(at: RawEvent, key: string): boolean | undefined {
-  const value = number(at, key);
-  return value === undefined ? undefined : value !== 0;
 }
 
 /** Kernel tracepoints print some words in hexadecimal without "0x". */
@@ -293,16 +274,9 @@ function operationSpan(at: RawEvent): { start: number | undefined; end: number |
   if (range !== undefined) return range;
   const start = at.word("start") ?? at.word("old");
   const length = at.word("size") ?? at.word("len");
-  if (start !== undefined && length !== undefined) return lengthSpan(start, length);
+  if (start !== undefined && length !== undefined) return spanOf(start, length);
   const first = page(at);
   return { start: first, end: undefined };
-}
-
-function lengthSpan(start: Word64, length: Word64): Span {
-  const low = start.lo + length.lo;
-  const high = start.hi + length.hi + Math.floor(low / 2 ** 32);
-  const end = high >= 2 ** 32 ? PAGE_LIMIT : pageEnd({ hi: high, lo: low % 2 ** 32 });
-  return { start: pageOf(start), end };
 }
 
 function reverseMap(what: ReverseMapName): Row {
@@ -333,7 +307,7 @@ function mark(at: RawEvent): TraceRecord | string {
   const start = parseWord(addr);
   const size = parseWord(length);
   if (count === undefined || start === undefined || size === undefined) return FOREIGN;
-  return { kind: "mark", number: Number(count), step, op, ...lengthSpan(start, size), note, at };
+  return { kind: "mark", number: Number(count), step, op, ...spanOf(start, size), note, at };
 }
 
 function modelFill(at: RawEvent): TraceRecord | string {
@@ -344,7 +318,7 @@ function modelFill(at: RawEvent): TraceRecord | string {
   if (mm === undefined || start === undefined || size === undefined || entry === undefined) {
     return "mm, addr, size and pte";
   }
-  return { kind: "model", what: "fill", mm, ...lengthSpan(start, size), entry, at };
+  return { kind: "model", what: "fill", mm, ...spanOf(start, size), entry, at };
 }
 
 function modelDrop(at: RawEvent): TraceRecord | string {
@@ -352,7 +326,7 @@ function modelDrop(at: RawEvent): TraceRecord | string {
   const start = at.word("addr");
   const size = at.word("size");
   if (mm === undefined || start === undefined || size === undefined) return "mm, addr and size";
-  return { kind: "model", what: "drop", mm, ...lengthSpan(start, size), at };
+  return { kind: "model", what: "drop", mm, ...spanOf(start, size), at };
 }
 
 function modelCheck(at: RawEvent): TraceRecord | string {
@@ -372,7 +346,7 @@ function deviceMapping(what: "map" | "unmap"): Row {
     const iova = at.word("iova");
     const size = at.word("size");
     if (iova === undefined || size === undefined) return "iova and size";
-    return { kind: "iommu", what, ...lengthSpan(iova, size), frame: page(at, "paddr"), at };
+    return { kind: "iommu", what, ...spanOf(iova, size), frame: page(at, "paddr"), at };
   };
 }
 

@@ -3,19 +3,11 @@
 //
 // Tracepoints are groups intel_iommu (qi_submit, cache_tag_*, prq_report), iommu (map, unmap) and
 // tlb (tlb_flush). Kprobes name their function; where both say the same, the monitor takes one.
+import { number } from "./fields.ts";
 import type { IommuRecord } from "./iommu-record.ts";
 import type { RawEvent } from "./raw-event.ts";
 import { DESCRIPTOR_NAMES, decodeDescriptor } from "./vtd-descriptor.ts";
-import {
-  PAGE_LIMIT,
-  pageEnd,
-  pageOf,
-  parseWord,
-  sameWord,
-  toNumber,
-  type Word64,
-  ZERO,
-} from "./word64.ts";
+import { PAGE_LIMIT, pageOf, parseWord, sameWord, spanOf, ZERO } from "./word64.ts";
 
 /** What a row makes of an event: a record, or what the event lacks, or nothing. */
 type Row = (at: RawEvent) => IommuRecord | string | undefined;
@@ -217,16 +209,4 @@ function tlbFlush(at: RawEvent): IommuRecord | string | undefined {
   if (pages === undefined || reason === undefined) return "pages and reason";
   const count = Number(pages);
   return { kind: "tlb_flush", pages: count < 0 ? undefined : count, reason, at };
-}
-
-function number(at: RawEvent, key: string): number | undefined {
-  const word = at.word(key);
-  return word === undefined ? undefined : toNumber(word);
-}
-
-function spanOf(first: Word64, size: Word64): { start: number; end: number } {
-  const low = first.lo + size.lo;
-  const high = first.hi + size.hi + Math.floor(low / 2 ** 32);
-  const end = high >= 2 ** 32 ? PAGE_LIMIT : pageEnd({ hi: high, lo: low % 2 ** 32 });
-  return { start: pageOf(first), end };
 }

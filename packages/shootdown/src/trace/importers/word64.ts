@@ -108,3 +108,11 @@ export function formatPage(page: number): string {
   // A multiple of 4096 up to 2^64 is an exact double.
   return `0x${(page * 2 ** PAGE_BITS).toString(16)}`;
 }
+
+/** The pages of so many bytes from an address on; what goes beyond the last one ends there. */
+export function spanOf(first: Word64, size: Word64): { start: number; end: number } {
+  const low = first.lo + size.lo;
+  const high = first.hi + size.hi + Math.floor(low / 2 ** 32);
+  const end = high >= 2 ** 32 ? PAGE_LIMIT : pageEnd({ hi: high, lo: low % 2 ** 32 });
+  return { start: pageOf(first), end };
+}
