@@ -102,7 +102,7 @@ export function offersOf(plan: Plan, files: KernelFiles): Offers {
     ...plan.events.map(({ path, event }): Offer => {
       const there = listed?.has(path) ?? known?.has(event);
       const status = there === undefined ? "unknown" : there ? "offered" : "absent";
-      const why = status === "absent" ? "this kernel has no such event" : "";
+      const why = status === "absent" ? "no such event, or its module is not loaded" : "";
       return { event, source: path, kind: "event", status, why, optional: true };
     }),
   ];

@@ -21,7 +21,7 @@ export const TRACEPOINTS: readonly Tracepoint[] = [
       path: `migrate/${what}_migration_pte`,
       event: `${what}_migration_pte`,
       part: "mm",
-      kernels: "5.19..",
+      kernels: "5.18..",
       reveals: `migration: an entry ${what === "set" ? "is taken away" : "comes back"}`,
       print: ["addr=%lx, pte=%lx order=%d", "args->addr", "args->pte", "args->order"],
     }),
