@@ -169,6 +169,22 @@ describe("bpftrace", () => {
     expect(summary).toMatchObject({ lost_places: 1, lost_events: 17 });
   });
 
+  test.each([bpftrace, json])("CPUs one after another: not judged, and said", async (as) => {
+    const lines = NEW.split("\n").filter((line) => !line.startsWith("#") && line !== "");
+    const cpuOf = (line: string) => /\[(\d+)\]/.exec(line)?.[1] ?? "";
+    const apart = lines.toSorted((a, b) => (cpuOf(a) < cpuOf(b) ? -1 : +(cpuOf(a) > cpuOf(b))));
+    const { summary, findings, status } = await check(as(apart.join("\n")));
+    const reasons = Object.keys(summary.undecidable_reasons).join();
+    expect([findings, status, reasons]).toEqual([[], 3, expect.stringMatching(/sort the lines/)]);
+    const timeOf = (line: string) => Number(/ (\d+\.\d+): /.exec(line)?.[1]);
+    const sorted = apart.toSorted((a, b) => timeOf(a) - timeOf(b));
+    const again = await check(as(sorted.join("\n")));
+    expect(again.summary).toMatchObject({
+      missing: 0,
+      changes: (await check(NEW)).summary.changes,
+    });
+  });
+
   test("a line that is no JSON is damage", async () => {
     const { summary, status } = await check(`${json(NEW)}{"type": "printf", "da\n`);
     expect(summary.ignored_lines).toBe(1);

@@ -40,6 +40,10 @@ const NO_LINE: { -readonly [field in keyof ScannedLine]: ScannedLine[field] } = 
   ...{ name_start: 0, name_end: 0, name_hash: 0, text_start: 0, form: "event" },
 };
 
+/** bpftrace prints what it has of one CPU, then of the next. */
+const OUT_OF_ORDER =
+  "CPUs one after another instead of by time: not judged from there on; sort the lines by time";
+
 /** Names that look like an event and are not, beside those that are wanted. */
 function scanNames(spellings: readonly string[], shelf: Shelf | undefined) {
   const kindOf = (name: string) => shelf?.kind(name) ?? KIND.wanted;
@@ -69,6 +73,7 @@ export class FtraceReader {
   readonly #last_events: LastEvents;
   /** Of each CPU. */
   readonly #last_times: number[] = [];
+  #out_of_order = false;
   #nuls = false;
   #backwards = false;
   #lines = 0;
@@ -265,6 +270,7 @@ export class FtraceReader {
       this.#backwards = true;
       this.#damaged("time goes backwards", false);
     }
+    if (this.#disordered(line.time_s)) return;
     this.#last = line.time_s;
     this.#last_times[cpu] = line.time_s;
     this.#stack_cpu = cpu;
@@ -275,6 +281,19 @@ export class FtraceReader {
     if (made === undefined || this.#waits(made, bytes, start, end)) return;
     this.#last_events.is(made);
     this.#sink.event(made);
+  }
+
+  /**
+   * Whether events of other CPUs that came later were printed before this one: what is known by now
+   * is of a time to come, and nothing can be judged by it any more.
+   */
+  #disordered(time_s: number): boolean {
+    if (this.#dialect.ordered !== "cpu") return false;
+    if (!this.#out_of_order && this.#last !== undefined && time_s < this.#last) {
+      this.#out_of_order = true;
+      this.#damaged(OUT_OF_ORDER, true);
+    }
+    return this.#out_of_order;
   }
 
   /** Whether the event is one that may never matter: its line is on the shelf now. */

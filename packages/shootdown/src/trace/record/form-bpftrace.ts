@@ -4,8 +4,11 @@
 import type { Fetch, Field, FieldType } from "./definition.ts";
 import type { Plan, PlannedEvent, PlannedProbe } from "./plan.ts";
 
-/** `comm` is cut to 15 bytes by the kernel and padded to 16 columns by ftrace. */
-const HEAD = "%16s-%-7d [%03d] ..... %5u.%06u: ";
+/**
+ * `comm` is cut to 15 bytes by the kernel and padded to 16 columns by ftrace. The time stands in
+ * columns 38 to 52 for any uptime, so that lines can be sorted by it.
+ */
+const HEAD = "%16s-%-7d [%03d] ..... %8u.%06u: ";
 const HEAD_ARGS = "comm, tid, cpu, nsecs / 1000000000, nsecs % 1000000000 / 1000";
 
 const TYPE_NAMES: Readonly<Record<FieldType, readonly [type: string, format: string]>> = {
@@ -111,7 +114,8 @@ export function bpftraceForm(plan: Plan, said: readonly string[], known: Known):
   return [
     "#!/usr/bin/env bpftrace",
     ...said.map((text) => `// ${text}`.trimEnd()),
-    "// bpftrace FILE > trace.txt      then: shootdown trace trace.txt",
+    "// bpftrace FILE > raw.txt        prints the CPUs one after another; hence, by time:",
+    `// LC_ALL=C sort -s -t '|' -k 1.38,1.52 raw.txt > trace.txt; shootdown trace trace.txt`,
     "// BPFTRACE_PERF_RB_PAGES=4096    for each CPU, if it says that events were lost",
     ...(left.length === 0 ? [] : [`// left out, some builds have them not: ${left.join(" ")}`]),
     "BEGIN {",

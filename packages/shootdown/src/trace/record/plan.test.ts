@@ -218,7 +218,7 @@ function printed(format: string, args: string): string {
     count++;
     if (width === "16" && kind === "s") return "test".padStart(16);
     if (width.startsWith("-")) return "256".padEnd(7);
-    if (width === "03" || width === "5")
+    if (width === "03" || width === "8")
       return "1".padStart(Number(width), " 0"[+(width === "03")]);
     if (width === "06") return "000002";
     if (width === "016") return "0000000000004000";
