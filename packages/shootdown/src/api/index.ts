@@ -110,6 +110,7 @@ export {
   type TraceSummary,
   traceStatus,
 } from "../trace/finding.ts";
+export { PAGE_SIZES } from "../trace/granule.ts";
 export type { DirectSource } from "../trace/importers/bytes.ts";
 export { type TraceObserver, together } from "../trace/observer.ts";
 export { Precision } from "../trace/precision.ts";

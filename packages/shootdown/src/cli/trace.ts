@@ -9,6 +9,7 @@ import {
   type Finding,
   FindingGroups,
   findingLines,
+  PAGE_SIZES,
   Precision,
   type Problem,
   precisionLines,
@@ -34,7 +35,8 @@ FILE is a recording or -: ftrace text (the file trace of tracefs), the output of
 trace-cmd report, perf script or bpftrace, QEMU's trace of its SMMUv3, the log of
 TLB maintenance, a log of casemate; gzip is recognised. Each change of a page table
 of a watched address space is judged at the moment after which the kernel relies on
-it. A folder is one run: trace.txt, and tlbi.txt, smmu.txt and stacks.txt with it.
+it. A folder is one run: trace.txt, and tlbi.txt, smmu.txt, vtd.txt and stacks.txt
+with it.
 
 Examples:
   shootdown trace trace.txt
@@ -71,7 +73,7 @@ export function register(command: Command): void {
     .option("--machine <machine>", "whose page-table entries (default: recognised)")
     .option("--kernel <kernel>", "whose contract (default: recognised, and said)")
     .option("--mm <addr>", "judge this address space, or `all` (repeatable)", collect)
-    .option("--set <knob=value>", "denyRewalk=yes or no: see the note on x86", collect)
+    .option("--set <knob=value>", "denyRewalk=yes or no; pageSize=4K, 16K or 64K", collect)
     .option("--with <file>", "another recording of the same run (repeatable)", collect)
     .option("--export <format=file>", "perfetto=FILE or firefox=FILE (repeatable)", collect)
     .option("--precision", "pages asked and invalidated, by operation")
@@ -135,11 +137,14 @@ function mmProblems(mms: readonly string[]): Problem[] {
 
 /** The only knob that a verdict on a recording may depend on. */
 const KNOB = /^denyRewalk=(yes|no)$/;
+/** How large the recorded kernel's pages are, where its entries do not tell. */
+const PAGE_SIZE = /^pageSize=(4K|16K|64K)$/;
+const EXPECTED = "expected denyRewalk=yes or denyRewalk=no, or pageSize=4K, 16K or 64K";
 
 function knobProblems(settings: readonly string[]): Problem[] {
   return settings
-    .filter((setting) => !KNOB.test(setting))
-    .map((setting) => problem(`--set ${quote(setting)}: expected denyRewalk=yes or denyRewalk=no`));
+    .filter((setting) => !KNOB.test(setting) && !PAGE_SIZE.test(setting))
+    .map((setting) => problem(`--set ${quote(setting)}: ${EXPECTED}`));
 }
 
 /** One recording; its status. */
@@ -216,12 +221,15 @@ function pathsOf(file: string, beside: readonly string[]): Map<string | undefine
 }
 
 function monitorOptions({ machine, kernel, mm, explain: lines, set }: Options): TraceOptions {
-  const rewalk = set?.map((setting) => KNOB.exec(setting)?.[1]).at(-1);
+  const last = (knob: RegExp) => set?.flatMap((setting) => knob.exec(setting)?.[1] ?? []).at(-1);
+  const rewalk = last(KNOB);
+  const units = PAGE_SIZES[last(PAGE_SIZE) ?? ""];
   const normal = (a: string) => (a.toLowerCase().startsWith("0x") ? a.toLowerCase() : `0x${a}`);
   return {
     ...(machine === undefined ? {} : { machine }),
     ...(kernel === undefined ? {} : { kernel }),
     ...(mm === undefined ? {} : { mm: mm.includes("all") ? "all" : mm.map(normal) }),
+    ...(units === undefined ? {} : { page_units: units }),
     ...(rewalk === undefined ? {} : { deny_rewalk: rewalk === "yes" }),
     explain: lines ?? false,
   };

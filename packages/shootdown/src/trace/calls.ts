@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls of the notifier chain: what each invalidates, and the ranges between start and end.
 import { type Asked, askedPages } from "./asked.ts";
-import { CONT_PAGES, PMD_PAGES } from "./descriptor.ts";
 import type { Desk } from "./desk.ts";
+import type { Granule } from "./granule.ts";
 import { type NotifierPages, type NotifierRange, REVERSE_MAPS } from "./importers/trace-record.ts";
 import { PAGE_LIMIT } from "./importers/word64.ts";
 import { MAX_ADVISED } from "./limits.ts";
@@ -208,7 +208,7 @@ export class Calls {
     const what = range.context?.what;
     if (only_end === undefined) {
       if (what === "wp_page_copy" || what === "split_huge_pmd") return "none";
-      if (mayBeOnlyEnd(task, range, what)) return "only_end";
+      if (mayBeOnlyEnd(task, range, what, this.#desk.granule)) return "only_end";
     }
     return invalidates === undefined ? "contract" : undefined;
   }
@@ -227,7 +227,8 @@ export class Calls {
   #asked(task: Task, space: Space, call: Span): Span | undefined {
     const hull = new Hull(call);
     // Only a call for very much is worth the look at every change that is open.
-    if (call.end - call.start > PMD_PAGES) {
+    const { granule } = this.#desk;
+    if (call.end - call.start > granule.block) {
       // Of too many there is no advice.
       if (space.window.size > MAX_ADVISED) return call;
       for (const change of space.window.changes()) hull.add(change);
@@ -244,8 +245,8 @@ export class Calls {
     }
     const fault = task.faults[task.faults.length - 1];
     if (fault?.mm === space.mm && fault.page !== undefined) {
-      const start = fault.page - (fault.page % CONT_PAGES);
-      hull.add({ start, end: start + CONT_PAGES });
+      const start = fault.page - (fault.page % granule.group);
+      hull.add({ start, end: start + granule.group });
     }
     return hull.span;
   }
@@ -286,11 +287,16 @@ function isExcess(call: Call, asked: Span | undefined): boolean {
  * A range like those of only_end, and no event that tells its caller. The callers of 6.1 are
  * wp_page_copy, __split_huge_pmd, __split_huge_pud (CLEAR), __migrate_device_pages (MIGRATE).
  */
-function mayBeOnlyEnd(task: Task, range: OpenRange, what: string | undefined): boolean {
+function mayBeOnlyEnd(
+  task: Task,
+  range: OpenRange,
+  what: string | undefined,
+  { page, block }: Granule,
+): boolean {
   if (range.event === "MIGRATE") return true;
   if (range.event !== undefined && range.event !== "CLEAR") return false;
   const pages = range.end - range.start;
-  if (pages === 1) return range.depth > 0 && task.faults.length > 0 && what === undefined;
-  const huge = pages === PMD_PAGES || pages === PMD_PAGES ** 2;
+  if (pages === page) return range.depth > 0 && task.faults.length > 0 && what === undefined;
+  const huge = pages === block || pages === block ** 2 / page;
   return huge && range.start % pages === 0 && !CLEARS_HUGE.has(what);
 }

@@ -30,8 +30,6 @@ const UNMODELLED = [6, 53, 54] as const;
 
 /** Pages of 4 KiB that a last-level table maps. */
 export const PMD_PAGES = 512;
-/** Pages of 4 KiB in a group of contiguous entries. */
-export const CONT_PAGES = 16;
 
 /** Whether the hardware can use the entry at all; the same bit on every layout known here. */
 export const isValid = (word: Word64): boolean => bit(word, ARM64_BITS.valid);

@@ -3,7 +3,6 @@
 import {
   afterSetAccessFlags,
   asArm64,
-  CONT_PAGES,
   classify,
   differsUnmodelled,
   isBlock,
@@ -12,7 +11,6 @@ import {
   type Level,
   layoutOf,
   NONE,
-  PMD_PAGES,
 } from "./descriptor.ts";
 import type { Desk } from "./desk.ts";
 import type { FindingChange } from "./finding.ts";
@@ -79,7 +77,7 @@ export class Entries {
 
   /** ptep_set_access_flags begins: the wrapper that leads there is no change of its own. */
   unwrap(task: Task): void {
-    const wrapper = task.open.find((change) => change.spec.unsure === WHY.contiguous);
+    const wrapper = task.open.find((change) => change.spec.wrapper === true);
     if (wrapper !== undefined) this.#desk.ledger.drop(task, wrapper);
   }
 
@@ -155,7 +153,7 @@ export class Entries {
       const what = owed(found) ?? "upgrade";
       change = this.#desk.ledger.owe(task, space, {
         mm: space.mm,
-        ...pagesOf(record, this.#isBlock(old) ? "pmd" : "page"),
+        ...this.#pagesOf(record, this.#isBlock(old) ? "pmd" : "page"),
         operation: record.op,
         ...this.#dependence(old, what),
         change: what,
@@ -203,11 +201,13 @@ export class Entries {
     // What differs in the first of contiguous entries changes all (__cont_access_flags_changed);
     // one that is alone is left to ptep_set_access_flags.
     const contiguous = this.#layout(old) === "arm64" && bit(entry, CONTIGUOUS);
-    const { start } = pagesOf(record, block ? "pmd" : contiguous ? "cont" : "page");
-    const count = (block ? PMD_PAGES : 1) * (contiguous ? CONT_PAGES : 1);
+    const { granule } = this.#desk;
+    const { start } = this.#pagesOf(record, block ? "pmd" : contiguous ? "cont" : "page");
+    const one = block ? granule.block : granule.page;
+    const count = contiguous ? granule.contiguous(block) : 1;
     this.#desk.ledger.owe(task, space, {
-      ...{ mm: space.mm, start, end: start + count, operation: record.op, change: what },
-      ...{ at: record.at, old, now, until: "next" },
+      ...{ mm: space.mm, start, end: start + one * count, operation: record.op, change: what },
+      ...{ at: record.at, old, now, until: "next", wrapper: true },
       ...(contiguous ? {} : { unsure: WHY.contiguous }),
     });
   }
@@ -223,7 +223,7 @@ export class Entries {
     const { ledger, tally } = this.#desk;
     const { old, entry, page } = record;
     // modify_prot_commit_ptes() of 6.17 sets several, alike but for their frames.
-    const end = page + (record.count ?? 1);
+    const end = page + (record.count ?? 1) * this.#desk.granule.page;
     if (task.protect !== undefined) this.#entriesRecorded(task);
     if (old === undefined || entry === undefined) {
       tally.undecided(WHY.no_old);
@@ -291,7 +291,7 @@ export class Entries {
       this.#desk.tally.exempt(EXEMPT.split);
       return undefined;
     }
-    const pages = rule.unit === "range" ? range : pagesOf(record, rule.unit);
+    const pages = rule.unit === "range" ? range : this.#pagesOf(record, rule.unit);
     if (pages === undefined) {
       this.#desk.tally.undecided(WHY.no_range_start);
       return undefined;
@@ -326,6 +326,23 @@ export class Entries {
   /** x86 flushes only if the entry to come, not recorded, takes rights away. */
   #mayKeepRights({ op }: EntryChange, old: Word64 | undefined): boolean {
     return op === "pmdp_invalidate_ad" && old !== undefined && this.#layout(old) === "x86";
+  }
+
+  /** Pages of a unit other than a whole notifier range. */
+  #pagesOf(record: EntryChange, unit: Exclude<Unit, "range">): Span {
+    const { page } = record;
+    const { granule } = this.#desk;
+    switch (unit) {
+      case "page":
+        return { start: page, end: page + granule.page };
+      case "count":
+        return { start: page, end: page + Math.max(1, record.count ?? 1) * granule.page };
+      default: {
+        const pages = unit === "pmd" ? granule.block : granule.group;
+        const start = page - (page % pages);
+        return { start, end: start + pages };
+      }
+    }
   }
 
   #until(task: Task, space: Space, rule: ClearRule, range: OpenRange | undefined): Until {
@@ -385,20 +402,4 @@ export class Entries {
 /** What a class of change owes an invalidation for. */
 function owed(found: ReturnType<typeof classify>): Owed | undefined {
   return found === "none" || found === "access_flag" ? undefined : found;
-}
-
-/** Pages of a unit other than a whole notifier range. */
-function pagesOf(record: EntryChange, unit: Exclude<Unit, "range">): Span {
-  const { page } = record;
-  switch (unit) {
-    case "page":
-      return { start: page, end: page + 1 };
-    case "count":
-      return { start: page, end: page + Math.max(1, record.count ?? 1) };
-    default: {
-      const pages = unit === "pmd" ? PMD_PAGES : CONT_PAGES;
-      const start = page - (page % pages);
-      return { start, end: start + pages };
-    }
-  }
 }

@@ -6,6 +6,7 @@ import { Contract } from "./contract.ts";
 import type { Desk } from "./desk.ts";
 import { Entries } from "./entries.ts";
 import type { Finding } from "./finding.ts";
+import { Granule, type PageUnits } from "./granule.ts";
 import type { Damage, LostEvents } from "./importers/ftrace.ts";
 import { decodeProbe } from "./importers/kprobes.ts";
 import type { RawEvent } from "./importers/raw-event.ts";
@@ -13,6 +14,7 @@ import type { NotifierLife, Process, TraceRecord } from "./importers/trace-recor
 import { Ledger } from "./ledger.ts";
 import type { Invalidation } from "./observer.ts";
 import { Operations } from "./operations.ts";
+import { Repeats } from "./repeats.ts";
 import { Spaces } from "./space.ts";
 import { Tally, WHY } from "./tally.ts";
 import { type Task, Tasks } from "./task.ts";
@@ -27,6 +29,8 @@ export interface MonitorOptions {
    * one; see Spaces. Absent: each that the recording shows to have a notifier, from then on.
    */
   readonly mm?: readonly string[] | "all";
+  /** Pages of 4 KiB in one of the kernel's; absent: told by the entries. */
+  readonly page_units?: PageUnits;
   /** The knob denyRewalk: whether an IOMMU walks again when a cached entry denies (V10). */
   readonly deny_rewalk?: boolean;
   /** Adds the lines around it to a finding. */
@@ -54,6 +58,7 @@ export class Monitor {
   readonly tally: Tally;
   readonly spaces: Spaces;
   readonly #desk: Desk;
+  readonly #repeats = new Repeats();
   readonly #entries: Entries;
   readonly #calls: Calls;
   readonly #operations: Operations;
@@ -77,7 +82,8 @@ export class Monitor {
     this.contract = contract;
     this.tally = tally;
     this.spaces = spaces;
-    this.#desk = { contract, ledger, spaces, tally, tasks };
+    const granule = new Granule(options.page_units);
+    this.#desk = { contract, granule, ledger, spaces, tally, tasks };
     this.#entries = new Entries(this.#desk);
     this.#calls = new Calls(this.#desk, options.onInvalidate);
     this.#operations = new Operations(this.#desk);
@@ -87,6 +93,10 @@ export class Monitor {
   event(at: RawEvent): void {
     this.#forgotten = false;
     this.tally.saw(at);
+    if (this.#repeats.is(at)) {
+      this.tally.damaged("the same line twice", at.line);
+      return;
+    }
     const task = this.#desk.tasks.get(at.pid);
     const record = decodeProbe(at);
     if (record === undefined) {
@@ -106,6 +116,7 @@ export class Monitor {
     }
     if (record.kind === "notifier" && record.seen === "callback") return;
     if (this.contract.learn(record)) this.#desk.ledger.decideHeld();
+    if (record.kind === "pte" && this.contract.layout === "arm64") this.#desk.granule.learn(record);
     if (!INSIDE.has(record.kind)) this.#goOn(task, record);
     if (DOES.has(record.kind)) task.last = at.event;
     this.#dispatch(task, record);

@@ -47,6 +47,8 @@ export interface ObligationSpec extends Span {
   readonly shown?: readonly Span[];
   /** One entry, of which nobody keeps a part: an invalidation that meets it takes all of it. */
   readonly whole?: boolean;
+  /** The function may call ptep_set_access_flags, which says the same once more. */
+  readonly wrapper?: boolean;
   /** Counts only if nothing else of the same deadline is found: says the same once more. */
   readonly fallback?: boolean;
   /** A call for these pages by the same task, after range_start and before the change. */

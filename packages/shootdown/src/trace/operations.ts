@@ -17,6 +17,8 @@ import { WHY } from "./tally.ts";
 import { nest, type OpenGather, type OpenProtect, type OpenRange, type Task } from "./task.ts";
 import { holds } from "./window.ts";
 
+const PROTECT = "change_protection";
+
 /** Bits of struct mmu_gather's bit field. */
 const FULLMM = 1;
 const FREED_TABLES = 4;
@@ -136,9 +138,12 @@ export class Operations {
   /** The range that change_protection names, where its entries are not recorded. */
   #protectRange(task: Task, space: Space, protect: OpenProtect, range: OpenRange): void {
     const { start, end, at } = range;
+    // Since 6.6 the batch flushes, and calls; at its end it says what was left to be flushed.
+    const late = this.#desk.contract.range_end_invalidates === false;
+    const gather = late ? task.gatherOf(space.mm) : undefined;
     const change = this.#desk.ledger.owe(task, space, {
-      ...{ mm: space.mm, start, end, operation: "change_protection", change: "downgrade", at },
-      ...{ until: protect, unsure: WHY.protect },
+      ...{ mm: space.mm, start, end, operation: PROTECT, change: "downgrade", at },
+      ...{ until: gather ?? protect, unsure: WHY.protect },
     });
     if (change !== undefined && protect.ranges.length < PMD_PAGES) protect.ranges.push(change);
   }
@@ -219,7 +224,13 @@ export class Operations {
     const space = this.#desk.spaces.get(record.mm);
     const { start, end, bits = 0 } = record;
     if (gather === undefined || space === undefined) return;
-    if (start === undefined || end === undefined || start >= end) return;
+    if (start === undefined || end === undefined) return;
+    // What the batch says at its end is all that change_protection has left to be flushed.
+    for (const change of [...task.open]) {
+      const { until, operation } = change.spec;
+      if (until === gather && operation === PROTECT) this.#desk.ledger.drop(task, change);
+    }
+    if (start >= end) return;
     gather.flushes = { start, end };
     const freed = Math.floor(bits / FREED_TABLES) % 2 === 1;
     if (bits % 2 === FULLMM && !freed) return;

@@ -3,6 +3,7 @@
 import type { IommuRecord, Queued } from "../importers/iommu-record.ts";
 import type { QueueDescriptor } from "../importers/vtd-descriptor.ts";
 import { MAX_QUEUES, MAX_REASONS } from "../limits.ts";
+import { Repeats } from "../repeats.ts";
 import type { IommuDesk } from "./desk.ts";
 import { DmaMonitor } from "./dma.ts";
 import { DomainIds } from "./ids.ts";
@@ -69,10 +70,13 @@ export interface IommuSummary {
   readonly page_requests: number;
 }
 
+const WHY_TWICE = "the same line twice";
+
 export class IommuMonitor {
   readonly #desk: IommuDesk;
   readonly #queues = new Map<string, Queue>();
   readonly #waiting: (() => void)[] = [];
+  readonly #repeats = new Repeats();
   readonly #submissions: Submissions;
   readonly #dma: DmaMonitor;
   readonly #ids: DomainIds;
@@ -97,6 +101,11 @@ export class IommuMonitor {
   }
 
   record(record: IommuRecord): void {
+    // In QEMU's log of a queue any line may stand twice.
+    if (!this.#waits_recorded && this.#repeats.is(record.at)) {
+      this.#desk.undecided(WHY_TWICE, record.at.line);
+      return;
+    }
     this.#now = record;
     if (record.kind !== "descriptor" && record.kind !== "submission") {
       this.#submissions.settle(record.at.cpu);
