@@ -95,7 +95,7 @@ describe("a group of contiguous entries", () => {
     `old=${old} entry=${entry} dirty=1`;
   const change = huge("0x7000007ed60fc3", "0xf800007ed60f43");
 
-  test("that gets write permission has changed, whether or not the return is recorded", async () => {
+  test("that gets write permission has changed, return or not", async () => {
     const { findings } = await check(trace(...old, change, LEAVE));
     expect(findings).toMatchObject([
       { class: "missing", start: "0xffff8cab0000", end: "0xffff8cac0000", change: "upgrade" },
