@@ -25,6 +25,8 @@ interface Unmapped {
   readonly call: Call;
   /** In which ASID, as far as an access showed it. */
   readonly asid: number | undefined;
+  /** Whose it was, where the kernel's DMA events say it. */
+  device: string | undefined;
   /** ASIDs that were invalidated as a whole since. */
   readonly whole: Set<number>;
 }
@@ -72,6 +74,9 @@ export class DmaMonitor {
   readonly #again = new Map<number, Again>();
   /** Which ASID a page was last used in, since it was mapped; ANY if several may use it. */
   readonly #user = new Map<number, { readonly asid: number; readonly time_s: number }>();
+  /** Whose a mapped page is, where the kernel's DMA events say it, and the ASID of each device. */
+  readonly #owner = new Map<number, string>();
+  readonly #asid_of = new Map<string, number>();
   /** ASIDs that devices used; and, where no use is recorded, those that were invalidated. */
   readonly #used_asids = new Set<number>();
   readonly #told_asids = new Set<number>();
@@ -120,6 +125,20 @@ export class DmaMonitor {
     }
   }
 
+  /** The kernel's own event of the DMA API, which names the device; it follows that of the IOMMU. */
+  device(what: "map" | "unmap", device: string, page: number): void {
+    if (what === "unmap") {
+      const gone = this.#unmapped.get(page)?.at(-1);
+      if (gone !== undefined) gone.device ??= device;
+      return;
+    }
+    if (this.#owner.size < MAX_UNMAPPED) this.#owner.set(page, device);
+    const again = this.#again.get(page);
+    // Another device's domain is another one; that of the same device may have been replaced.
+    const before = again?.gone.device;
+    if (before !== undefined && before !== device) this.#again.delete(page);
+  }
+
   /** A device's access, or the walk that it made; its time is that of the kernel's recording. */
   used({ kind, asid, page }: SmmuAccess, time_s: number): void {
     // Doorbells of interrupts are mapped apart: who uses them alone takes part in nothing here.
@@ -129,13 +148,18 @@ export class DmaMonitor {
     if (user?.asid !== ANY && (user !== undefined || this.#user.size < MAX_UNMAPPED)) {
       this.#user.set(page, { asid, time_s });
     }
+    const owner = this.#owner.get(page);
+    const alone = this.#mapped.get(page)?.times === 1 && !this.#unmapped.has(page);
+    if (owner !== undefined && alone && this.#asid_of.size < MAX_UNMAPPED) {
+      this.#asid_of.set(owner, asid);
+    }
     if (kind === "hit" && this.#mine(page, asid) !== undefined) this.#used++;
     const again = this.#again.get(page);
     if (again === undefined) return;
     this.#again.delete(page);
     const { gone, record } = again;
     const waits = this.#unmapped.get(page)?.includes(gone) === true;
-    if (waits && gone.asid === asid) this.#reused(page, gone, record);
+    if (waits && this.#asidOf(gone) === asid) this.#reused(page, gone, record);
   }
 
   finish(): void {
@@ -174,7 +198,8 @@ export class DmaMonitor {
       else {
         const list = this.#unmapped.get(page) ?? [];
         const whole = new Set<number>();
-        list.push({ line: at.line, time_s: at.time_s, mapped_s, call, asid, whole });
+        const device = undefined;
+        list.push({ line: at.line, time_s: at.time_s, mapped_s, call, asid, device, whole });
         this.#unmapped.set(page, list);
         this.#waiting++;
       }
@@ -186,16 +211,24 @@ export class DmaMonitor {
   #mine(page: number, asid: number | undefined): Unmapped | undefined {
     const list = this.#unmapped.get(page);
     if (list === undefined || asid === undefined) return list?.[0];
-    return list.find((gone) => gone.asid === asid) ?? list.find((gone) => gone.asid === undefined);
+    const of = (wanted: number | undefined) => list.find((gone) => this.#asidOf(gone) === wanted);
+    return of(asid) ?? of(undefined);
+  }
+
+  #asidOf({ asid, device }: Unmapped): number | undefined {
+    return asid ?? (device === undefined ? undefined : this.#asid_of.get(device));
   }
 
   #byAddress(page: number, one: Completed): void {
     const gone = this.#mine(page, one.asid);
-    if (gone === undefined) {
+    // A mapped page's is for the unmap to come, whatever else waits there.
+    if (gone === undefined || this.#mapped.has(page)) {
       if (this.#begun_s !== undefined && one.time_s > this.#begun_s && one.end > one.start) {
         if (this.#early.size < MAX_UNMAPPED) this.#early.set(page, { one });
       }
-    } else if (one.time_s >= gone.mapped_s - SLACK_S) this.#close(page, gone, one, true);
+    }
+    if (gone === undefined || one.time_s < gone.mapped_s - SLACK_S) return;
+    this.#close(page, gone, one, true);
   }
 
   /** What is for a whole ASID must have come after the entry was cleared. */
@@ -203,7 +236,8 @@ export class DmaMonitor {
     for (const gone of [...(this.#unmapped.get(page) ?? [])]) {
       if (one.time_s < gone.time_s - this.#tolerance_s) continue;
       if (one.asid !== undefined) gone.whole.add(one.asid);
-      const asids = gone.asid === undefined ? this.#asids : [gone.asid];
+      const own = this.#asidOf(gone);
+      const asids = own === undefined ? this.#asids : [own];
       const all = one.asid === undefined || [...asids].every((asid) => gone.whole.has(asid));
       if (all) this.#close(page, gone, one, false);
     }

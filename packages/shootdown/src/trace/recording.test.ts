@@ -156,6 +156,19 @@ describe("unmapped pages of devices", () => {
     expect(summary.counts?.["dma"]).toMatchObject({ "unmap calls invalidated by address": 1 });
   });
 
+  test("the kernel's own events name the device: another one's address is another one", async () => {
+    const page = (t: number, what: string, device: string) =>
+      kernel(t, `dma_${what}_page: 0000:00:${device} dir=TO_DEVICE dma_addr=7000 size=8 attrs=`);
+    const events = (second: string) => [
+      ...[...start, page(11.01, "map", "02.0"), iommu(12, "unmap", 7)],
+      ...[page(12.01, "unmap", "02.0"), iommu(13, "map", 7), page(13.01, "map", second)],
+    ];
+    const other = await run(events("03.0"), [...both, ...whole(14), sync(14.1)]);
+    expect([other.findings, other.status]).toEqual([[], 0]);
+    const same = await run(events("02.0"), [...both, ...whole(14), sync(14.1)]);
+    expect([same.findings, same.status]).toEqual([[], 3]);
+  });
+
   test("pages that nobody unmapped are advice", async () => {
     const { findings, summary, status } = await run(
       [iommu(11, "map", 7), iommu(12, "unmap", 7), iommu(15, "map", 7)],

@@ -25,6 +25,7 @@ import { readTlbi } from "./importers/tlbi.ts";
 import type { DeviceMapping } from "./importers/trace-record.ts";
 import { decodeVtd } from "./importers/vtd-events.ts";
 import { readVtdLog } from "./importers/vtd-log.ts";
+import { pageOf, parseWord, ZERO } from "./importers/word64.ts";
 import { LineUp } from "./iommu/line-up.ts";
 import { KVM_UNMAP, KvmWatch } from "./kvm-watch.ts";
 import { MAX_MARKS } from "./limits.ts";
@@ -311,7 +312,8 @@ class Together {
           if (mapping !== undefined) {
             await commands?.until(event.time_s + (clock?.tolerance_s ?? 0));
             dma?.mapping(mapping);
-          } else if (judged.has(event.event)) feed(monitor, iommu, event);
+          } else if (event.event.startsWith("dma_")) toldBy(event, dma);
+          else if (judged.has(event.event)) feed(monitor, iommu, event);
         }),
       lost: (lost) =>
         void queue.push(() => {
@@ -334,7 +336,7 @@ class Together {
         for (const step of due) await step();
       },
     };
-    const names = new Set([...this.#watched.names, "map", "unmap", KVM_UNMAP]);
+    const names = new Set([...this.#watched.names, ...DMA_EVENTS, KVM_UNMAP]);
     const read = await EVENTS[this.#format](this.#main.open(), sink, { wanted: names });
     if (!read.ok) return read;
     await sink.chunk?.();
@@ -363,6 +365,19 @@ class Together {
     const judged = summary.watched_mms > 0 || this.#files.size > 0;
     return { ...total, notes: [...this.#notes, ...total.notes], judged };
   }
+}
+
+/** Mappings for devices, and the DMA API's events that name the device. */
+const DMA_EVENTS = ["map", "unmap", "dma_map_page", "dma_unmap_page"] as const;
+
+/** "0000:00:04.0 dir=TO_DEVICE dma_addr=ffeb2806 size=102 ..." */
+const DMA_PAGE = /^(\S{1,64}) dir=\S+ dma_addr=([\da-f]{1,16}) /;
+
+function toldBy({ event, text }: RawEvent, dma: DmaMonitor | undefined): void {
+  const [, device, address = ""] = DMA_PAGE.exec(text) ?? [];
+  if (device === undefined) return;
+  const page = pageOf(parseWord(`0x${address}`) ?? ZERO);
+  dma?.device(event === "dma_map_page" ? "map" : "unmap", device, page);
 }
 
 function mappingOf(event: RawEvent): DeviceMapping | undefined {
