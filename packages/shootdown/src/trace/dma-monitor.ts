@@ -125,7 +125,7 @@ export class DmaMonitor {
     }
   }
 
-  /** The kernel's own event of the DMA API, which names the device; it follows that of the IOMMU. */
+  /** The kernel's event of the DMA API, which names the device; it follows that of the IOMMU. */
   device(what: "map" | "unmap", device: string, page: number): void {
     if (what === "unmap") {
       const gone = this.#unmapped.get(page)?.at(-1);

@@ -156,7 +156,7 @@ describe("unmapped pages of devices", () => {
     expect(summary.counts?.["dma"]).toMatchObject({ "unmap calls invalidated by address": 1 });
   });
 
-  test("the kernel's own events name the device: another one's address is another one", async () => {
+  test("the kernel's own events name the device: another's address is another", async () => {
     const page = (t: number, what: string, device: string) =>
       kernel(t, `dma_${what}_page: 0000:00:${device} dir=TO_DEVICE dma_addr=7000 size=8 attrs=`);
     const events = (second: string) => [
