@@ -30,7 +30,8 @@ export interface DirectSource extends ByteSource {
 }
 
 export function isDirect(source: ByteSource): source is DirectSource {
-  return "read" in source && typeof source.read === "function";
+  // A stream of Node has a function of this name that does something else.
+  return "read" in source && typeof source.read === "function" && !("pipe" in source);
 }
 
 /** An expected failure to read an input; line and column count from 1. */
