@@ -238,6 +238,44 @@ describe("what a log says of itself", () => {
     expect(await at("(barrier (id 10) (tid 0) dsb (kind everything))")).toMatch(/no such barrier/);
   });
 
+  test("a list that does not end is given up, and a step that begins cuts it off", async () => {
+    const [first = "", ...rest] = lines(el2());
+    const open = ["(hint (tid 0)", ...Array.from({ length: 70 }, () => "(a b)")];
+    const { summary } = await check(text([first, ...open, ...rest]));
+    const reasons = Object.keys(summary.undecidable_reasons).join("; ");
+    expect(reasons).toContain("a list that does not end (the first time in line 2, column 1)");
+    expect(summary.events).toBe(lines(el2()).length);
+    const cut = await check(text([first, "(hint (tid 0)", ...rest]));
+    expect(cut.summary.events).toBe(lines(el2()).length);
+    expect(cut.status).toBe(3);
+  });
+
+  test("a step that comes again", async () => {
+    const log = lines(GOOD_RUN);
+    const { summary } = await check(text([...log, log.at(-1) ?? ""]));
+    expect(Object.keys(summary.undecidable_reasons)[0]).toMatch(/^a step that comes again/);
+  });
+
+  test("locks: a thread's own entry, another's unlock, a trylock that failed, damage", async () => {
+    const hint = el2().hint("set_root_lock", ROOT, 0x1000);
+    const bare = (log: Log) => lines(log).map((line) => line.replace(/\(id \d+\) /, ""));
+    const head = bare(hint);
+    const step = (body: string) => `(${body})`;
+    const lock = step("lock (tid 0) (address 0x1000)");
+    const write = step(`mem-write (tid 0) (address ${hex(L3)}) (value 0x0)`);
+    const run = async (...more: readonly string[]) =>
+      (await check(text([...head, ...more]))).status;
+    expect(await run(lock, write)).toBe(0);
+    expect(await run(lock, step("unlock (tid 1) (address 0x1000)"), write)).toBe(0);
+    expect(await run(lock, step("unlock (tid 0) (address 0x1000)"), write)).toBe(1);
+    expect(await run(step("trylock (tid 0) (address 0x1000) (ret 0)"), lock, write)).toBe(0);
+    expect(await run(step("trylock (tid 1) (address 0x1000)"), write)).toBe(1);
+    const owner = `hint (tid 1) (kind set_pte_thread_owner) (location ${hex(L3)}) (value 0)`;
+    const other = step("lock (tid 1) (address 0x1000)");
+    expect(await run(other, step(owner), write)).toBe(0);
+    expect(await run(lock, "?!", write)).toBe(3);
+  });
+
   test("names that every object has are no trouble", async () => {
     for (const name of ["__proto__", "constructor", "toString"]) {
       const { summary } = await check(text([...lines(el2()), `(${name} (id 10) (tid 0))`]));

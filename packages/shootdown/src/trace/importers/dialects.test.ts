@@ -251,6 +251,7 @@ describe("what no importer reads", () => {
     ["PowerShell", new Uint8Array([0xff, 0xfe, 0x23, 0]), "iconv -f UTF-16"],
     ["UTF-16", encode("# tracer: nop".replaceAll(/./g, "$&\0")), "iconv -f UTF-16"],
     ["UTF-16, big end first", encode("# tracer: nop".replaceAll(/./g, "\0$&")), "iconv -f UTF-16"],
+    ["CR alone", "# tracer: nop\r#\r", "tr '\\r' '\\n' < FILE"],
     ["tar", encode(`trace.txt${"\0".repeat(248)}ustar\0`), "tar -xOf FILE NAME"],
     ["binary", new Uint8Array([0, 1, 2, 3]), "the line is no text; known are"],
     ["nothing", "", "the input is empty; known are"],

@@ -80,8 +80,12 @@ const SHOWN = 60;
 const PIECE_BYTES = 256 * 1024;
 
 export function recognise(head: Uint8Array): FormatName | undefined {
-  return FORMATS.find(({ is }) => is(head))?.name;
+  return isOneLine(head) ? undefined : FORMATS.find(({ is }) => is(head))?.name;
 }
+
+/** Lines that end in CR alone, as on an old Macintosh: all of it would be one. */
+const isOneLine = (head: Uint8Array): boolean =>
+  !head.includes(10) && head.includes(13) && head.indexOf(13) < head.length - 1;
 
 /** Why an input is of no known format: what its first line is, and which there are. */
 export function unknownFormat(head: Uint8Array): ImportError {
@@ -91,6 +95,10 @@ export function unknownFormat(head: Uint8Array): ImportError {
   if (binary !== undefined) return importError(1, 1, binary[1]);
   if (ascii(head, 257, Math.min(head.length, 262)) === "ustar") {
     return importError(1, 1, "a tar archive: run `tar -xOf FILE NAME | shootdown trace -`");
+  }
+  if (isOneLine(head)) {
+    const how = "run `tr '\\r' '\\n' < FILE | shootdown trace -`";
+    return importError(1, 1, `lines that end in CR alone: ${how}`);
   }
   if (WIDE.test(start)) return importError(1, 1, UTF16);
   const { line, text } = firstLine(head);
