@@ -2,13 +2,14 @@
 // The explorer in a real Chromium, as `shootdown serve` serves it. Screenshots go to out/explorer.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { gunzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { ensureBuilt, program } from "./support/cli.ts";
+import { ensureBuilt, program, shootdown, workFolder } from "./support/cli.ts";
 import { root } from "./support/files.ts";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
@@ -195,5 +196,31 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     await page.waitForSelector("dialog", { state: "detached" });
     await press("Home j ] [ End v");
     expect(await cursor()).toBeGreaterThan(0);
+  });
+
+  test("one exported file, opened from disk: it asks for nothing", async () => {
+    const work = workFolder();
+    const upgrade = join(root, "litmus/permission-upgrade/upgrade.litmus");
+    const on = ["--machine", "arm64+smmuv3", "--kernel", "linux-6.1"];
+    const { cwd } = { cwd: work.path };
+    shootdown(["check", upgrade, ...on, "-q", "--expect", "never", "--witness", "w"], { cwd });
+    const [witness = ""] = readdirSync(join(cwd, "w"));
+    const targets = ["--export", "html=run.html", "--export", "perfetto=run.pftrace"];
+    expect(shootdown(["replay", "-q", join("w", witness), ...targets], { cwd }).status).toBe(0);
+    const requests: string[] = [];
+    page.on("request", (r) => requests.push(r.url()));
+    const url = pathToFileURL(join(cwd, "run.html")).href;
+    await page.goto(url);
+    await page.waitForSelector("[role=slider][aria-valuenow='18']");
+    expect(await state()).toContain("stale");
+    await press("k k n");
+    await page.waitForSelector(".moves button");
+    await shot("exported");
+    expect(requests.filter((r) => !r.startsWith("blob:"))).toEqual([url]);
+    complaints = complaints.filter((c) => c !== url);
+    expect(readFileSync(join(cwd, "run.pftrace")).includes("pte_store A x P ro -> P rw")).toBe(
+      true,
+    );
+    work.remove();
   });
 });

@@ -56,6 +56,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1500,
     rolldownOptions: {
+      checks: { pluginTimings: false },
       // The api is a door: it only re-exports, so a page loads what it uses of it.
       treeshake: { moduleSideEffects: (id: string) => !id.startsWith(api) },
     },

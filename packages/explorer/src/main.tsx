@@ -10,22 +10,35 @@ import { Store } from "./model/store.ts";
 import "./style.css";
 import { App } from "./view/app.tsx";
 
-const start = () => new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
+/** The Worker's program, where this is one file with everything in it. */
+const program = document.getElementById("worker")?.textContent;
+
+const start = () => {
+  if (program === undefined || program === null) {
+    return new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
+  }
+  return new Worker(URL.createObjectURL(new Blob([program], { type: "text/javascript" })));
+};
 const startTrace = () =>
   new Worker(new URL("./engine/trace-worker.ts", import.meta.url), { type: "module" });
 const store = new Store(remote(start), remote(start), startTrace);
 
-render(<App store={store} />, document.getElementById("app")!);
+render(<App store={store} alone={program !== undefined} />, document.getElementById("app")!);
+
+const exported = document.getElementById("exported")?.textContent;
 
 const begin = async () => {
+  if (exported) return store.openWitness((JSON.parse(exported) as { witness: string }).witness);
   const [gallery, link] = await Promise.all([
     fetch(new URL("./gallery.json", document.baseURI)).then((r) => r.json() as Promise<Gallery>),
     readLink(location.hash),
   ]);
-  await store.begin(gallery, link);
+  return store.begin(gallery, link);
 };
 void begin();
-void offered(document).then((files) => {
-  store.offered.value = files;
-});
-addEventListener("hashchange", () => void begin());
+if (!exported) {
+  void offered(document).then((files) => {
+    store.offered.value = files;
+  });
+  addEventListener("hashchange", () => void begin());
+}

@@ -180,7 +180,7 @@ export class Store {
     this.recording.value = null;
   }
 
-  private async openWitness(witness: string): Promise<void> {
+  async openWitness(witness: string): Promise<void> {
     const round = ++this.round;
     const { text, configuration } = await this.engine.read(witness);
     const opened = await this.engine.open("main", { text, configuration, witness });
@@ -192,6 +192,7 @@ export class Store {
       this.problems.value = opened.problems;
       if (opened.of) this.show(opened, this.firstSight(opened));
     });
+    this.names.value = await this.engine.names();
   }
 
   stop(): void {

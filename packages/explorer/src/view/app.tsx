@@ -18,8 +18,10 @@ import { VERDICTS } from "./words.ts";
 const LEFT = ["scenarios", "text", "files"] as const;
 const RIGHT = ["state", "next", "source"] as const;
 
-export function App({ store }: { readonly store: Store }) {
-  const [left, setLeft] = useState<(typeof LEFT)[number] | null>("scenarios");
+/** `alone`: one file with one run in it, and no more to load. */
+export function App({ store, alone }: { readonly store: Store; readonly alone: boolean }) {
+  const names = alone ? (["text"] as const) : LEFT;
+  const [left, setLeft] = useState<(typeof LEFT)[number] | null>(alone ? null : "scenarios");
   const [right, setRight] = useState<(typeof RIGHT)[number]>("state");
   const [help, setHelp] = useState(false);
   const recording = store.recording.value;
@@ -42,12 +44,12 @@ export function App({ store }: { readonly store: Store }) {
       <main class={`left-${left ?? "none"}${recording ? " wide" : ""}`}>
         <aside class="left">
           <Tabs
-            names={LEFT}
+            names={names}
             chosen={left}
             choose={(name) => setLeft(name === left ? null : name)}
           />
           {left === "scenarios" && <GalleryPanel store={store} done={() => undefined} />}
-          {left === "text" && <Editor store={store} />}
+          {left === "text" && <Editor store={store} alone={alone} />}
           {left === "files" && <FilesPanel store={store} />}
         </aside>
         {recording ? (

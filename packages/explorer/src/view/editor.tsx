@@ -5,7 +5,8 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Store } from "../model/store.ts";
 import type { EditorHandle } from "./codemirror.ts";
 
-export function Editor({ store }: { readonly store: Store }) {
+/** `alone`: there is nothing to load, and plain text has to do. */
+export function Editor({ store, alone }: { readonly store: Store; readonly alone: boolean }) {
   const home = useRef<HTMLDivElement>(null);
   const handle = useRef<EditorHandle | null>(null);
   /** What the editor itself said last: only what others write goes into it. */
@@ -15,6 +16,7 @@ export function Editor({ store }: { readonly store: Store }) {
   const names = store.names.value;
 
   useEffect(() => {
+    if (alone) return;
     let gone = false;
     void import("./codemirror.ts").then(({ openEditor }) => {
       if (gone || !home.current) return;
@@ -43,7 +45,19 @@ export function Editor({ store }: { readonly store: Store }) {
 
   return (
     <section class="editor" aria-label="Scenario">
-      <div ref={home} class="code" />
+      {alone ? (
+        <textarea
+          aria-label="Text of the scenario"
+          value={text}
+          rows={40}
+          spellcheck={false}
+          onInput={(event) => {
+            store.text.value = event.currentTarget.value;
+          }}
+        />
+      ) : (
+        <div ref={home} class="code" />
+      )}
       {problems.length > 0 && (
         <ul class="problems" role="status">
           {problems.map((p) => (

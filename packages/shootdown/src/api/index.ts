@@ -37,6 +37,7 @@ export { FirefoxTimeline } from "../report/export/firefox.ts";
 export { PerfettoTimeline } from "../report/export/perfetto.ts";
 export { TimelineRecorder } from "../report/export/recorder.ts";
 export type { ByteSink, Part, PartedSink } from "../report/export/timeline.ts";
+export { writeWitness } from "../report/export/witness-rows.ts";
 export {
   type MutantLine,
   type MutateSummary,

@@ -27,31 +27,32 @@ import {
 import { explain } from "./files.ts";
 import { say } from "./output.ts";
 
+/** Of a recording. */
 export const EXPORT_FORMATS = ["perfetto", "firefox"] as const;
-type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
-export interface ExportTarget {
-  readonly format: ExportFormat;
+export interface ExportTarget<F extends string = (typeof EXPORT_FORMATS)[number]> {
+  readonly format: F;
   readonly path: string;
 }
 
 const BUFFER_BYTES = 1 << 16;
-const EXPECTED = `expected ${EXPORT_FORMATS.map((name) => `${name}=FILE`).join(" or ")}`;
 
-/** What --export asks for; mistakes name the place in the value. */
-export function exportTargets(
+/** What --export asks for, of some formats; mistakes name the place in the value. */
+export function exportTargets<F extends string>(
   values: readonly string[],
   inputs: readonly string[],
-): { readonly targets: readonly ExportTarget[]; readonly wrong: readonly Problem[] } {
-  const targets: ExportTarget[] = [];
+  formats: readonly F[],
+): { readonly targets: readonly ExportTarget<F>[]; readonly wrong: readonly Problem[] } {
+  const expected = `expected ${formats.map((name) => `${name}=FILE`).join(" or ")}`;
+  const targets: ExportTarget<F>[] = [];
   const wrong: Problem[] = [];
   for (const value of values) {
     const at = value.indexOf("=");
-    const format = EXPORT_FORMATS.find((name) => name === value.slice(0, Math.max(0, at)));
+    const format = formats.find((name) => name === value.slice(0, Math.max(0, at)));
     const path = value.slice(at + 1);
     const bad = (column: number, what: string) =>
       wrong.push(problem(`--export ${quote(value)}: ${what} at character ${column}`));
-    if (format === undefined) bad(1, EXPECTED);
+    if (format === undefined) bad(1, expected);
     else if (path === "") bad(at + 2, "expected a file");
     else if (path === "-") bad(at + 2, "expected a file: stdout has the findings,");
     else if (targets.some((other) => isSame(other.path, path))) {
@@ -101,7 +102,7 @@ export function openExport({ format, path }: ExportTarget): Export | Problem {
 }
 
 /** A file in one go; what goes wrong is said once, and nothing more is written. */
-class OutputFile implements PartedSink {
+export class OutputFile implements PartedSink {
   readonly #path: string;
   readonly #out: Buffered;
   readonly #parts: Buffered[] = [];

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // `shootdown replay WITNESS`: runs a witness again on the concrete semantics and shows each step.
 
+import { openSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import {
   openReplay,
+  openWitnessWalk,
+  PerfettoTimeline,
+  type Problem,
   problem,
   type ShownWitness,
   type WitnessFile,
   witnessBlocks,
   witnessLines,
+  writeWitness,
 } from "../api/index.ts";
-import { InputError, readInput } from "./files.ts";
-import { addCommon, type CommonOptions, reportAll, USAGE } from "./options.ts";
+import { type ExportTarget, exportTargets, OutputFile } from "./export-files.ts";
+import { htmlOf } from "./export-html.ts";
+import { explain, InputError, readInput } from "./files.ts";
+import { addCommon, type CommonOptions, collect, reportAll, USAGE } from "./options.ts";
 import { columnsOf, out, paintFor, say } from "./output.ts";
 
 const EXAMPLES = `
@@ -23,30 +31,39 @@ Examples:
   shootdown check upgrade.litmus --kernel linux-6.1 --witness w
   shootdown replay w/upgrade.arm64+smmuv3.linux-6.1.hafdbs=no.httu=no.w.json
   shootdown replay --step -v w/upgrade*.json
+  shootdown replay --export html=stuck.html --export perfetto=stuck.pftrace W.json
 
 Exit status: 0 the run shows what the witness claims, 1 it does not, 2 usage or
 input error (also a witness of another version of the model).`;
 
 interface Options extends CommonOptions {
   readonly step?: boolean;
+  readonly export?: readonly string[];
 }
+
+const EXPORTS = ["perfetto", "html"] as const;
+type Export = (typeof EXPORTS)[number];
 
 export function register(command: Command): void {
   addCommon(command.argument("<witness>"), ["text", "ndjson"])
     .option("--step", "one step at a time, in a terminal")
+    .option("--export <format=file>", "perfetto=FILE or html=FILE (repeatable)", collect)
     .addHelpText("after", EXAMPLES)
     .action(replay);
 }
 
 async function replay(path: string, options: Options): Promise<void> {
   const opened = read(path);
-  if (!opened.ok) {
-    reportAll(opened.problems, options.format);
+  const { targets, wrong } = exportTargets(options.export ?? [], [path], EXPORTS);
+  if (!opened.ok || wrong.length > 0) {
+    reportAll([...wrong, ...(opened.ok ? [] : opened.problems)], options.format);
     process.exitCode = USAGE;
     return;
   }
   const { witness, shown } = opened;
-  process.exitCode = shown.confirmed ? 0 : 1;
+  const unwritten = targets.flatMap((target) => exportWitness(witness, target));
+  if (unwritten.length > 0) reportAll(unwritten, options.format);
+  process.exitCode = unwritten.length > 0 ? USAGE : shown.confirmed ? 0 : 1;
   if (options.format === "ndjson") return ndjson(shown);
   if (!options.quiet) heading(witness);
   if (options.step) return step(shown, options);
@@ -65,6 +82,29 @@ function read(path: string): ReturnType<typeof openReplay> {
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     return { ok: false, problems: [problem(error.message, { file: error.path })] };
+  }
+}
+
+/** What kept a file from being written. */
+function exportWitness(witness: WitnessFile, { format, path }: ExportTarget<Export>): Problem[] {
+  const text = JSON.stringify(witness);
+  const walked = openWitnessWalk(text);
+  if (!walked.ok) return [...walked.problems];
+  const { walk } = walked;
+  try {
+    const file = new OutputFile(path, openSync(path, "w"));
+    if (format === "html") {
+      const home = fileURLToPath(new URL("./explorer/", import.meta.url));
+      file.write(new TextEncoder().encode(htmlOf(home, { witness: text })));
+    } else {
+      const steps = Array.from({ length: walk.length }, (_, n) => walk.staged(n + 1));
+      writeWitness(steps, walk.lanes, new PerfettoTimeline(file), walk.repeats_from);
+    }
+    if (file.close()) return [];
+    return [problem("the export is not complete", { file: path })];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return [problem(explain(error), { file: path })];
   }
 }
 

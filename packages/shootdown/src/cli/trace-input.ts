@@ -29,7 +29,7 @@ export class WholeFile implements DirectSource {
     process.on("SIGINT", stop);
   }
 
-  read(into: Uint8Array): number | Promise<number> {
+  readInto(into: Uint8Array): number | Promise<number> {
     if (++this.#reads % READS_AT_ONCE > 0) return readSync(this.#file, into);
     return this.#afterOthers(into);
   }
@@ -66,7 +66,7 @@ export class Piped implements DirectSource {
     process.on("SIGINT", this.#stop);
   }
 
-  read(into: Uint8Array): Promise<number> {
+  readInto(into: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#giveUp = () => resolve(0);
       const attempt = () =>
@@ -93,7 +93,7 @@ export class Piped implements DirectSource {
 async function* piecesOf(source: DirectSource): AsyncGenerator<Uint8Array> {
   for (;;) {
     const piece = new Uint8Array(PIECE_BYTES);
-    const length = await source.read(piece);
+    const length = await source.readInto(piece);
     if (length === 0) return;
     yield piece.subarray(0, length);
   }

@@ -24,7 +24,7 @@ import {
   together,
   traceStatus,
 } from "../api/index.ts";
-import { type Export, exportTargets, openExport } from "./export-files.ts";
+import { EXPORT_FORMATS, type Export, exportTargets, openExport } from "./export-files.ts";
 import { explain } from "./files.ts";
 import { addCommon, type CommonOptions, collect, report, reportAll, USAGE } from "./options.ts";
 import { out, paintFor, say, stdoutOpen } from "./output.ts";
@@ -87,7 +87,7 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
     ...(await selectionOf(options)),
     ...mmProblems(options.mm ?? []),
     ...knobProblems(options.set ?? []),
-    ...exportTargets(options.export ?? [], files).wrong,
+    ...exportTargets(options.export ?? [], files, EXPORT_FORMATS).wrong,
   ];
   if (wrong.length > 0) {
     reportAll(wrong, options.format);
@@ -116,7 +116,7 @@ async function trace(files: readonly string[], options: Options): Promise<void> 
 }
 
 /** The contract of any version is known; x86 entries are recognised and not judged. */
-async function selectionOf({ machine, kernel }: Options): Promise<Problem[]> {
+async function selectionOf({ machine, kernel }: Options): Promise<readonly Problem[]> {
   const named = machine === undefined || machine === "x86" ? [] : [machine];
   const wrong = named.length === 0 ? [] : await machineProblems(named);
   if (kernel === undefined || /^linux-\d+\.\d+[\w.-]*$/.test(kernel)) return wrong;
@@ -152,7 +152,9 @@ export async function one(file: string, options: Options): Promise<0 | 1 | 2 | 3
   const name = file === "-" ? "<stdin>" : file;
   const paint = paintFor(options.color, process.stdout);
   const text = options.format === "text";
-  const exports = exportTargets(options.export ?? [], [file]).targets.map(openExport);
+  const exports = exportTargets(options.export ?? [], [file], EXPORT_FORMATS).targets.map(
+    openExport,
+  );
   const unusable = exports.filter((one): one is Problem => "text" in one);
   const open = exports.filter((one): one is Export => "observer" in one);
   if (unusable.length > 0) {

@@ -17,6 +17,8 @@ import { formatValue } from "./format.ts";
 /** Lanes that are no CPU and no device. */
 export const IOMMU = "IOMMU";
 export const MEMORY = "memory";
+/** The command queue, which has a lane of its own. */
+export const CMDQ = cmdq.decl.name;
 
 /** Keys that say who has it; an `issuer` has only sent it. */
 const OWNERS = ["target", "cpu", "dev"];
@@ -32,7 +34,7 @@ export function laneOf(
   index: readonly number[],
   domain: Domain,
 ): string {
-  if (decl === cmdq.decl) return decl.name;
+  if (decl === cmdq.decl) return CMDQ;
   const names = Object.keys(decl.keys);
   const owner = OWNERS.map((name) => names.indexOf(name)).find((n) => n >= 0);
   if (OF_IOMMU.has(decl) || owner === undefined) return IOMMU;
@@ -48,7 +50,7 @@ export function lanesOf({ program }: PackedMachine): string[] {
   ];
   const all = new Set([...threads.map((t) => t.name), ...owners]);
   const devices = new Set(domain.names["dev"]);
-  const last = [cmdq.decl.name, IOMMU].filter((lane) => all.has(lane));
+  const last = [CMDQ, IOMMU].filter((lane) => all.has(lane));
   const cpus = [...all].filter((lane) => !devices.has(lane) && !last.includes(lane));
   return [...cpus.sort(byNumber), ...last, ...[...all].filter((lane) => devices.has(lane)), MEMORY];
 }

@@ -11,11 +11,8 @@ export interface Lane {
   readonly row: string;
 }
 
-/** What is said of a span or an instant; `line` is where the recording says it. */
-export interface Details {
-  readonly line: number;
-  readonly [name: string]: string | number;
-}
+/** What is said of a span or an instant; `line` is where a recording says it. */
+export type Details = Readonly<Record<string, string | number>>;
 
 /** One end of an arrow from a cause to what came of it. */
 export interface Flow {

@@ -26,12 +26,11 @@ export type ByteSource = AsyncIterable<Uint8Array>;
 /** A source that also puts its bytes where they are wanted: one of the two is used, not both. */
 export interface DirectSource extends ByteSource {
   /** Reads the next bytes into a buffer; how many, 0 at the end. */
-  read(into: Uint8Array): number | Promise<number>;
+  readInto(into: Uint8Array): number | Promise<number>;
 }
 
 export function isDirect(source: ByteSource): source is DirectSource {
-  // A stream of Node has a function of this name that does something else.
-  return "read" in source && typeof source.read === "function" && !("pipe" in source);
+  return "readInto" in source && typeof source.readInto === "function";
 }
 
 /** An expected failure to read an input; line and column count from 1. */

@@ -148,7 +148,7 @@ async function peekDirectly(source: DirectSource): Promise<Peeked> {
   const space = new Uint8Array(HEAD_BYTES);
   let count = 0;
   while (count < space.length) {
-    const more = await source.read(space.subarray(count));
+    const more = await source.readInto(space.subarray(count));
     if (more === 0) break;
     count += more;
   }
@@ -157,21 +157,21 @@ async function peekDirectly(source: DirectSource): Promise<Peeked> {
     if (head.length > 0) yield head;
     for (;;) {
       const piece = new Uint8Array(PIECE_BYTES);
-      const length = await source.read(piece);
+      const length = await source.readInto(piece);
       if (length === 0) return;
       yield piece.subarray(0, length);
     }
   };
   if (isGzip(head)) return peekPieces(pieces());
   let given = false;
-  const read = (into: Uint8Array): number | Promise<number> => {
-    if (given || head.length === 0) return source.read(into);
+  const readInto = (into: Uint8Array): number | Promise<number> => {
+    if (given || head.length === 0) return source.readInto(into);
     given = true;
     into.set(head);
     return head.length;
   };
   const all: DirectSource = {
-    read,
+    readInto,
     [Symbol.asyncIterator]: () => pieces()[Symbol.asyncIterator](),
   };
   return { head, source: all };

@@ -66,7 +66,7 @@ export async function readFtrace(
   try {
     if (isDirect(source)) {
       for (;;) {
-        const count = await source.read(reader.space);
+        const count = await source.readInto(reader.space);
         if (count === 0) break;
         const error = reader.take(count);
         if (error !== undefined) return { ok: false, error };
