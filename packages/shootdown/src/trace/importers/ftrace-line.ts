@@ -33,6 +33,8 @@ const U = 117;
 const TASK_COLUMNS = 16;
 /** Of a thread group with its brackets, at most; else a line of dashes would cost its square. */
 const GROUP_COLUMNS = 24;
+/** Of flags, for the same reason; kernels have 4 to 8. */
+const FLAG_COLUMNS = 16;
 
 /** Of "<ffff80008021e880", up to its end. */
 const ADDRESS_COLUMNS = 17;
@@ -99,7 +101,8 @@ export class FtraceLine implements LineScanner {
     let after = this.#time(bytes, at, end);
     if (after < 0) {
       // Not a time, so it is the flags, however many columns this kernel has.
-      while (at < end && bytes[at] !== SPACE) at++;
+      const last = Math.min(end, at + FLAG_COLUMNS);
+      while (at < last && bytes[at] !== SPACE) at++;
       this.flags_end = at;
       after = this.#time(bytes, skipSpaces(bytes, at, end), end);
       if (after < 0) return false;
@@ -116,7 +119,8 @@ export class FtraceLine implements LineScanner {
     let cpu = 0;
     for (; at < end && isDigit(bytes[at]); at++) cpu = cpu * 10 + (bytes[at] as number) - ZERO;
     this.flags_start = at;
-    while (at < end && bytes[at] !== SPACE && bytes[at] !== COLON) at++;
+    const last = Math.min(end, at + FLAG_COLUMNS);
+    while (at < last && bytes[at] !== SPACE && bytes[at] !== COLON) at++;
     this.flags_end = at;
     if (this.flags_start === from || at === this.flags_start || cpu > 2 ** 20) return false;
     at = skipSpaces(bytes, at, end);
