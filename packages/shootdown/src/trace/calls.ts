@@ -3,7 +3,7 @@
 import { type Asked, askedPages } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { Granule } from "./granule.ts";
-import { type NotifierPages, type NotifierRange, REVERSE_MAPS } from "./importers/trace-record.ts";
+import type { NotifierPages, NotifierRange } from "./importers/trace-record.ts";
 import { PAGE_LIMIT } from "./importers/word64.ts";
 import { MAX_ADVISED } from "./limits.ts";
 import type { Doubt, Span } from "./obligation.ts";
@@ -20,6 +20,13 @@ const CLEARS_HUGE: ReadonlySet<string | undefined> = new Set([
   ...["collapse_huge_page", "try_to_unmap_one", "try_to_migrate_one", "zap_page_range_single"],
   ...["zap_page_range", "unmap_vmas", "unmap_page_range", "unmap_mapping_range", "hugetlb_wp"],
   ...["hugetlb_fault", "hugetlb_change_protection", "copy_page_range", "page_mkclean_one"],
+]);
+
+/** Walks that reclaim or a split begins whatever range is open; KSM's ranges come one by one. */
+const WITHIN_ANY: ReadonlySet<string | undefined> = new Set([
+  ...["try_to_unmap", "try_to_unmap_one", "try_to_migrate", "try_to_migrate_one"],
+  ...["folio_mkclean", "page_mkclean_one", "folio_referenced", "remove_migration_ptes"],
+  "migrate_pages",
 ]);
 
 export class Calls {
@@ -144,7 +151,7 @@ export class Calls {
    * a walk of the mappings of a page: reclaim or the split of a folio may come within any range.
    */
   #mustBeNested(task: Task, { mm, start, end, at }: NotifierRange): void {
-    if (REVERSE_MAPS.some((what) => what === task.context?.what)) return;
+    if (WITHIN_ANY.has(task.context?.what)) return;
     for (let index = task.ranges.length - 1; index >= 0; index--) {
       const range = task.ranges[index]!;
       if (range.mm === mm && range.start < end && start < range.end) continue;
