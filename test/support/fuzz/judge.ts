@@ -80,7 +80,9 @@ function findingFlaws(one: Finding): string[] {
   if (!Number.isFinite(time) || !Number.isSafeInteger(cpu)) wrong.push(`time ${time}, cpu ${cpu}`);
   if (!/^0x[\da-f]+$/.test(start) || !/^0x[\da-f]+$/.test(end)) wrong.push(`${start}-${end}`);
   else if (BigInt(start) > BigInt(end)) wrong.push(`backwards ${start}-${end}`);
-  if (LEFTOVER.test(message) || message === "") wrong.push(`message: ${message}`);
+  // What a log says of its own source ends a message, and is quoted as it is.
+  const own = message.replace(/ \([^()]*\)$/, "");
+  if (LEFTOVER.test(own) || own === "") wrong.push(`message: ${message}`);
   const [head = ""] = findingLines("f", one);
   if ([...head].some((letter) => letter < " ")) wrong.push(`controls: ${JSON.stringify(head)}`);
   return wrong.map((what) => `finding of line ${line}: ${what}`);

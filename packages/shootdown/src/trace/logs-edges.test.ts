@@ -88,6 +88,17 @@ describe("SMMU", () => {
     expect(reasons).toEqual(["time goes backwards (the first time in line 4)"]);
   });
 
+  test("the clock of a log is that of every part of QEMU in it", async () => {
+    const lines = [
+      "14431@100.000001:smmuv3_cmdq_opcode <--- SMMU_CMD_SYNC",
+      "27771@200.000001:vtd_context_cache_reset ",
+      "14431@100.000002:smmuv3_cmdq_opcode <--- SMMU_CMD_SYNC",
+    ];
+    const result = await checkTrace(bytesOf(`${lines.join("\n")}\n`));
+    const reasons = result.ok ? Object.keys(result.summary.undecidable_reasons) : [];
+    expect(reasons).toContain("time goes backwards (the first time in line 3)");
+  });
+
   test("a hit on an entry that had to be forgotten", async () => {
     const many = Array.from({ length: 65_537 }, (_, n) => insert(n));
     const { reasons } = await check(log(...many, hit(0)));

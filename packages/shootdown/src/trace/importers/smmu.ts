@@ -54,7 +54,7 @@ export interface SmmuSink {
 export const ALL_PAGES = 2 ** 52;
 
 const LINE = /^(?:\d+@(\d+\.\d+):)?(smmu\w*)\s*(.*)$/;
-const QEMU = /^\d+@\d+\.\d+:\w+/;
+const QEMU = /^\d+@(\d+\.\d+):\w+/;
 const OPCODE = /^(?:<--- )?(?:SMMU_CMD_)?([A-Z]\w*)$/;
 
 /** A log of QEMU's trace points, and one of the first is an SMMU's. */
@@ -69,12 +69,14 @@ export function readSmmu(source: ByteSource, sink: SmmuSink): Promise<ImportResu
   let last_s = 0;
   return readLog(source, {
     line(text, line) {
-      const [, time, point, rest = ""] = LINE.exec(text) ?? [];
-      if (point === undefined) return QEMU.test(text);
+      const [, own, point, rest = ""] = LINE.exec(text) ?? [];
+      // Whatever part of QEMU it is of, its time is of the same clock.
+      const time = own ?? QEMU.exec(text)?.[1];
+      if (point === undefined && time === undefined) return false;
       const at = { line, time_s: time === undefined ? last_s : Number(time) };
       if (at.time_s < last_s) sink.damaged({ line, why: "time goes backwards", event: false });
       last_s = at.time_s;
-      const event = decode(point, rest.trim(), at);
+      const event = point === undefined ? undefined : decode(point, rest.trim(), at);
       if (event === "bad") return false;
       if (event !== undefined) sink.event(event);
       return true;
