@@ -91,7 +91,7 @@ describe("SMMU", () => {
   test("the clock of a log is that of every part of QEMU in it", async () => {
     const lines = [
       "14431@100.000001:smmuv3_cmdq_opcode <--- SMMU_CMD_SYNC",
-      "27771@200.000001:vtd_context_cache_reset ",
+      "27771@200.000001:memory_region_ops_write cpu 0 mr 0x1 addr 0x2 value 0x3 size 4",
       "14431@100.000002:smmuv3_cmdq_opcode <--- SMMU_CMD_SYNC",
     ];
     const result = await checkTrace(bytesOf(`${lines.join("\n")}\n`));
