@@ -88,6 +88,18 @@ describe("SMMU", () => {
     expect(reasons).toEqual(["time goes backwards (the first time in line 4)"]);
   });
 
+  test("logs of two IOMMUs in one are not said to be right", async () => {
+    const smmu = "14431@100.000001:smmuv3_cmdq_opcode <--- SMMU_CMD_SYNC";
+    const vtd = "27771@100.000002:vtd_inv_desc_wait_sw wait";
+    for (const lines of [
+      [vtd, smmu],
+      [smmu, ...Array.from({ length: 120 }, () => smmu), vtd],
+    ]) {
+      const result = await checkTrace(bytesOf(`${lines.join("\n")}\n`));
+      expect(traceStatus(result)).toBe(3);
+    }
+  });
+
   test("the clock of a log is that of every part of QEMU in it", async () => {
     const lines = [
       "14431@100.000001:smmuv3_cmdq_opcode <--- SMMU_CMD_SYNC",

@@ -55,6 +55,7 @@ export const ALL_PAGES = 2 ** 52;
 
 const LINE = /^(?:\d+@(\d+\.\d+):)?(smmu\w*)\s*(.*)$/;
 const QEMU = /^\d+@(\d+\.\d+):\w+/;
+const VTD_QUEUE = /^(?:\d+@\d+\.\d+:)?vtd_inv_/;
 const OPCODE = /^(?:<--- )?(?:SMMU_CMD_)?([A-Z]\w*)$/;
 
 /** A log of QEMU's trace points, and one of the first is an SMMU's. */
@@ -72,7 +73,7 @@ export function readSmmu(source: ByteSource, sink: SmmuSink): Promise<ImportResu
       const [, own, point, rest = ""] = LINE.exec(text) ?? [];
       // Whatever part of QEMU it is of, its time is of the same clock.
       const time = own ?? QEMU.exec(text)?.[1];
-      if (point === undefined && time === undefined) return false;
+      if (point === undefined && (time === undefined || VTD_QUEUE.test(text))) return false;
       const at = { line, time_s: time === undefined ? last_s : Number(time) };
       if (at.time_s < last_s) sink.damaged({ line, why: "time goes backwards", event: false });
       last_s = at.time_s;

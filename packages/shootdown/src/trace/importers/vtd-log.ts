@@ -69,6 +69,7 @@ export async function readVtdLog(
       const found = QEMU_LINE.exec(raw);
       if (found === null) return { why: "not a line of QEMU's trace" };
       const [, thread = "0", time, event = "", text = ""] = found;
+      if (event.startsWith("smmu")) return { why: "an SMMU's line in a log of VT-d: not judged" };
       // Most lines are translations.
       if (!event.startsWith("vtd_inv_")) return true;
       const time_s = time === undefined ? (last_time_s ?? 0) : Number(time);
