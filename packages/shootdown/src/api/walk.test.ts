@@ -74,6 +74,9 @@ test("every message lands after it was sent, in a lane that is drawn", () => {
     }
     for (const { set, text, lane } of step.sent) {
       expect(lanes).toContain(lane);
+      // What one CPU sends another waits there, not where it came from.
+      const target = /^dvm_pe\[[^,]+,(.+)\]$/.exec(set)?.[1];
+      if (target !== undefined) expect(lane).toBe(target);
       outstanding.push(`${set} ${text}`);
     }
   }

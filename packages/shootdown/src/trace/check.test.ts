@@ -355,3 +355,13 @@ describe("advice and contract", () => {
     expect(summary.contract).toContain("__mmu_notifier_invalidate_range");
   });
 });
+
+test.each([
+  ["linux-5.10", "invalidate_range"],
+  ["linux-6.5", "invalidate_range"],
+  ["linux-6.6", "arch_invalidate_secondary_tlbs"],
+  ["linux-7.0", "arch_invalidate_secondary_tlbs"],
+])("--kernel %s: the contract is %s", async (kernel, contract) => {
+  const { summary } = await check(trace(REGISTER), { kernel });
+  expect(summary.contract.startsWith(`${contract} `)).toBe(true);
+});

@@ -97,6 +97,9 @@ describe("SMMU", () => {
     ]) {
       const result = await checkTrace(bytesOf(`${lines.join("\n")}\n`));
       expect(traceStatus(result)).toBe(3);
+      if (!result.ok) throw new Error(result.error.message);
+      const { ignored_lines, malformed } = result.summary;
+      expect(ignored_lines + malformed).toBeGreaterThan(0);
     }
   });
 
