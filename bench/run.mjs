@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { rolldown } from "rolldown";
 import { constants, root } from "../scripts/constants.mjs";
+import { EXPLORER_BENCHES, explorerText, isExplorer, watchExplorer } from "./explorer.mjs";
 import { makeMeasure, makePeers, PEER_NAMES } from "./peers.mjs";
 import { competeTraces, isTrace, TRACE_BENCHES } from "./trace.mjs";
 
@@ -210,7 +211,10 @@ async function main() {
     if (asked.error) throw new Error(`${asked.error}\n${USAGE}`);
     tools.program = await bundle(dir);
     const known = spawnSync(process.execPath, [tools.program], { encoding: "utf8" });
-    chosen = choose([...JSON.parse(known.stdout), ...TRACE_BENCHES], asked.names);
+    chosen = choose(
+      [...JSON.parse(known.stdout), ...TRACE_BENCHES, ...EXPLORER_BENCHES],
+      asked.names,
+    );
   } catch (e) {
     process.stderr.write(`bench: ${e.message}\n`);
     process.exitCode = 2;
@@ -221,9 +225,10 @@ async function main() {
   let failed = 0;
   for (const bench of chosen) {
     try {
-      const run = isTrace(bench) ? competeTraces : compete;
-      for (const result of run(bench, tools)) {
-        process.stdout.write(`${ndjson ? JSON.stringify(result) : text(result)}\n`);
+      const run = isExplorer(bench) ? watchExplorer : isTrace(bench) ? competeTraces : compete;
+      const shown = isExplorer(bench) ? explorerText : text;
+      for await (const result of run(bench, tools)) {
+        process.stdout.write(`${ndjson ? JSON.stringify(result) : shown(result)}\n`);
       }
     } catch (e) {
       failed++;

@@ -13,16 +13,16 @@ export type Content =
   | { readonly kind: "witness"; readonly text: string }
   | { readonly kind: "recording" };
 
-/** Larger files are recordings, whatever they begin with. */
-const TEXT_MAX = 4 << 20;
+/** No larger file is a witness or a scenario. */
+const TEXT_MAX = 64 << 20;
+/** A witness begins with what it is. */
+const WITNESS = /^\{\s*"schema"\s*:/;
 
 /** What a file is, by its beginning. */
 export async function contentOf(file: Blob): Promise<Content> {
   if (file.size > TEXT_MAX) return { kind: "recording" };
   const head = (await file.slice(0, 4096).text()).trimStart();
-  if (head.startsWith("{") && (await file.text()).includes('"schema"')) {
-    return { kind: "witness", text: await file.text() };
-  }
+  if (WITNESS.test(head)) return { kind: "witness", text: await file.text() };
   if (/^(?:MM|AArch64|X86)\b/m.test(head.slice(0, 200))) {
     return { kind: "scenario", text: await file.text() };
   }

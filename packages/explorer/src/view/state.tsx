@@ -16,7 +16,7 @@ export function StatePanel({ store }: { readonly store: Store }) {
   const changes = changesOf(before, view);
   const machine = store.walk.value?.of?.machine ?? "";
   return (
-    <div class="state">
+    <div class="state" data-at={found.position}>
       {view.violated.length > 0 && (
         <p class="bad" role="status">
           ! violated: {view.violated.join(", ")}
