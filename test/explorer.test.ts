@@ -39,7 +39,7 @@ const press = async (keys: string) => {
 const cursor = async () => Number(await page.getAttribute("[role=slider]", "aria-valuenow"));
 /** The state panel, once it shows the cursor's state. */
 const state = async () => {
-  await page.waitForTimeout(100);
+  await page.waitForSelector(`.state[data-at="${await cursor()}"]`);
   return (await page.textContent(".state")) ?? "";
 };
 
@@ -92,6 +92,26 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     await page.waitForSelector(".why");
     expect(await page.textContent(".why")).toContain("nothing invalidated smmu_tlb");
     await shot("stale");
+  });
+
+  test("the first picture needs no Worker, and is what the Worker gives", async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route(/\/worker-/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await opened();
+    await page.waitForSelector("canvas[data-drawn='32'][data-missing='0']");
+    const drawn = [await verdict(), await state(), await cursor()];
+    expect(drawn[1]).toContain("stale");
+    release();
+    await press("k j r");
+    await page.waitForSelector("header output:has-text('states in')");
+    const again = (await verdict())!.replace(/ in [\d.]+ s/, "");
+    expect([again, await state(), await cursor()]).toEqual(drawn);
   });
 
   test("a branch, and back to the run that was found", async () => {

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 import { constants, root } from "../../scripts/constants.mjs";
+import { firstJson } from "./build-first.ts";
 import { galleryOf, type ParseScenario } from "./src/model/gallery-of.ts";
 
 const home = join(root, "packages/explorer");
@@ -40,6 +41,15 @@ function gallery(): Plugin {
   };
 }
 
+/** The first picture, as data in the document: it is there before any program has run. */
+const first: Plugin = {
+  name: "first",
+  async transformIndexHtml() {
+    const children = await firstJson(litmus, join(dist, "api.js"));
+    return [{ tag: "script", attrs: { type: "application/json", id: "first" }, children }];
+  },
+};
+
 const api = join(root, "packages/shootdown/src/api");
 
 export default defineConfig({
@@ -48,7 +58,7 @@ export default defineConfig({
   define: constants(),
   resolve: { alias: { shootdown: join(api, "index.ts") } },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [gallery()],
+  plugins: [gallery(), first],
   worker: { format: "es" },
   build: {
     outDir: join(home, "dist"),

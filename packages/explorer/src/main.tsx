@@ -2,10 +2,11 @@
 // The page begins: its Workers, its link, the view.
 
 import { render } from "preact";
+import type { First } from "./engine/first.ts";
 import { remote } from "./engine/protocol.ts";
 import { offered } from "./model/files.ts";
 import type { Gallery } from "./model/gallery.ts";
-import { readLink } from "./model/link.ts";
+import { isOfFirst, type Link, readLink } from "./model/link.ts";
 import { Store } from "./model/store.ts";
 import "./style.css";
 import { App } from "./view/app.tsx";
@@ -27,13 +28,27 @@ render(<App store={store} alone={program !== undefined} />, document.getElementB
 
 const exported = document.getElementById("exported")?.textContent;
 
+const readGallery = async () => {
+  const response = await fetch(new URL("./gallery.json", document.baseURI));
+  return (await response.json()) as Gallery;
+};
+
+/** The first picture that was built with the page, if it is what is asked for. */
+const drawFirst = (link: Link): boolean => {
+  const text = document.getElementById("first")?.textContent;
+  if (!text) return false;
+  const first = JSON.parse(text) as First;
+  if (!isOfFirst(link, first.scenario, first.configuration)) return false;
+  store.beginWith(first, link.scenario === null ? null : link.at);
+  return true;
+};
+
 const begin = async () => {
   if (exported) return store.openWitness((JSON.parse(exported) as { witness: string }).witness);
-  const [gallery, link] = await Promise.all([
-    fetch(new URL("./gallery.json", document.baseURI)).then((r) => r.json() as Promise<Gallery>),
-    readLink(location.hash),
-  ]);
-  return store.begin(gallery, link);
+  const gallery = readGallery();
+  const link = await readLink(location.hash);
+  const drawn = drawFirst(link);
+  return store.begin(await gallery, link, drawn);
 };
 void begin();
 if (!exported) {

@@ -28,6 +28,22 @@ export const NO_LINK: Link = {
   ...{ at: 0, keep: null, branch: [], beside: null },
 };
 
+interface Of {
+  readonly machine: string;
+  readonly kernel: string;
+  readonly set: Readonly<Record<string, string>>;
+}
+
+/** Whether a link says no more than a position in what the page begins with anyway. */
+export function isOfFirst(link: Link, first: string, { machine, kernel, set }: Of): boolean {
+  const { scenario, text, keep, branch, beside } = link;
+  if (text !== null || keep !== null || branch.length > 0 || beside) return false;
+  if (scenario === null) return link.machine === null && link.kernel === null;
+  const pairs = (of: Of["set"]) => Object.entries(of).sort().join();
+  const same = scenario === first && link.machine === machine && link.kernel === kernel;
+  return same && pairs(link.set) === pairs(set);
+}
+
 /** No link is longer: what a mail or a tracker would cut. */
 export const LINK_CHARS_MAX = 32_000;
 

@@ -3,7 +3,10 @@
 
 import type { StagedStep } from "shootdown";
 
-export const BLOCK_STEPS = 256;
+/** Few: who scrubs wants what he sees, and not what has passed by. */
+export const BLOCK_STEPS = 64;
+/** More are not asked for at once; what is still wanted is asked for when one has come. */
+const ASKED_MAX = 2;
 
 type Load = (from: number, to: number) => Promise<readonly StagedStep[]>;
 
@@ -11,31 +14,40 @@ export class Steps {
   readonly length: number;
   private readonly load: Load;
   private readonly changed: () => void;
-  private readonly blocks = new Map<number, readonly StagedStep[] | "asked">();
+  private readonly blocks = new Map<number, readonly StagedStep[]>();
+  private readonly asked = new Set<number>();
 
-  /** `changed` is called when steps that were asked for have come. */
-  constructor(length: number, load: Load, changed: () => void) {
+  /** `changed` is called when steps that were asked for have come; `known` are all of them. */
+  constructor(length: number, load: Load, changed: () => void, known?: readonly StagedStep[]) {
     this.length = length;
     this.load = load;
     this.changed = changed;
+    for (let n = 0; known && n < length; n += BLOCK_STEPS) {
+      this.blocks.set(n / BLOCK_STEPS, known.slice(n, n + BLOCK_STEPS));
+    }
   }
 
   /** Step `n`, from 0, if it is here; else it is asked for. */
   get(n: number): StagedStep | undefined {
     const number = Math.floor(n / BLOCK_STEPS);
     const block = this.blocks.get(number);
-    if (block === "asked") return undefined;
     if (block) return block[n - number * BLOCK_STEPS];
-    if (n < 0 || n >= this.length) return undefined;
-    this.blocks.set(number, "asked");
+    if (n >= 0 && n < this.length) this.ask(number);
+    return undefined;
+  }
+
+  private ask(number: number): void {
+    const { asked, blocks } = this;
+    if (asked.has(number) || asked.size >= ASKED_MAX) return;
+    asked.add(number);
     const from = number * BLOCK_STEPS;
     this.load(from, Math.min(this.length, from + BLOCK_STEPS)).then(
       (steps) => {
-        this.blocks.set(number, steps);
+        asked.delete(number);
+        blocks.set(number, steps);
         this.changed();
       },
-      () => this.blocks.delete(number),
+      () => asked.delete(number),
     );
-    return undefined;
   }
 }

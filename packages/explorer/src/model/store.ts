@@ -5,8 +5,9 @@
 //                                                     └──steps(window)──► stage
 
 import { batch, computed, effect, signal } from "@preact/signals";
-import type { CheckRun, Named, Problem } from "shootdown";
+import type { CheckRun, Named, Problem, StagedStep } from "shootdown";
 import type { Configuration, Parsed, Seen, Walked } from "../engine/engine.ts";
+import { FIRST, type First } from "../engine/first.ts";
 import type { RemoteEngine } from "../engine/protocol.ts";
 import { Stopped } from "../engine/protocol.ts";
 import { contentOf, type Offered } from "./files.ts";
@@ -21,13 +22,6 @@ export interface Verdict {
   readonly why: string | null;
 }
 
-export const FIRST = {
-  scenario: "permission-upgrade/upgrade.litmus",
-  machine: "arm64+smmuv3",
-  kernel: "linux-6.1",
-  set: { hafdbs: "no", httu: "no" },
-} as const;
-
 export class Store {
   readonly gallery = signal<Gallery>({ groups: [] });
   readonly names = signal<readonly Named[]>([]);
@@ -36,7 +30,7 @@ export class Store {
   readonly text = signal("");
   readonly parsed = signal<Parsed | null>(null);
   readonly configuration = signal<Configuration>({
-    ...{ machine: FIRST.machine, kernel: FIRST.kernel, set: FIRST.set },
+    ...FIRST.configuration,
   });
   readonly problems = signal<readonly Problem[]>([]);
   readonly running = signal(false);
@@ -80,8 +74,32 @@ export class Store {
     return shipped?.text !== this.text.value;
   });
 
-  async begin(gallery: Gallery, link: Link): Promise<void> {
+  /** Shows what the page was built with; a Worker makes the same walk meanwhile. */
+  beginWith(first: First, at: number | null): void {
+    const { scenario, text, configuration, parsed, checked, walked, steps, seen } = first;
+    const { run, witness, why } = checked;
+    if (!run) return;
+    // Before anything else is asked of that walk.
+    void this.engine.open("main", { text, configuration, witness });
+    batch(() => {
+      this.scenario.value = scenario;
+      this.text.value = text;
+      this.parsed.value = parsed;
+      this.verdict.value = { run, witness, why };
+      this.seen.value = { position: first.at, seen };
+      this.show(walked, at ?? first.at, steps);
+    });
+  }
+
+  /** `begun`: only what can be chosen is still to come. */
+  async begin(gallery: Gallery, link: Link, begun = false): Promise<void> {
     this.gallery.value = gallery;
+    if (!begun) await this.beginAt(link);
+    this.names.value = await this.engine.names();
+  }
+
+  private async beginAt(link: Link): Promise<void> {
+    const gallery = this.gallery.peek();
     const items = gallery.groups.flatMap((g) => g.items);
     const wanted = link.scenario ?? (link.text === null ? FIRST.scenario : null);
     const item = items.find((i) => i.path === wanted);
@@ -96,7 +114,6 @@ export class Store {
     const { keep, branch, at } = link;
     const atEnd = link.at === 0 && link.scenario === null && link.text === null;
     await this.run({ keep, branch, at: atEnd ? null : at });
-    this.names.value = await this.engine.names();
   }
 
   /** Opens a shipped scenario in one of its configurations. */
@@ -204,13 +221,14 @@ export class Store {
     return repeats_from ?? length;
   }
 
-  private show(walk: Walked, at: number): void {
+  private show(walk: Walked, at: number, known?: readonly StagedStep[]): void {
     this.steps = new Steps(
       walk.length,
       (from, to) => this.engine.steps("main", from, to),
       () => {
         this.arrived.value++;
       },
+      known,
     );
     batch(() => {
       if (walk.problems.length > 0) this.problems.value = walk.problems;

@@ -182,7 +182,9 @@ function Said({ store }: { readonly store: Store }) {
   }
   if (!verdict) return <output />;
   const { run, why } = verdict;
-  const count = `${run.states.toLocaleString("en")} states in ${run.seconds.toFixed(2)} s`;
+  // What the page was built with has no time.
+  const time = run.seconds > 0 ? ` in ${run.seconds.toFixed(2)} s` : "";
+  const count = `${run.states.toLocaleString("en")} states${time}`;
   const tone = run.observed === "never" ? "good" : "bad";
   return (
     <output title={why ?? ""}>
