@@ -149,7 +149,8 @@ function makeRun(checker: Checker, planned: PlannedRun, options: CheckOptions): 
   }
   const run = told(verdict, verdict.dependsOn);
   const wanted = options.witness ?? "unexpected";
-  const result = { run, ...treated(verdict) };
+  const asks = [...new Set(verdict.variants.flatMap((v) => v.program.knobs))].sort();
+  const result = { run, asks, ...treated(verdict) };
   if (wanted === "none" || (wanted === "unexpected" && ok)) return result;
   return { ...result, ...shownBy(checker, planned, verdict, options) };
 }

@@ -77,8 +77,10 @@ export type { ShownStep, ShownWitness } from "../report/shown.ts";
 export { summaryLines } from "../report/trace.ts";
 export { findingLines } from "../report/trace-finding.ts";
 export { FindingGroups } from "../report/trace-groups.ts";
+export type { WhyPart } from "../report/why.ts";
 export { type WitnessStyle, witnessBlocks, witnessLines } from "../report/witness.ts";
 export { AUDIT_MACHINES } from "../study/audit.ts";
+export type { DifferenceKind, Pair } from "../study/beside.ts";
 export type { Outcomes as KnownOutcomes } from "../study/check.ts";
 export type { KnownViolation } from "../study/findings.ts";
 export type { Message, Staged } from "../study/lanes.ts";
@@ -186,10 +188,13 @@ export {
   OpenWalk,
   openWalk,
   openWitnessWalk,
+  type ShownBeside,
+  type ShownDifference,
   type ShownMove,
   type StagedStep,
   type WalkOf,
   type WalkOpened,
+  type WalkOptions,
 } from "./walk.ts";
 
 /** The version of this package. */

@@ -32,6 +32,8 @@ export interface Selection {
   readonly kernels?: readonly string[];
   readonly set?: Readonly<Record<string, string>>;
   readonly expect?: Expected;
+  /** These machines, kernels and knobs as they are: no other knob as Result lines have it. */
+  readonly exact?: boolean;
   /** `ROUTINE:STEP`: run with that statement removed. */
   readonly drop?: string;
   /** Ids of rules of hardware to take out. */
@@ -159,6 +161,7 @@ function dropFrom(c: Configuration, name: string): { drop: Drop } | { problem: P
 
 function wantedRuns(scenario: Scenario, selection: Selection): Wanted[] {
   const lines = scenario.expectations.map(wantedBy);
+  if (selection.exact) return exactRuns(lines, selection);
   const chosen = chooseNames(lines, selection);
   const set = Object.entries(selection.set ?? {});
   if (set.length === 0) return chosen;
@@ -179,6 +182,18 @@ function wantedBy(e: Expectation): Wanted {
     expected: e.observation.text.toLowerCase() as Expected,
     from: e,
   };
+}
+
+/** What is asked for, with the expectation of a line that says the same. */
+function exactRuns(lines: readonly Wanted[], selection: Selection): Wanted[] {
+  const { machines = [DEFAULT_MACHINE], kernels = [DEFAULT_KERNEL], set = {} } = selection;
+  return machines.flatMap((machine) =>
+    kernels.map((kernel): Wanted => {
+      const own: Wanted = { machine, kernel, set, expected: null, from: undefined };
+      const line = lines.find((w) => keyOf(w) === keyOf(own));
+      return { ...own, expected: line?.expected ?? null, from: line?.from };
+    }),
+  );
 }
 
 const keyOf = (w: Wanted): string =>

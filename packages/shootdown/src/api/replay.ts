@@ -88,9 +88,10 @@ export function readWitness(text: string, file: string): WitnessRead {
   }
   const { configuration } = configured;
   for (const [name, value] of Object.entries(witness.knobs)) {
-    if (!knobExists(name, value)) return fail(`unknown knob ${quote(`${name}=${value}`)}`);
     const own = configuration.knobs[name];
-    if (own === undefined || own === value) continue;
+    if (own === value) continue;
+    if (!knobExists(name, value)) return fail(`unknown knob ${quote(`${name}=${value}`)}`);
+    if (own === undefined) continue;
     return edited("knobs", `${witness.machine} is ${name}=${own}, not ${name}=${value}`);
   }
   let overlay: Overlay | undefined;

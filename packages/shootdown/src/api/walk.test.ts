@@ -34,6 +34,26 @@ test("a witness: the steps of a replay, then what repeats", () => {
   expect(JSON.parse(JSON.stringify(walk.view(3)))).toEqual(walk.view(3));
 });
 
+test("each step says who called its routine, and what is told of an entry names its steps", () => {
+  const opened = openWitnessWalk(witness());
+  if (!opened.ok) throw new Error("not opened");
+  const { walk } = opened;
+  const steps = Array.from({ length: walk.length }, (_, n) => walk.staged(n + 1));
+  const store = steps.findIndex((s) => s.events[0]?.startsWith("pte_store"));
+  expect(steps[store]!.callers.map((c) => c.split(":")[0])).toEqual([
+    ...["ptep_set_access_flags", "wp_page_reuse", "do_wp_page", "handle_pte_fault"],
+    ...["handle_mm_fault", "do_page_fault", "cpu_access", "CPU0"],
+  ]);
+  const end = walk.repeats_from!;
+  const stale = walk.view(end).caches.flatMap((c) => c.entries.filter((e) => e.stale));
+  const entry = stale.find((e) => e.place.startsWith("smmu_tlb"))!;
+  const parts = walk.whyParts(end, entry)!;
+  expect(parts.map((p) => p.text).join("")).toBe(walk.why(end, entry));
+  const named = parts.flatMap((p) => (p.at === null ? [] : [steps[p.at - 1]!]));
+  expect(named.map((s) => s.kind)).toEqual(["fill", "thread"]);
+  expect(named[1]).toBe(steps[store]);
+});
+
 test("a scenario from its start, by the first move each time", () => {
   const opened = openWalk(UPGRADE, ON);
   if (!opened.ok) throw new Error("not opened");
@@ -98,4 +118,18 @@ test("what cannot be walked is said", () => {
   if (!start.ok) throw new Error("not opened");
   expect(() => start.walk.view(1)).toThrow(RangeError);
   expect(() => start.walk.shown(0)).toThrow(RangeError);
+});
+
+test("exactly what is asked for: a knob that is not set is open, whatever a line says", () => {
+  const run = (set: Record<string, string>) =>
+    [...checkScenario(UPGRADE, { ...ON, set, exact: true, depends_on: false })].map((found) => {
+      const { set: own, expected, observed } = found.run;
+      return { own, expected, observed, asks: found.asks ?? [] };
+    });
+  const [open, ...more] = run({});
+  expect(more).toEqual([]);
+  expect(open).toMatchObject({ own: {}, expected: null, observed: "sometimes" });
+  expect(open!.asks).toContain("hafdbs");
+  const [line] = run({ httu: "no", hafdbs: "no" });
+  expect(line).toMatchObject({ expected: "sometimes", observed: "sometimes" });
 });

@@ -2,13 +2,17 @@
 // Walking: a scenario from its start or a witness with all its steps, each step with those that are
 // possible beside it. All that comes out is plain data.
 
+import type { Origin } from "../engine/program.ts";
+import { KNOBS } from "../hardware/machines.ts";
+import { differenceText, sideNames } from "../report/beside.ts";
 import type { Problem } from "../report/result.ts";
 import type { ShownStep } from "../report/shown.ts";
 import { shownStep } from "../report/shown.ts";
-import { whyText } from "../report/why.ts";
+import { type WhyPart, whyParts } from "../report/why.ts";
+import { type Difference, follow, type Pair } from "../study/beside.ts";
 import { Checker } from "../study/check.ts";
 import type { Staged } from "../study/lanes.ts";
-import { WitnessMismatch, type WitnessStep } from "../study/player.ts";
+import { toldOrigin, WitnessMismatch, type WitnessStep } from "../study/player.ts";
 import type { HeldView, StateView } from "../study/state-view.ts";
 import { Walk } from "../study/walk.ts";
 import { parseScenario } from "./check.ts";
@@ -23,7 +27,21 @@ export interface ShownMove {
 }
 
 /** A step with its lane, and the messages that it sent and was. */
-export interface StagedStep extends ShownStep, Staged {}
+export interface StagedStep extends ShownStep, Staged {
+  /** Calls that led to its statement, the nearest first: `routine:step`. */
+  readonly callers: readonly string[];
+}
+
+/** Where two runs differ, and that in a sentence. */
+export interface ShownDifference extends Difference {
+  readonly text: string;
+}
+
+/** A run, and another that follows it as far as it goes. */
+export interface ShownBeside {
+  readonly pairs: readonly Pair[];
+  readonly differences: readonly ShownDifference[];
+}
 
 /** What a walk is a run of. */
 export interface WalkOf {
@@ -80,7 +98,8 @@ export class OpenWalk {
 
   /** The same, and where it is drawn. */
   staged(n: number): StagedStep {
-    return { ...this.shown(n), ...this.walk.staged(n) };
+    const callers = callersOf(toldOrigin(this.walk.row(this.checked(n)))?.caller);
+    return { ...this.shown(n), ...this.walk.staged(n), callers };
   }
 
   /** Every lane of a drawing, from left to right. */
@@ -99,8 +118,34 @@ export class OpenWalk {
 
   /** Why an entry of a cache is there, in a sentence; null if it is not. */
   why(position: number, entry: Pick<HeldView, "instance" | "value">): string | null {
+    const parts = this.whyParts(position, entry);
+    return parts?.map((p) => p.text).join("") ?? null;
+  }
+
+  /** The same in pieces, with the steps that it names. */
+  whyParts(position: number, entry: Pick<HeldView, "instance" | "value">): WhyPart[] | null {
     const why = this.walk.why(this.checked(position), entry.instance, entry.value);
-    return why ? whyText(why) : null;
+    return why ? whyParts(why) : null;
+  }
+
+  /**
+   * Begins anew and takes the steps of another walk of the same scenario as far as that goes: the
+   * same statements of the same programs, the same of hardware. Says where the two differ.
+   */
+  follow(leader: OpenWalk): ShownBeside {
+    this.walk.cut(0);
+    const { pairs, differences } = follow(leader.walk, this.walk);
+    const named = [leader.of, this.of].map(({ machine, kernel, knobs }) => ({
+      ...{ machine, kernel, set: KNOBS.flatMap((k) => setting(k.name, knobs)).join(",") },
+    }));
+    const names = sideNames(named[0]!, named[1]!);
+    const sides = {
+      ...{ names, first: (n: number) => leader.shown(n), second: (n: number) => this.shown(n) },
+    };
+    return {
+      pairs,
+      differences: differences.map((d) => ({ ...d, text: differenceText(d, sides) })),
+    };
   }
 
   private checked(position: number): number {
@@ -109,18 +154,43 @@ export class OpenWalk {
   }
 }
 
+function callersOf(origin: Origin | undefined): string[] {
+  const callers: string[] = [];
+  for (let o = origin; o; o = o.caller) callers.push(`${o.routine}:${o.step}`);
+  return callers;
+}
+
+const setting = (name: string, knobs: Readonly<Record<string, string>>): string[] =>
+  knobs[name] === undefined ? [] : [`${name}=${knobs[name]}`];
+
 export type WalkOpened =
   | { readonly ok: true; readonly walk: OpenWalk }
   | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export interface WalkOptions extends Omit<RunOptions, "seed"> {
+  /**
+   * Values of knobs that are not set, as another walk has them; the program is then the one that
+   * is searched, without what nobody notices, so that a witness can be followed in it.
+   */
+  readonly like?: Readonly<Record<string, string>>;
+}
+
+/** Of what another machine leaves open, that which is not set here. */
+const unset = (
+  like: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>>,
+): Record<string, string> =>
+  Object.fromEntries(
+    KNOBS.flatMap(({ name }) =>
+      like[name] === undefined || name in own ? [] : [[name, like[name]] as const],
+    ),
+  );
 
 /**
  * The beginning of a scenario, in the first of the configurations that its Result lines or the
  * options name; knobs that are not set have their first value. Never throws for a bad text.
  */
-export function openWalk(
-  input: Uint8Array | string,
-  options: Omit<RunOptions, "seed"> = {},
-): WalkOpened {
+export function openWalk(input: Uint8Array | string, options: WalkOptions = {}): WalkOpened {
   const read = parseScenario(input, options.file ?? "<scenario>");
   if (!read.ok) return read;
   const plan = planRuns(read.scenario, read.text, options);
@@ -129,8 +199,14 @@ export function openWalk(
   if (!planned) throw new Error("a plan without runs");
   const { configuration, drop } = planned;
   const checker = new Checker(read.scenario);
-  const walk = new Walk(checker.fullProgram(configuration, drop?.overlay));
-  const { machine, kernelName: kernel, knobs } = configuration;
+  const { machine, kernelName: kernel } = configuration;
+  const chosen = options.like ? unset(options.like, configuration.knobs) : {};
+  const knobs = { ...configuration.knobs, ...chosen };
+  const walk = new Walk(
+    options.like
+      ? checker.programFor(configuration, chosen, drop?.overlay)
+      : checker.fullProgram(configuration, drop?.overlay),
+  );
   const { property } = checker.condition;
   const of = { test: read.scenario.name.text, property, machine, kernel, knobs };
   return { ok: true, walk: new OpenWalk(of, walk) };

@@ -34,6 +34,7 @@ export interface InlineContext {
 interface Frame {
   readonly routine: string;
   readonly numbers: ReadonlyMap<Stmt, number>;
+  readonly caller?: Origin;
   readonly env: Map<string, Node>;
   readonly result: { reg: number; sort: AnySort } | undefined;
   readonly returns: number[];
@@ -142,7 +143,10 @@ class Flattener {
 
   private statement(s: Stmt): void {
     const step = this.frame.numbers.get(s);
-    if (step !== undefined) this.origin = { routine: this.frame.routine, step, stmt: s };
+    if (step !== undefined) {
+      const { routine, caller } = this.frame;
+      this.origin = { routine, step, stmt: s, caller };
+    }
     switch (s.k) {
       case "set":
         return this.assign(s.to, s.value);
@@ -398,7 +402,7 @@ class Flattener {
     const outer = this.frame;
     const { origin } = this;
     const body = callee.body();
-    this.frame = this.enter(s.callee, body, env, callee.locals, result);
+    this.frame = { ...this.enter(s.callee, body, env, callee.locals, result), caller: origin };
     this.block(body);
     this.patchReturns();
     this.frame = outer;

@@ -67,6 +67,8 @@ export interface Origin {
   readonly routine: string;
   readonly step: number;
   readonly stmt: Stmt | undefined;
+  /** The call that led here; undefined where a thread begins, or hardware. */
+  readonly caller?: Origin | undefined;
 }
 
 type Entry = readonly (readonly [string, Node])[];

@@ -62,6 +62,8 @@ export interface CheckResult {
   readonly run: CheckRun;
   /** How each cell was treated beside windows, and why. */
   readonly cells?: readonly string[];
+  /** Knobs that the run's programs ask for, set or not. */
+  readonly asks?: readonly string[];
   readonly witness?: WitnessFile;
   /** The witness replayed, step by step, for printers. */
   readonly shown?: ShownWitness;

@@ -3,10 +3,9 @@
 
 import type { Origin } from "../engine/program.ts";
 import { printStmt } from "../ir/print.ts";
-import type { Stmt } from "../ir/stmt.ts";
-import type { NamedEvent, WitnessRow } from "../study/player.ts";
+import { type NamedEvent, toldOrigin, type WitnessRow } from "../study/player.ts";
 import type { Replay, Witness } from "../study/witness.ts";
-import { whyText } from "./why.ts";
+import { type WhyPart, whyParts, whyText } from "./why.ts";
 
 /** One step. Plain data: it may travel between threads and into files. */
 export interface ShownStep {
@@ -34,6 +33,8 @@ export interface ShownWitness {
   readonly cycle: readonly ShownStep[];
   /** Which cached value let it happen, and what should have removed it; or who waits for what. */
   readonly why: string | null;
+  /** The same in pieces, with the steps that it names. */
+  readonly why_parts: readonly WhyPart[];
   /** Whether the replay ended as the witness claims. */
   readonly confirmed: boolean;
 }
@@ -44,11 +45,12 @@ export function shownWitness(witness: Witness, replay: Replay): ShownWitness {
   const why = replay.why ? whyText(replay.why) : null;
   const steps = replay.rows.map(shownStep);
   const cycle = replay.cycle.map(shownStep);
-  return { test, machine, kernel, knobs, property, steps, cycle, why, confirmed };
+  const why_parts = replay.why ? whyParts(replay.why) : [];
+  return { test, machine, kernel, knobs, property, steps, cycle, why, why_parts, confirmed };
 }
 
 export function shownStep(row: WitnessRow): ShownStep {
-  const told = row.origins.find((o) => o.stmt && sharedAccess(o.stmt)) ?? row.origins[0];
+  const told = toldOrigin(row);
   return {
     n: row.n,
     agent: row.agent,
@@ -61,25 +63,6 @@ export function shownStep(row: WitnessRow): ShownStep {
 }
 
 const statementOf = (told: Origin | undefined): string => (told?.stmt ? printStmt(told.stmt) : "");
-
-/** Whether other agents can notice the statement, or it waits for them. */
-function sharedAccess(s: Stmt): boolean {
-  switch (s.k) {
-    case "set":
-      return s.to.k !== "local" || s.value.k === "read";
-    case "xchg":
-    case "cas":
-    case "await":
-    case "retry":
-    case "lookup":
-    case "insert":
-    case "clear":
-    case "post":
-      return true;
-    default:
-      return false;
-  }
-}
 
 /** `pte_store A x P ro -> P rw`: names of values only where they are flags. */
 function eventText({ event, args }: NamedEvent, agent: string): string {

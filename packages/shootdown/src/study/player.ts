@@ -4,6 +4,7 @@
 import { describeState, showValue } from "../engine/describe.ts";
 import type { PackedMachine, Transition } from "../engine/packed.ts";
 import type { Origin } from "../engine/program.ts";
+import type { Stmt } from "../ir/stmt.ts";
 import { eventNamed } from "../vocabulary/events.ts";
 import { formatValue } from "./format.ts";
 
@@ -107,6 +108,33 @@ export class Player {
 export function shownOf(machine: PackedMachine, state: Int32Array): ReadonlyMap<string, string> {
   machine.load(state, 0);
   return describeState(machine, formatValue);
+}
+
+/** Whether a step has a statement that others can notice, or that waits for them. */
+export const isShared = ({ origins }: Pick<WitnessRow, "origins">): boolean =>
+  origins.some((o) => o.stmt && sharedAccess(o.stmt));
+
+/** The statement that a step is about: one that others can notice, or else its first. */
+export const toldOrigin = ({ origins }: Pick<WitnessRow, "origins">): Origin | undefined =>
+  origins.find((o) => o.stmt && sharedAccess(o.stmt)) ?? origins[0];
+
+/** Whether other agents can notice the statement, or it waits for them. */
+function sharedAccess(s: Stmt): boolean {
+  switch (s.k) {
+    case "set":
+      return s.to.k !== "local" || s.value.k === "read";
+    case "xchg":
+    case "cas":
+    case "await":
+    case "retry":
+    case "lookup":
+    case "insert":
+    case "clear":
+    case "post":
+      return true;
+    default:
+      return false;
+  }
 }
 
 const numbers = new WeakMap<PackedMachine, ReadonlyMap<string, number>>();

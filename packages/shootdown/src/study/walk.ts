@@ -4,7 +4,7 @@
 //   0 ──step──► 1 ──step──► 2 ...        a position is a number of steps taken
 //               └──step──► 2' ...        cut, then another step: a branch
 
-import { PackedMachine } from "../engine/packed.ts";
+import { PackedMachine, type Transition } from "../engine/packed.ts";
 import type { Program } from "../engine/program.ts";
 import { reasonHeld } from "../explore/reasons.ts";
 import { lanesOf, type Staged, staged } from "./lanes.ts";
@@ -85,12 +85,16 @@ export class Walk {
     return this.viewer.view(this.state(position));
   }
 
-  /** Every step that is possible at a position; of several that lead to one state the first. */
-  moves(position: number): Move[] {
+  /**
+   * Every step that is possible at a position, or those of some transitions; of several that lead
+   * to one state the first.
+   */
+  moves(position: number, is?: (t: Transition) => boolean): Move[] {
     const { machine } = this;
     const state = this.state(position);
     const found: WitnessStep[] = [];
     for (const t of machine.transitions) {
+      if (is && !is(t)) continue;
       const { kind, name, slot } = t;
       const seen = new Set<string>();
       machine.successors(t, state, 0, () => {

@@ -13,6 +13,8 @@ import type { WitnessRow } from "./player.ts";
 /** A step of the witness. */
 export interface StepName {
   readonly n: number;
+  /** Its place among all steps, from 1: fills and evictions have no number of their own. */
+  readonly at: number;
   readonly agent: string;
   readonly kind: WitnessRow["kind"];
   /** `routine:step` of each statement that ran. */
@@ -58,7 +60,7 @@ export type Why =
 export function whyEntry(machine: PackedMachine, reason: Reason, rows: readonly WitnessRow[]): Why {
   const step = (n: number): StepName => {
     const { n: number, agent, kind, where } = rows[n]!;
-    return { n: number, agent, kind, where: where.map((w) => `${w.routine}:${w.step}`) };
+    return { n: number, at: n + 1, agent, kind, where: where.map((w) => `${w.routine}:${w.step}`) };
   };
   const maybe = (n: number | undefined) => (n === undefined ? null : step(n));
   const entryOf = (e: Entry & { readonly filled: Filled }): CachedEntry => ({
