@@ -176,11 +176,13 @@ function pressed(key) {
     dispatchEvent(new KeyboardEvent("keydown", { key }));
     const sent = performance.now() - begin;
     const canvas = document.querySelector(".rows canvas");
+    let state;
     const done = () => {
-      const state = document.querySelector(".state");
-      if (state?.dataset.at !== want || canvas.dataset.cursor !== want) return;
+      const now = performance.now() - begin;
+      if (document.querySelector(".state")?.dataset.at === want) state ??= now;
+      if (state === undefined || canvas.dataset.cursor !== want) return;
       watch.disconnect();
-      resolve({ sent, all: performance.now() - begin });
+      resolve({ sent, state, all: now });
     };
     const watch = new MutationObserver(done);
     const attributes = { attributes: true, subtree: true, childList: true };
@@ -192,18 +194,15 @@ async function step({ bench, ...rest }) {
   const { page, open_ms } = await openLong({ bench, ...rest });
   await page.evaluate(`globalThis.pressed = ${pressed}`);
   const times = [];
-  const sent = [];
+  const [sent, state] = [[], []];
   for (let n = 0; n < PRESSES; n++) {
     const one = await page.evaluate((key) => globalThis.pressed(key), n < PRESSES / 2 ? "k" : "j");
     times.push(one.all);
     sent.push(one.sent);
+    state.push(one.state);
   }
-  return {
-    steps: bench.steps,
-    open_ms: round(open_ms),
-    ...spread("ms", times),
-    sent_ms: round(at(sent, 0.95)),
-  };
+  const parts = { ...spread("state_ms", state), handler_ms_p95: round(at(sent, 0.95)) };
+  return { steps: bench.steps, open_ms: round(open_ms), ...spread("ms", times), ...parts };
 }
 
 const SCROLL_MS = 3000;

@@ -32,15 +32,22 @@ export class Steps {
     const number = Math.floor(n / BLOCK_STEPS);
     const block = this.blocks.get(number);
     if (block) return block[n - number * BLOCK_STEPS];
-    if (n >= 0 && n < this.length) this.ask(number);
+    this.ask(number);
     return undefined;
+  }
+
+  /** Asks for what is next to a window, after the window itself. */
+  around(first: number, last: number): void {
+    this.ask(Math.floor(last / BLOCK_STEPS) + 1);
+    this.ask(Math.floor(first / BLOCK_STEPS) - 1);
   }
 
   private ask(number: number): void {
     const { asked, blocks } = this;
+    const from = number * BLOCK_STEPS;
+    if (from < 0 || from >= this.length || blocks.has(number)) return;
     if (asked.has(number) || asked.size >= ASKED_MAX) return;
     asked.add(number);
-    const from = number * BLOCK_STEPS;
     this.load(from, Math.min(this.length, from + BLOCK_STEPS)).then(
       (steps) => {
         asked.delete(number);

@@ -135,6 +135,7 @@ function paint(
   g.clearRect(0, 0, width, height);
   const c = colours(box);
   const seen = windowOf(length, scrollTop, height, lanes, (n) => store.steps.get(n));
+  store.steps.around(seen.rows[0]?.position ?? 0, seen.rows.at(-1)?.position ?? 0);
   const walk = store.walk.peek();
   const cursor = store.cursor.peek();
   const marks = { repeats: walk?.repeats_from ?? null, branch: walk ? walk.kept : null };

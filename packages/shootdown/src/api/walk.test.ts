@@ -54,6 +54,24 @@ test("each step says who called its routine, and what is told of an entry names 
   expect(named[1]).toBe(steps[store]);
 });
 
+test("steps are shown alike in any order, and after another way was taken", () => {
+  const text = witness();
+  const opened = openWitnessWalk(text);
+  if (!opened.ok) throw new Error("not opened");
+  const { walk } = opened;
+  const forward = Array.from({ length: walk.length }, (_, n) => walk.staged(n + 1));
+  const backward = forward.map((_, n) => walk.staged(walk.length - n)).reverse();
+  expect(backward).toEqual(forward);
+  walk.shown(6);
+  walk.cut(5);
+  const other = walk.moves(5).find((m) => m.shown.kind === "fill")!;
+  walk.take(other.step);
+  const next = walk.moves(6)[0]!;
+  walk.take(next.step);
+  expect(walk.shown(7)).toEqual(next.shown);
+  expect(walk.shown(6)).toEqual(other.shown);
+});
+
 test("a scenario from its start, by the first move each time", () => {
   const opened = openWalk(UPGRADE, ON);
   if (!opened.ok) throw new Error("not opened");

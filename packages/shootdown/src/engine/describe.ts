@@ -61,7 +61,12 @@ export function variablesOf(machine: PackedMachine, format?: Formatter): Variabl
   return [...fieldsOf(machine, format), ...cellsOf(machine, format), ...setsOf(machine, format)];
 }
 
-/** The same by name, as one text each. */
+/** Those of the pending sets alone. */
+export const outstandingOf = (machine: PackedMachine, format?: Formatter): Variable[] => [
+  ...setsOf(machine, format),
+];
+
+/** All of them by name, as one text each. */
 export function describeState(
   machine: PackedMachine,
   format?: Formatter,

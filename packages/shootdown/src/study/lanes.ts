@@ -4,7 +4,7 @@
 //   CPU0   CPU1   cmdq   SMMU   D   memory
 //    |──tlbi──────────────►|              a thread posts to a set ─► its effect in another lane
 
-import { showValue, variableName, variablesOf } from "../engine/describe.ts";
+import { outstandingOf, showValue, variableName } from "../engine/describe.ts";
 import type { PackedMachine, Transition } from "../engine/packed.ts";
 import type { Domain } from "../engine/program.ts";
 import { priq } from "../hardware/pcie/page-requests.ts";
@@ -125,7 +125,8 @@ export function staged(
 
 function outstanding(machine: PackedMachine, state: Int32Array) {
   machine.load(state, 0);
-  return variablesOf(machine, formatValue)
-    .filter((v) => v.decl.kind === "pending")
-    .map((v) => ({ name: variableName(v), texts: v.texts }));
+  return outstandingOf(machine, formatValue).map((v) => ({
+    name: variableName(v),
+    texts: v.texts,
+  }));
 }

@@ -31,6 +31,8 @@ export class Walk {
   private readonly blocks: Int32Array[] = [];
   /** Numbered steps before each position. */
   private readonly counts: number[] = [0];
+  /** Where the last row was played to: the next one goes on from there. */
+  private last: { position: number; readonly player: Player } | undefined;
 
   constructor(program: Program) {
     this.machine = new PackedMachine(program, { semantics: "concrete" });
@@ -63,11 +65,15 @@ export class Walk {
   cut(position: number): void {
     this.taken.length = position;
     this.counts.length = position + 1;
+    if (this.last && this.last.position > position) this.last = undefined;
   }
 
   /** What step `n`, from 1, did. */
   row(n: number): WitnessRow {
-    return this.player(n - 1).play(this.taken[n - 1]!);
+    const going = this.last?.position === n - 1 ? this.last.player : this.player(n - 1);
+    const row = going.play(this.taken[n - 1]!);
+    this.last = { position: n, player: going };
+    return row;
   }
 
   /** Where step `n` was made, and the messages that it sent and was. */
@@ -124,8 +130,7 @@ export class Walk {
     }));
     const reason = reasonHeld(machine, path, { instance, value });
     if (!reason) return undefined;
-    const rows = this.taken.slice(0, position).map((_, n) => this.row(n + 1));
-    return whyEntry(machine, reason, rows);
+    return whyEntry(machine, reason, position, (n) => this.row(n + 1));
   }
 
   private player(position: number): Player {

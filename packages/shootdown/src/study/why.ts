@@ -57,9 +57,15 @@ export type Why =
       readonly outstanding: readonly { readonly set: string; readonly entry: string }[];
     };
 
-export function whyEntry(machine: PackedMachine, reason: Reason, rows: readonly WitnessRow[]): Why {
+/** `rowAt` tells what each of `count` steps did; few are asked for. */
+export function whyEntry(
+  machine: PackedMachine,
+  reason: Reason,
+  count: number,
+  rowAt: (n: number) => WitnessRow,
+): Why {
   const step = (n: number): StepName => {
-    const { n: number, agent, kind, where } = rows[n]!;
+    const { n: number, agent, kind, where } = rowAt(n);
     return { n: number, at: n + 1, agent, kind, where: where.map((w) => `${w.routine}:${w.step}`) };
   };
   const maybe = (n: number | undefined) => (n === undefined ? null : step(n));
@@ -74,7 +80,7 @@ export function whyEntry(machine: PackedMachine, reason: Reason, rows: readonly 
   };
   return {
     kind: "entry",
-    found: reason.found < rows.length ? step(reason.found) : null,
+    found: reason.found < count ? step(reason.found) : null,
     entry: entryOf(reason),
     revoked: maybe(reason.revoked),
     misses: reason.attempts.map(miss),

@@ -128,5 +128,6 @@ function whyOf(machine: PackedMachine, question: Question, played: Played): Why 
     [...path, ...loop],
     stuck === undefined ? Infinity : path.length,
   );
-  return reason && whyEntry(machine, reason, [...rows, ...cycle]);
+  const all = [...rows, ...cycle];
+  return reason && whyEntry(machine, reason, all.length, (n) => all[n]!);
 }
