@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layers of packages/shootdown/src: which folder may import which, and why.
 //
-//   base <- ir <- vocabulary <- hardware, kernel <- litmus, trace <- cost <- study <- report <- api
+//   base <- ir <- vocabulary <- hardware, kernel <- litmus, trace, live <- cost <- study <- report <- api
 //             <- engine <- explore                                                          <- cli
 //
 // Every pair of folders not listed here is a forbidden edge. Test files are not cruised: they may
@@ -32,28 +32,32 @@ const LAYERS = {
     ["base", "ir", "vocabulary", "hardware", "kernel", "engine"],
     "The monitor judges events with the same rules and no search.",
   ],
+  live: [
+    ["base", "ir", "vocabulary", "hardware", "kernel", "engine"],
+    "A live machine runs routines on a machine; what they are run for is someone else's question.",
+  ],
   cost: [
-    ["base", "ir", "vocabulary", "hardware", "kernel", "engine", "trace/importers"],
+    ["base", "ir", "vocabulary", "hardware", "kernel", "engine", "live", "trace/importers"],
     "Cost runs a model against time; of trace it reads recordings, not verdicts.",
   ],
   study: [
     [
       ...["base", "ir", "vocabulary", "hardware", "kernel", "engine"],
-      ...["litmus", "explore", "trace", "cost"],
+      ...["litmus", "explore", "trace", "live", "cost"],
     ],
     "A study combines the results of the tools; it does not reach below them.",
   ],
   report: [
     [
       ...["base", "ir", "vocabulary", "engine", "hardware", "kernel"],
-      ...["explore", "litmus", "trace", "cost", "study"],
+      ...["explore", "litmus", "trace", "live", "cost", "study"],
     ],
     "Printers print results of the layers above them; nothing but the api calls a printer.",
   ],
   api: [
     [
       ...["base", "ir", "vocabulary", "engine", "hardware", "kernel"],
-      ...["explore", "litmus", "trace", "cost", "study", "report"],
+      ...["explore", "litmus", "trace", "live", "cost", "study", "report"],
     ],
     "The api is the one public door: it opens on everything except the shells.",
   ],

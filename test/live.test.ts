@@ -22,7 +22,7 @@ beforeAll(async () => {
   const dir = join(root, "node_modules/.cache/docs");
   mkdirSync(dir, { recursive: true });
   const file = join(dir, "LIVE.ts");
-  const api = JSON.stringify(join(root, "packages/shootdown/src/study/live.ts"));
+  const api = JSON.stringify(join(root, "packages/shootdown/src/live/live.ts"));
   writeFileSync(file, blocks.join("\n").replaceAll('"shootdown"', api));
   examples = await import(/* @vite-ignore */ file);
 });

@@ -15,10 +15,10 @@ import {
   VM_WRITE,
   vma,
 } from "../../../packages/shootdown/src/kernel/state.ts";
-import type { MapOptions } from "../../../packages/shootdown/src/study/live.ts";
-import { LiveMachine } from "../../../packages/shootdown/src/study/live.ts";
-import type { Task } from "../../../packages/shootdown/src/study/live-task.ts";
-import { descriptor } from "../../../packages/shootdown/src/study/live-view.ts";
+import type { MapOptions } from "../../../packages/shootdown/src/live/live.ts";
+import { LiveMachine } from "../../../packages/shootdown/src/live/live.ts";
+import type { Task } from "../../../packages/shootdown/src/live/task.ts";
+import { descriptor } from "../../../packages/shootdown/src/live/view.ts";
 import { desc } from "../../../packages/shootdown/src/vocabulary/descriptor.ts";
 import { pmd, pte_table } from "../../../packages/shootdown/src/vocabulary/state.ts";
 import type { Folder } from "./folder.ts";

@@ -21,6 +21,16 @@ export { DEFAULT_BYTES_MAX } from "../explore/search.ts";
 export type { Scenario } from "../litmus/ast.ts";
 export { MAX_SOURCE_BYTES } from "../litmus/source.ts";
 export {
+  type Device,
+  type LiveMachine,
+  type LiveOptions,
+  type MapOptions,
+  openMachine,
+  PAGE_SIZE,
+  type Process,
+} from "../live/live.ts";
+export type { Completion, Task } from "../live/task.ts";
+export {
   type AuditSummary,
   auditStatus,
   auditSummary,
@@ -84,16 +94,6 @@ export type { DifferenceKind, Pair } from "../study/beside.ts";
 export type { Outcomes as KnownOutcomes } from "../study/check.ts";
 export type { KnownViolation } from "../study/findings.ts";
 export type { Message, Staged } from "../study/lanes.ts";
-export {
-  type Device,
-  type LiveMachine,
-  type LiveOptions,
-  type MapOptions,
-  openMachine,
-  PAGE_SIZE,
-  type Process,
-} from "../study/live.ts";
-export type { Completion, Task } from "../study/live-task.ts";
 export type { WitnessStep } from "../study/player.ts";
 export type {
   CacheView,
@@ -200,5 +200,5 @@ export {
 /** The version of this package. */
 export const version: string = __SHOOTDOWN_VERSION__;
 
-export type { CacheEntry } from "../study/live-view.ts";
+export type { CacheEntry } from "../live/view.ts";
 export { type RunEvent, type RunResult, runOnce } from "../study/run.ts";

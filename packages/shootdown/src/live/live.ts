@@ -39,13 +39,13 @@ import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { LIVE_OBSERVERS } from "../vocabulary/properties.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
 import { configure } from "./configuration.ts";
-import { LIVE_LIMITS, liveDomain } from "./live-domain.ts";
-import type { Device, LiveOptions, MapOptions, Process } from "./live-options.ts";
-import { Routines } from "./live-routines.ts";
-import type { Completion, Task } from "./live-task.ts";
-import { taskOf } from "./live-task.ts";
-import type { CacheEntry } from "./live-view.ts";
-import { cacheEntries, describeEvents, descriptor } from "./live-view.ts";
+import { LIVE_LIMITS, liveDomain } from "./domain.ts";
+import type { Device, LiveOptions, MapOptions, Process } from "./options.ts";
+import { Routines } from "./routines.ts";
+import type { Completion, Task } from "./task.ts";
+import { taskOf } from "./task.ts";
+import type { CacheEntry } from "./view.ts";
+import { cacheEntries, describeEvents, descriptor } from "./view.ts";
 
 /** Bytes of a page. */
 export const PAGE_SIZE = 4096;
@@ -53,7 +53,7 @@ const PTRS_PER_PTE = LIVE_LIMITS.PTRS_PER_PTE;
 /** What one frame more adds to a descriptor word: six flag bits lie below. */
 const FRAME_UNIT = 2 ** 6;
 
-export type { Device, LiveOptions, MapOptions, Process } from "./live-options.ts";
+export type { Device, LiveOptions, MapOptions, Process } from "./options.ts";
 
 /** Steps that a run makes at most before it says that it does not end. */
 const STEPS_MAX = 10_000_000;
