@@ -67,7 +67,7 @@ export class Model {
 
   /** Maps private pages that are in use; returns their frames. */
   map({ lo, hi }: Pages, options: MapOptions = {}): number[] {
-    const first = this.live["get"](next_free_page.decl, []);
+    const first = this.live.get(next_free_page.decl, []);
     this.live.map(this.process, { ...options, at: lo * PAGE, pages: hi - lo });
     return Array.from({ length: hi - lo }, (_, n) => first + n);
   }
@@ -102,8 +102,8 @@ export class Model {
   /** What the address space holds without a page in it. */
   reserve({ lo, hi }: Pages, writable = false): void {
     const { mm } = this.process;
-    this.live["fill"](vma.decl, [mm, lo], hi - lo, 1);
-    this.live["fill"](VM_WRITE.decl, [mm, lo], hi - lo, writable ? 1 : 0);
+    this.live.fill(vma.decl, [mm, lo], hi - lo, 1);
+    this.live.fill(VM_WRITE.decl, [mm, lo], hi - lo, writable ? 1 : 0);
   }
 
   /** A flush is owed to the process. */
@@ -112,11 +112,11 @@ export class Model {
   }
 
   get(field: FieldDecl, index: readonly number[]): number {
-    return this.live["get"](field, index);
+    return this.live.get(field, index);
   }
 
   set(field: FieldDecl, index: readonly number[], value: number): void {
-    this.live["set"](field, index, value);
+    this.live.set(field, index, value);
   }
 
   load(page: number): Task {
@@ -149,7 +149,7 @@ export class Model {
     args: { readonly [K in keyof P]: Value },
   ): Task {
     // Nobody asks for the result.
-    return this.live["start"](routine.name, routine as Declaration<P, undefined>, args);
+    return this.live.start(routine.name, routine as Declaration<P, undefined>, args);
   }
 
   /** Runs to the end; what was done before this is not told. */
@@ -178,10 +178,9 @@ function machine({ features, kernel }: Folder, begins: readonly FieldDecl[]): Li
     cpus: 1,
   };
   const zeros = (field: FieldDecl) => field.index.map(() => 0);
-  return new LiveMachine(
-    options,
-    begins.map((field) => ({ field, index: zeros(field), value: 1 })),
-  );
+  return new LiveMachine(options, {
+    initial: begins.map((field) => ({ field, index: zeros(field), value: 1 })),
+  });
 }
 
 /** Recorded are the last DSB before a TLBI, and those behind one, up to one for loads too. */

@@ -106,6 +106,12 @@ export class OpenMachine {
     return added;
   }
 
+  /** Forgets the threads that were spawned last, as far as they have ended. */
+  retire(): void {
+    const { threads } = this;
+    while (threads.length > 0 && this.halted(threads.at(-1)!)) threads.pop();
+  }
+
   halted(thread: OpenThread): boolean {
     return thread.code.instrs[thread.pc]!.op === "halt";
   }

@@ -28,8 +28,8 @@ export const LIVE_LIMITS = {
   SPARE_TABLES: PAGES / 1024,
 } as const;
 
-/** A domain with so many CPUs, and a worker for each device. */
-export function liveDomain(cpus: number): Domain {
+/** A domain with so many CPUs, and a worker for each device; `limits` that are others here. */
+export function liveDomain(cpus: number, limits: Readonly<Record<string, number>> = {}): Domain {
   if (!(cpus >= 1 && cpus <= 64)) throw new Error(`${cpus} CPUs: from 1 to 64 are possible`);
   return {
     sizes: {
@@ -44,6 +44,6 @@ export function liveDomain(cpus: number): Domain {
       cpu: Array.from({ length: cpus }, (_, n) => `CPU${n}`),
       agent: Array.from({ length: cpus }, (_, n) => `CPU${n}`),
     },
-    limits: LIVE_LIMITS,
+    limits: { ...LIVE_LIMITS, ...limits },
   };
 }

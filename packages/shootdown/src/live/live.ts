@@ -8,16 +8,17 @@
 // else fills, evicts or takes effect unless a step says so.
 
 import { seededRandom } from "../base/random.ts";
-import type { OpenTransition } from "../engine/open.ts";
+import type { OpenOptions, OpenTransition } from "../engine/open.ts";
 import { OpenMachine } from "../engine/open.ts";
 import type { Scheduler } from "../engine/open-schedule.ts";
 import { prompt, seeded } from "../engine/open-schedule.ts";
+import type { StoredRun } from "../engine/open-store.ts";
 import type { OpenLogEntry, Value } from "../engine/open-value.ts";
-import type { Initial, System } from "../engine/program.ts";
+import type { Domain, Initial, System } from "../engine/program.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
 import { KNOBS, MACHINE } from "../hardware/machines.ts";
 import type { FieldDecl, Sorts } from "../ir/expr.ts";
-import type { Declaration } from "../ir/machine.ts";
+import type { Declaration, ObserverDecl } from "../ir/machine.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
@@ -63,9 +64,24 @@ export function openMachine(options: LiveOptions): LiveMachine {
   return new LiveMachine(options);
 }
 
+/** What those see of a machine who know what it is made of. */
+export interface LiveInner {
+  /** What begins otherwise, as where huge pages are mapped. */
+  readonly initial?: readonly Initial[];
+  /** Properties that are watched; default: all of LIVE_OBSERVERS. */
+  readonly observers?: readonly ObserverDecl[];
+  /** Limits that are others than LIVE_LIMITS. */
+  readonly limits?: Readonly<Record<string, number>>;
+  /** Receives the origin of each instruction that is run, and how often it ran in a bulk loop. */
+  readonly trace?: OpenOptions["trace"];
+}
+
 export class LiveMachine {
   /** Events since the start (or since `takeEvents`), bulk groups as one with their count. */
   private log: OpenLogEntry[] = [];
+  /** Receives log entries instead of the log. */
+  onLog: ((e: OpenLogEntry) => void) | undefined;
+  private readonly scheduler = prompt();
   private readonly open: OpenMachine;
   private readonly system: System;
   private readonly routines: Routines;
@@ -76,11 +92,8 @@ export class LiveMachine {
   private nextPage = 16;
   private nextTable = 0;
 
-  /**
-   * `initial`, for who starts routines beyond those of the methods: what begins otherwise, as
-   * where huge pages are mapped.
-   */
-  constructor(options: LiveOptions, initial?: readonly Initial[]) {
+  /** `inner`: for who starts routines beyond those of the methods. */
+  constructor(options: LiveOptions, inner?: LiveInner) {
     const configured = configure(options.machine, options.kernel, options.knobs ?? {});
     if (!configured.ok) {
       const { what, name, known } = configured.problem;
@@ -93,19 +106,24 @@ export class LiveMachine {
     this.system = {
       machine: MACHINE,
       kernel,
-      domain: liveDomain(this.cpus),
+      domain: liveDomain(this.cpus, inner?.limits),
       knobs: { ...Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]])), ...knobs },
       threads: [],
-      observers: LIVE_OBSERVERS,
-      initial: [{ field: vmas_several.decl, index: [], value: 1 }, ...(initial ?? [])],
+      observers: inner?.observers ?? LIVE_OBSERVERS,
+      initial: [{ field: vmas_several.decl, index: [], value: 1 }, ...(inner?.initial ?? [])],
       entries: [],
     };
-    const log = (e: OpenLogEntry) => this.log.push(e);
+    const log = (e: OpenLogEntry) => {
+      if (this.onLog) this.onLog(e);
+      else this.log.push(e);
+    };
     // Frames follow each other along a mapping, and tables along an address space: one run each.
     const affine = { desc: "pfn" };
     const stairs = { [pte_table.decl.name]: { index: 0, every: PTRS_PER_PTE } };
-    this.routines = new Routines(this.system, initial !== undefined);
-    this.open = new OpenMachine(this.routines.program(), { log, affine, stairs });
+    this.routines = new Routines(this.system, inner !== undefined);
+    const trace = inner?.trace;
+    const openOptions = { log, affine, stairs, ...(trace && { trace }) };
+    this.open = new OpenMachine(this.routines.program(), openOptions);
     this.finish(this.start("reset", arm_smmu_device_reset, {}));
   }
 
@@ -160,7 +178,7 @@ export class LiveMachine {
       const at = frame + first - va;
       const entry = descriptor(this.system.domain, { valid: 1, ...bits, pfn: at });
       const table = this.table(mm, Math.floor(first / PTRS_PER_PTE));
-      this.open.fields.setRun(pte_table.decl.name, [table, first], count, entry, FRAME_UNIT);
+      this.fillFrames([table, first], count, entry);
     }
     this.fill(vma.decl, [mm, va], pages, 1);
     this.fill(VM_WRITE.decl, [mm, va], pages, vmaWritable ? 1 : 0);
@@ -239,11 +257,13 @@ export class LiveMachine {
 
   /** Runs until the task is done. Throws if it waits for ever. */
   finish(task: Task): void {
-    const scheduler = prompt();
     for (let n = 0; !task.done; n++) {
-      if (!task.step() && !scheduler(this.open)) throw new Error(`${task.name} waits for ever`);
+      if (!task.step() && !this.scheduler(this.open)) {
+        throw new Error(`${task.name} waits for ever`);
+      }
       if (n > STEPS_MAX) throw new Error(`${task.name} does not end`);
     }
+    this.open.retire();
   }
 
   /** Every entry of every cache, and whether it is stale. */
@@ -251,10 +271,32 @@ export class LiveMachine {
     return cacheEntries(this.open, this.system, this.processes, this.devices);
   }
 
+  get domain(): Domain {
+    return this.system.domain;
+  }
+
+  /** Runs of elements along a field's last index; none if no routine of this kernel names it. */
+  runs(field: FieldDecl, index: readonly number[], count: number): readonly StoredRun[] {
+    if (!this.open.fields.named(field.name)) return [];
+    return this.open.fields.runs(field.name, index, count);
+  }
+
+  /** Log entries since the start, or since they were last taken. */
+  takeLog(): OpenLogEntry[] {
+    const log = this.log;
+    this.log = [];
+    return log;
+  }
+
   /** Takes an entry out of a cache; false if it is not there. */
   evict(entry: CacheEntry): boolean {
     const t = this.open.freeTransition("evict", entry.cache, entry.key);
     return this.open.step(t, [entry.raw]);
+  }
+
+  /** Takes every entry out of every cache. */
+  evictAll(): void {
+    for (const entry of this.caches()) this.evict(entry);
   }
 
   /** Properties that were violated so far. */
@@ -264,9 +306,7 @@ export class LiveMachine {
 
   /** The events so far, as `name key=value ...` lines; a bulk group is one line with its count. */
   takeEvents(): string[] {
-    const events = describeEvents(this.log, this.system.domain);
-    this.log = [];
-    return events;
+    return describeEvents(this.takeLog(), this.system.domain);
   }
 
   private name(sort: string, name: string): void {
@@ -307,7 +347,8 @@ export class LiveMachine {
     this.open.step(this.open.freeTransition("fill", cache, key));
   }
 
-  private start<P extends Sorts>(
+  /** Begins any routine, if the machine was opened with `inner`. */
+  start<P extends Sorts>(
     name: string,
     routine: Declaration<P, undefined>,
     args: { readonly [K in keyof P]: Value },
@@ -350,7 +391,14 @@ export class LiveMachine {
     return parts;
   }
 
-  private newTable(mm: number, region: number): void {
+  /** Entries along a table, each of the next frame; or none, for 0. */
+  fillFrames(index: readonly number[], count: number, entry: number): void {
+    this.open.store(pte_table.decl);
+    this.open.fields.setRun(pte_table.decl.name, index, count, entry, entry === 0 ? 0 : FRAME_UNIT);
+  }
+
+  /** Gives a region an empty table. */
+  newTable(mm: number, region: number): void {
     const next = this.nextTable++;
     const upper = descriptor(this.system.domain, { valid: 1, table: 1, next });
     this.set(pmd.decl, [mm, region], upper);
@@ -358,7 +406,7 @@ export class LiveMachine {
   }
 
   /** Sets a run of elements; fields that no routine of this kernel names are left alone. */
-  private fill(field: FieldDecl, index: readonly number[], count: number, value: number): void {
+  fill(field: FieldDecl, index: readonly number[], count: number, value: number): void {
     this.open.store(field);
     this.open.fields.setRun(field.name, index, count, value);
   }
@@ -384,13 +432,14 @@ export class LiveMachine {
     return `${t.name} ${fields.join(" ")}`;
   }
 
-  private get(field: FieldDecl, index: readonly number[]): number {
+  /** An element of a field; the field need not be one that a routine names. */
+  get(field: FieldDecl, index: readonly number[]): number {
     const value = this.open.store(field).read(index);
     if (typeof value !== "number") throw new Error(`${field.name} holds a range`);
     return value;
   }
 
-  private set(field: FieldDecl, index: readonly number[], value: number): void {
+  set(field: FieldDecl, index: readonly number[], value: number): void {
     this.open.store(field).write(index, value);
   }
 }

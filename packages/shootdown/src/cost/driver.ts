@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goes through a workload: which routines each operation calls, on what, and what becomes of the
+// address spaces.
+//
+//   operation ──► parts that lie in one vma, one table ... ──Runner──► course, and the space after it
+
+import type { Course } from "./course.ts";
+import type { After, Local } from "./local.ts";
+import { faults, forbidden, isMapped, PAGE } from "./page.ts";
+import type { Routine, Runner } from "./runner.ts";
+import type { Piece } from "./space.ts";
+import { Frames, Space, TABLE_PAGES } from "./space.ts";
+import type { Call, Operation, Span } from "./workload.ts";
+
+export interface DriverOptions {
+  /** Which processes have a device: the first of the workload (default), or all. */
+  readonly bound?: "first" | "all";
+}
+
+/** Receives what is run: `repeat` times in a row, one page further on each time. */
+export type Sink = (
+  course: Course,
+  base: number,
+  repeat: number,
+  space: Space,
+  operation: Operation,
+) => void;
+
+const BYTES = 4096;
+
+const PROTECTION = { ro: 0, rw: PAGE.VM_WRITE, none: PAGE.VM_NONE } as const;
+
+const pagesOf = ({ start, end }: Span): [number, number] => [
+  Math.floor(start / BYTES),
+  Math.ceil(end / BYTES),
+];
+
+export class Driver {
+  readonly spaces = new Map<number, Space>();
+  /** Accesses that a vma does not permit, and operations that are not modelled, by name. */
+  readonly skipped = new Map<string, number>();
+  private readonly runner: Runner;
+  private readonly all: boolean;
+  private readonly sink: Sink;
+  private readonly frames = new Frames();
+
+  constructor(runner: Runner, sink: Sink, options: DriverOptions = {}) {
+    this.runner = runner;
+    this.sink = sink;
+    this.all = options.bound === "all";
+  }
+
+  /** The address space of a process; a new one is empty. */
+  space(pid: number): Space {
+    let space = this.spaces.get(pid);
+    if (!space) {
+      space = new Space(this.frames, this.all || this.spaces.size === 0);
+      this.spaces.set(pid, space);
+    }
+    return space;
+  }
+
+  step(operation: Operation): void {
+    const space = this.space(operation.pid);
+    const { call } = operation;
+    switch (call.call) {
+      case "mmap":
+        return this.mmap(space, call, operation);
+      case "munmap":
+        return this.munmap(space, ...pagesOf(call.span), operation);
+      case "mprotect":
+        return this.mprotect(space, call, operation);
+      case "madvise":
+        return this.madvise(space, call, operation);
+      case "mremap":
+        return this.mremap(space, call, operation);
+      case "fork":
+        this.whole("fork", space, operation);
+        this.spaces.set(call.child, space.fork(this.all));
+        return;
+      case "exec":
+        this.whole("exit", space, operation);
+        return space.clear();
+      case "exit":
+        this.whole("exit", space, operation);
+        space.clear();
+        this.spaces.delete(operation.pid);
+        return;
+      case "touch":
+        return this.touch(space, call.span, call.write, false, operation);
+      case "device":
+        return this.touch(space, call.span, call.write, true, operation);
+      case "dma_map":
+      case "dma_unmap":
+        return this.skip(call.call);
+    }
+  }
+
+  private skip(what: string, count = 1): void {
+    this.skipped.set(what, (this.skipped.get(what) ?? 0) + count);
+  }
+
+  private mmap(space: Space, call: Call & { call: "mmap" }, operation: Operation): void {
+    const [lo, hi] = pagesOf(call.span);
+    // MAP_FIXED over something; the importer says so as a munmap, too.
+    if (space.hasVma(lo, hi)) this.munmap(space, lo, hi, operation);
+    const bits =
+      (call.writable ? PAGE.VM_WRITE : 0) |
+      (call.accessible ? 0 : PAGE.VM_NONE) |
+      (call.shared ? PAGE.shared : 0) |
+      (call.file && !call.shared ? PAGE.file : 0);
+    space.mapVma(lo, hi, bits);
+    if (call.populate && call.accessible) {
+      this.touch(space, call.span, call.writable, false, operation);
+    }
+  }
+
+  private munmap(space: Space, lo: number, hi: number, operation: Operation): void {
+    if (!space.hasVma(lo, hi)) return;
+    this.ranged("munmap", space, lo, hi, operation);
+  }
+
+  private mprotect(space: Space, call: Call & { call: "mprotect" }, operation: Operation): void {
+    const to = !call.accessible ? "none" : call.writable ? "rw" : "ro";
+    const [lo, hi] = pagesOf(call.span);
+    const protection = PAGE.VM_WRITE | PAGE.VM_NONE;
+    for (const part of vmasOf(space, lo, hi)) {
+      if ((part.code & protection) === PROTECTION[to]) continue;
+      this.ranged(`mprotect ${to}`, space, part.lo, part.hi, operation);
+    }
+  }
+
+  private madvise(space: Space, call: Call & { call: "madvise" }, operation: Operation): void {
+    const [lo, hi] = pagesOf(call.span);
+    const advice = call.advice.slice("MADV_".length);
+    if (advice === "PAGEOUT" || advice === "REMOVE") return this.skip(call.advice);
+    for (const part of vmasOf(space, lo, hi)) {
+      // madvise_free_single_vma(): anonymous memory alone.
+      if (advice === "FREE" && (part.code & (PAGE.shared | PAGE.file)) !== 0) continue;
+      this.ranged(`madvise ${advice}` as Routine, space, part.lo, part.hi, operation);
+    }
+  }
+
+  private mremap(space: Space, call: Call & { call: "mremap" }, operation: Operation): void {
+    const [from, end] = pagesOf(call.from);
+    const [to, toEnd] = pagesOf(call.to);
+    const code = space.pieces(from, end)[0]?.code ?? 0;
+    if (toEnd - to < end - from) this.munmap(space, from + toEnd - to, end, operation);
+    const length = Math.min(end - from, toEnd - to);
+    if (from !== to) {
+      if (space.hasVma(to, toEnd)) this.munmap(space, to, toEnd, operation);
+      this.moveTables(space, from, length, to, operation);
+    }
+    if (toEnd - to > length && code !== 0) space.mapVma(to + length, toEnd, code);
+  }
+
+  /** move_page_tables(): as far as one table of the old and of the new place goes, each time. */
+  private moveTables(space: Space, from: number, length: number, to: number, op: Operation): void {
+    for (let done = 0; done < length; ) {
+      const left = (at: number) => TABLE_PAGES - ((at + done) % TABLE_PAGES);
+      const extent = Math.min(length - done, left(from), left(to));
+      const [lo, target] = [from + done, to + done];
+      if (space.pieces(lo, lo + extent).some((p) => isMapped(p.code))) {
+        const region = Math.floor(target / TABLE_PAGES);
+        space.setTables(region, region + 1, true);
+      }
+      const local = cut(space, lo, lo + extent);
+      const there = { ...cut(space, target, target + extent), pieces: [] };
+      const { course } = this.runner.run("mremap", space.bound, local, there);
+      this.sink(course, lo, 1, space, op);
+      space.move(lo, lo + extent, target);
+      done += extent;
+    }
+  }
+
+  /** A routine on a range; the space becomes what it leaves. */
+  private ranged(r: Routine, space: Space, lo: number, hi: number, operation: Operation): void {
+    const { course, after } = this.runner.run(r, space.bound, cut(space, lo, hi));
+    this.sink(course, lo, 1, space, operation);
+    apply(space, lo, hi, after);
+  }
+
+  /** A routine on all of an address space. */
+  private whole(routine: "fork" | "exit", space: Space, operation: Operation): void {
+    const { lo, hi } = space.extent();
+    if (lo === hi) return;
+    const { course, after } = this.runner.run(routine, space.bound, cut(space, lo, hi));
+    this.sink(course, lo, 1, space, operation);
+    if (routine === "fork") apply(space, lo, hi, withoutShared(after));
+  }
+
+  private touch(
+    space: Space,
+    span: Span,
+    write: boolean,
+    device: boolean,
+    operation: Operation,
+  ): void {
+    const [lo, hi] = pagesOf(span);
+    const routine: Routine = device
+      ? write
+        ? "device write"
+        : "device read"
+      : write
+        ? "write"
+        : "read";
+    if (device && !space.bound) return this.skip("device without a binding");
+    for (const piece of space.pieces(lo, hi)) {
+      if (forbidden(piece.code, write)) this.skip("forbidden access", piece.hi - piece.lo);
+      else if (faults(piece.code, write)) this.fault(routine, space, piece, operation);
+    }
+  }
+
+  /**
+   * A fault on each page of a piece. That a table is made where there is none is nothing that
+   * anybody is told: the routines have it already.
+   */
+  private fault(routine: Routine, space: Space, piece: Piece, operation: Operation): void {
+    const local: Local = {
+      ...{ length: 1, offset: 0, before: false, behind: false },
+      pieces: [{ ...piece, lo: 0, hi: 1, frame: 0 }],
+      tables: [{ start: 0, end: 1 }],
+    };
+    const { lo, hi } = piece;
+    const { course, after } = this.runner.run(routine, space.bound, local);
+    this.sink(course, lo, hi - lo, space, operation);
+    const { code, kept } = after.pages[0]!;
+    space.put(lo, hi, { code: landed(code, routine), frame: kept ? piece.frame : "new" });
+    space.setTables(Math.floor(lo / TABLE_PAGES), Math.ceil(hi / TABLE_PAGES), true);
+  }
+}
+
+/** A page of the page cache is nobody's own until it is copied. */
+function landed(code: number, routine: Routine): number {
+  const reads = routine.endsWith("read");
+  if ((code & PAGE.file) !== 0 && reads) return code & ~(PAGE.exclusive | PAGE.zero);
+  return code & PAGE.file ? code & ~PAGE.file : code;
+}
+
+/** Parts of [lo, hi) that lie in vmas of one kind each. */
+function vmasOf(space: Space, lo: number, hi: number): Piece[] {
+  const bits = PAGE.VM_WRITE | PAGE.VM_NONE | PAGE.shared | PAGE.file;
+  const found: Piece[] = [];
+  for (const piece of space.pieces(lo, hi)) {
+    const last = found.at(-1);
+    if (last && last.hi === piece.lo && (last.code & bits) === (piece.code & bits)) {
+      found[found.length - 1] = { ...last, hi: piece.hi };
+    } else found.push(piece);
+  }
+  return found;
+}
+
+/** What an operation on [lo, hi) touches. */
+export function cut(space: Space, lo: number, hi: number): Local {
+  const region = Math.floor(lo / TABLE_PAGES);
+  const last = Math.floor((hi - 1) / TABLE_PAGES);
+  const before = space.hasVma(region * TABLE_PAGES, lo);
+  const behind = space.hasVma(hi, (last + 1) * TABLE_PAGES);
+  const pieces = space
+    .pieces(lo, hi)
+    .map((p) => ({ ...p, lo: p.lo - lo, hi: p.hi - lo, frame: 0 }));
+  const tables = space.tableRuns(region, last + 1).map((t) => {
+    return { start: t.start - region, end: t.end - region };
+  });
+  const local = { length: hi - lo, offset: lo % TABLE_PAGES, before, behind, pieces, tables };
+  // Where its table stays, it is all the same where in the table the range lies.
+  const stays = region === last && (before || behind);
+  return stays ? { ...local, offset: before ? 1 : 0 } : local;
+}
+
+function apply(space: Space, lo: number, hi: number, after: After): void {
+  const region = Math.floor(lo / TABLE_PAGES);
+  const last = Math.floor((hi - 1) / TABLE_PAGES);
+  for (const p of after.pages) {
+    if (!p.kept) {
+      space.put(lo + p.lo, lo + p.hi, { code: p.code, frame: isMapped(p.code) ? "new" : -1 });
+      continue;
+    }
+    // Frames of several runs: each keeps its own.
+    for (const piece of space.pieces(lo + p.lo, lo + p.hi)) {
+      space.put(piece.lo, piece.hi, { code: p.code, frame: piece.frame });
+    }
+  }
+  space.setTables(region, last + 1, false);
+  for (const t of after.tables) space.setTables(region + t.start, region + t.end, true);
+}
+
+/** copy_present_pte(): pages of shared mappings stay as they are. */
+function withoutShared(after: After): After {
+  return { ...after, pages: after.pages.filter((p) => (p.code & PAGE.shared) === 0) };
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the kernel's own routines for the operations of a workload, and remembers what each asked of
+// the machine.
+//
+//   operation on a Space ──► Local, a key ──known?──► Course, After
+//                                  └──not known──► live machine: do_munmap(), do_mprotect_pkey() ...
+//
+// The same operation on pages that are alike, elsewhere, takes the same course, moved: routines
+// look at what they are given, and at the vmas and tables beside it, which the key has.
+
+import type { OpenLogEntry, Value } from "../engine/open-value.ts";
+import type { Sorts } from "../ir/expr.ts";
+import type { Declaration } from "../ir/machine.ts";
+import { dup_mmap } from "../kernel/fork.ts";
+import { behavior, do_madvise } from "../kernel/mm/madvise.ts";
+import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
+import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
+import { do_mprotect_none } from "../kernel/mm/mprotect-none.ts";
+import { mremap_to } from "../kernel/mm/mremap.ts";
+import { entries_protnone } from "../kernel/state.ts";
+import { LiveMachine } from "../live/live.ts";
+import type { Device, Process } from "../live/options.ts";
+import type { Task } from "../live/task.ts";
+import type { Course } from "./course.ts";
+import type { After, Local } from "./local.ts";
+import { localKey, Place } from "./local.ts";
+import { actsOf } from "./log.ts";
+import { TABLE_PAGES } from "./space.ts";
+
+/** What is run: a kernel on a machine, and what of the machine changes what is done. */
+export interface RunnerOptions {
+  /** `arm64+smmuv3+ats` */
+  readonly machine: string;
+  /** `linux-6.12` */
+  readonly kernel: string;
+  readonly knobs?: Readonly<Record<string, string>>;
+  /** CPUs that the process runs on, 1 or more: whom x86 interrupts. */
+  readonly cpus?: number;
+  /** Devices that are bound to a process with a device, 0..4. */
+  readonly devices: number;
+  /** The SMMU has range commands (SMMU_IDR3.RIL): the driver has no threshold. */
+  readonly rangeCommands?: boolean;
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+/** What a routine is called for. */
+export type Routine =
+  | "munmap"
+  | "mprotect ro"
+  | "mprotect rw"
+  | "mprotect none"
+  | "madvise DONTNEED"
+  | "madvise FREE"
+  | "madvise COLD"
+  | "madvise REMOVE"
+  | "mremap"
+  | "fork"
+  | "exit"
+  | "read"
+  | "write"
+  | "device read"
+  | "device write";
+
+export interface Done {
+  readonly course: Course;
+  readonly after: After;
+}
+
+/** Where operations run: a region with free ones around it. */
+const REGION = 1024;
+/** Processes of a machine; one that has exited is none any more. */
+const PROCESSES = 8;
+
+interface Opened {
+  readonly live: LiveMachine;
+  readonly processes: Map<boolean, Process>;
+  devices: readonly Device[];
+  made: number;
+}
+
+const devicesUsed = (routine: Routine): boolean => routine.startsWith("device");
+
+export class Runner {
+  readonly options: RunnerOptions;
+  /** Operations that were run, and those that were known. */
+  ran = 0;
+  known = 0;
+  private opened: Opened | undefined;
+  private readonly memory = new Map<string, Done>();
+  private steps = 0;
+  private log: { entry: OpenLogEntry; steps: number }[] = [];
+
+  constructor(options: RunnerOptions) {
+    this.options = options;
+    // A wrong name is found before the first operation.
+    this.machine();
+  }
+
+  /** Runs a routine on what it touches, or remembers it. */
+  run(routine: Routine, bound: boolean, local: Local, to?: Local): Done {
+    const key = `${routine} ${bound ? 1 : 0} ${localKey(local)}${to ? ` > ${localKey(to)}` : ""}`;
+    let done = this.memory.get(key);
+    if (done) {
+      this.known++;
+      return done;
+    }
+    this.ran++;
+    done = this.execute(routine, bound, local, to);
+    this.memory.set(key, done);
+    return done;
+  }
+
+  private execute(routine: Routine, bound: boolean, local: Local, to?: Local): Done {
+    const { live } = this.machine();
+    const process = this.process(bound);
+    const place = new Place(live, process, REGION, local);
+    const span = Math.ceil((local.offset + local.length) / TABLE_PAGES);
+    const target = to && new Place(live, process, REGION + span + 1, to);
+    const task = this.start(routine, place, local, target);
+    live.takeLog();
+    this.log = [];
+    this.steps = 0;
+    live.onLog = (entry) => {
+      this.log.push({ entry, steps: this.steps });
+      this.steps = 0;
+    };
+    live.finish(task);
+    live.onLog = undefined;
+    const acts = actsOf(this.log, place.base, this.options.cpus ?? 1);
+    if (this.steps > 0) acts.push({ act: "steps", n: this.steps });
+    const steps = acts.reduce((sum, a) => (a.act === "steps" ? sum + a.n : sum), 0);
+    const after = place.take();
+    target?.take();
+    if (task.name === "access" || devicesUsed(routine)) live.evictAll();
+    if (routine === "exit") this.exited(bound);
+    return { course: { acts, steps }, after };
+  }
+
+  private start(routine: Routine, place: Place, local: Local, target?: Place): Task {
+    const { live, devices } = this.opened!;
+    const { base, process } = place;
+    const { mm } = process;
+    const range = { lo: base, hi: base + local.length };
+    const ranged = { cpu: 0, mm, range };
+    const call = <P extends Sorts>(
+      declared: Declaration<P, undefined>,
+      args: { readonly [K in keyof P]: Value },
+    ) => live.start(declared.name, declared, args);
+    const [verb, how] = routine.split(" ");
+    switch (verb) {
+      case "munmap":
+        return call(do_munmap, ranged);
+      case "mprotect":
+        if (how === "none") return call(do_mprotect_none, ranged);
+        return call(do_mprotect_pkey, { ...ranged, writable: how === "rw" ? 1 : 0 });
+      case "madvise": {
+        const advice = behavior.values.indexOf(how as (typeof behavior.values)[number]);
+        return call(do_madvise, { ...ranged, behavior: advice });
+      }
+      case "mremap": {
+        const whole = local.offset === 0 && local.length === TABLE_PAGES ? 1 : 0;
+        return call(mremap_to, { ...ranged, to: target!.base, by_table: whole });
+      }
+      case "fork":
+        return call(dup_mmap, { cpu: 0, mm });
+      case "exit":
+        return call(exit_mmap, { cpu: 0, mm });
+      case "read":
+        return live.load(0, process, base * 4096);
+      case "write":
+        return live.store(0, process, base * 4096);
+      default:
+        return how === "read"
+          ? live.read(devices[0]!, base * 4096)
+          : live.write(devices[0]!, base * 4096);
+    }
+  }
+
+  /** A machine has few devices: whoever had them leaves it with them. */
+  private exited(bound: boolean): void {
+    if (bound) this.opened = undefined;
+    else this.opened!.processes.delete(false);
+  }
+
+  private machine(): Opened {
+    if (this.opened) return this.opened;
+    const { machine, kernel, knobs, cpus = 1, rangeCommands = false, limits = {} } = this.options;
+    const trace = () => {
+      this.steps++;
+    };
+    const live = new LiveMachine(
+      { machine, kernel, cpus, ...(knobs && { knobs }) },
+      {
+        initial: [{ field: entries_protnone.decl, index: [], value: 1 }],
+        observers: [],
+        limits: { ...(rangeCommands ? { CMDQ_MAX_TLBI_OPS: 2 ** 37 } : {}), ...limits },
+        trace,
+      },
+    );
+    return (this.opened = { live, processes: new Map(), devices: [], made: 0 });
+  }
+
+  /** The process that operations run in; with devices, if `bound`. */
+  private process(bound: boolean): Process {
+    let opened = this.machine();
+    const known = opened.processes.get(bound);
+    if (known) return known;
+    if (opened.made === PROCESSES) {
+      this.opened = undefined;
+      opened = this.machine();
+    }
+    const process = opened.live.process(`P${opened.made++}`);
+    opened.live.runOn(0, process);
+    if (bound) {
+      opened.devices = Array.from({ length: this.options.devices }, (_, n) =>
+        opened.live.device(`D${n}`, process),
+      );
+    }
+    opened.processes.set(bound, process);
+    return process;
+  }
+}
