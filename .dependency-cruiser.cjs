@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layers of packages/shootdown/src: which folder may import which, and why.
 //
-//   base <- ir <- vocabulary <- hardware, kernel <- litmus, trace, live <- cost <- study <- report <- api
-//             <- engine <- explore                                                          <- cli
+//   base <- ir <- vocabulary <- hardware, kernel <- litmus, trace, live <- cost <- study <- report
+//             <- engine <- explore                                     report <- api <- cli
 //
 // Every pair of folders not listed here is a forbidden edge. Test files are not cruised: they may
 // look at anything. test/layers.test.ts proves that each forbidden edge is caught.

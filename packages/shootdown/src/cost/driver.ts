@@ -2,7 +2,7 @@
 // Goes through a workload: which routines each operation calls, on what, and what becomes of the
 // address spaces.
 //
-//   operation ──► parts that lie in one vma, one table ... ──Runner──► course, and the space after it
+//   operation ──► parts in one vma, one table ... ──Runner──► course, and the space after it
 
 import type { Course } from "./course.ts";
 import type { After, Local } from "./local.ts";
@@ -164,8 +164,8 @@ export class Driver {
         const region = Math.floor(target / TABLE_PAGES);
         space.setTables(region, region + 1, true);
       }
-      const local = cut(space, lo, lo + extent);
-      const there = { ...cut(space, target, target + extent), pieces: [] };
+      const local = cut(space, lo, lo + extent, true);
+      const there = { ...cut(space, target, target + extent, true), pieces: [] };
       const { course } = this.runner.run("mremap", space.bound, local, there);
       this.sink(course, lo, 1, space, op);
       space.move(lo, lo + extent, target);
@@ -175,18 +175,20 @@ export class Driver {
 
   /** A routine on a range; the space becomes what it leaves. */
   private ranged(r: Routine, space: Space, lo: number, hi: number, operation: Operation): void {
-    const { course, after } = this.runner.run(r, space.bound, cut(space, lo, hi));
+    const local = cut(space, lo, hi, r === "munmap");
+    const { course, after } = this.runner.run(r, space.bound, local);
     this.sink(course, lo, 1, space, operation);
-    apply(space, lo, hi, after);
+    apply(space, lo, hi, local, after);
   }
 
   /** A routine on all of an address space. */
   private whole(routine: "fork" | "exit", space: Space, operation: Operation): void {
     const { lo, hi } = space.extent();
     if (lo === hi) return;
-    const { course, after } = this.runner.run(routine, space.bound, cut(space, lo, hi));
+    const local = cut(space, lo, hi, true);
+    const { course, after } = this.runner.run(routine, space.bound, local);
     this.sink(course, lo, 1, space, operation);
-    if (routine === "fork") apply(space, lo, hi, withoutShared(after));
+    if (routine === "fork") apply(space, lo, hi, local, withoutShared(after));
   }
 
   private touch(
@@ -250,8 +252,8 @@ function vmasOf(space: Space, lo: number, hi: number): Piece[] {
   return found;
 }
 
-/** What an operation on [lo, hi) touches. */
-export function cut(space: Space, lo: number, hi: number): Local {
+/** What an operation on [lo, hi) touches; `frees`: it frees tables that nobody uses any more. */
+export function cut(space: Space, lo: number, hi: number, frees: boolean): Local {
   const region = Math.floor(lo / TABLE_PAGES);
   const last = Math.floor((hi - 1) / TABLE_PAGES);
   const before = space.hasVma(region * TABLE_PAGES, lo);
@@ -259,16 +261,25 @@ export function cut(space: Space, lo: number, hi: number): Local {
   const pieces = space
     .pieces(lo, hi)
     .map((p) => ({ ...p, lo: p.lo - lo, hi: p.hi - lo, frame: 0 }));
+  const length = hi - lo;
+  const few = length < TABLE_PAGES;
+  const stays = region === last ? before || behind : before && behind && last === region + 1;
+  if (few && (stays || !frees)) {
+    // Every table stays: it is all the same where the range lies, and whether in one table or two.
+    return { length, offset: 1, before: true, behind: false, pieces, tables: [FIRST_TABLE] };
+  }
   const tables = space.tableRuns(region, last + 1).map((t) => {
     return { start: t.start - region, end: t.end - region };
   });
-  const local = { length: hi - lo, offset: lo % TABLE_PAGES, before, behind, pieces, tables };
-  // Where its table stays, it is all the same where in the table the range lies.
-  const stays = region === last && (before || behind);
-  return stays ? { ...local, offset: before ? 1 : 0 } : local;
+  return { length, offset: lo % TABLE_PAGES, before, behind, pieces, tables };
 }
 
-function apply(space: Space, lo: number, hi: number, after: After): void {
+const FIRST_TABLE = { start: 0, end: 1 };
+
+/** Whether every table stays, as `cut` has found it. */
+const tablesStay = (local: Local): boolean => local.tables[0] === FIRST_TABLE;
+
+function apply(space: Space, lo: number, hi: number, local: Local, after: After): void {
   const region = Math.floor(lo / TABLE_PAGES);
   const last = Math.floor((hi - 1) / TABLE_PAGES);
   for (const p of after.pages) {
@@ -281,6 +292,7 @@ function apply(space: Space, lo: number, hi: number, after: After): void {
       space.put(piece.lo, piece.hi, { code: p.code, frame: piece.frame });
     }
   }
+  if (tablesStay(local)) return;
   space.setTables(region, last + 1, false);
   for (const t of after.tables) space.setTables(region + t.start, region + t.end, true);
 }

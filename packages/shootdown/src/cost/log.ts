@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the event log of a run to its acts: what the CPU that ran the routine did, in order.
 //
-// A bulk group is one act with its count; events of effects (a TLBI applied, a command done) are the
+// A bulk group is one act with its count; effects (a TLBI applied, a command done) are the
 // machine's own and no act.
 
 import type { OpenLogEntry, Pair, Value } from "../engine/open-value.ts";

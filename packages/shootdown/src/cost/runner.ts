@@ -3,7 +3,7 @@
 // the machine.
 //
 //   operation on a Space ──► Local, a key ──known?──► Course, After
-//                                  └──not known──► live machine: do_munmap(), do_mprotect_pkey() ...
+//                              └──not known──► live machine: do_munmap(), dup_mmap() ...
 //
 // The same operation on pages that are alike, elsewhere, takes the same course, moved: routines
 // look at what they are given, and at the vmas and tables beside it, which the key has.
