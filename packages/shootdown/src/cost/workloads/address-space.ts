@@ -22,8 +22,16 @@ const INFERRED = 32;
 /** Its pages are taken to be in use. */
 const USED = 64;
 
-/** Mapped around a page that is used where nobody was seen to map anything. */
-const BLOCK = 2 ** 21;
+/** Pages that are used where nobody was seen to map anything are of one mapping if this near. */
+const NEAR = 2 ** 21;
+
+/** A mapping inferred from the use of its pages: from the first to the last of them. */
+interface Cluster {
+  /** The operation that maps it. */
+  readonly index: number;
+  start: number;
+  end: number;
+}
 
 /** Which pages are taken to be in the page table where a recording does not show page faults. */
 export const POPULATED = ["all", "touched", "none"] as const;
@@ -67,6 +75,9 @@ export class AddressSpace {
   readonly #populated: Populated | undefined;
   #maps = new IntervalMap<number>();
   #brk: number | undefined;
+  /** What was mapped or unmapped, ever: an inferred mapping was not there. */
+  readonly #named = new IntervalMap<true>();
+  readonly #clusters: Cluster[] = [];
 
   constructor(pid: number, whole: boolean, out: OperationStore, populated: Populated | undefined) {
     this.pid = pid;
@@ -80,6 +91,9 @@ export class AddressSpace {
     const child = new AddressSpace(pid, this.whole, this.#out, this.#populated);
     child.#maps = this.#maps.clone();
     child.#brk = this.#brk;
+    // What the child has got cannot grow any more.
+    this.#clusters.length = 0;
+    for (const { start, end } of this.#named.iterate()) child.#named.set(start, end, true);
     return child;
   }
 
@@ -101,6 +115,7 @@ export class AddressSpace {
     if (!this.whole) this.#infer(step, span);
     this.#emit(step, { call: "munmap", span });
     this.#maps.delete(span.start, span.end);
+    this.#named.set(span.start, span.end, true);
   }
 
   protect(step: Step, span: Span, writable: boolean, accessible: boolean): void {
@@ -141,6 +156,7 @@ export class AddressSpace {
     this.#emit(step, { call: "mremap", from, to });
     this.#maps.delete(from.start, from.end);
     this.#maps.set(to.start, to.end, bits);
+    this.#named.set(to.start, to.end, true);
     if (stays) this.#add(step, from, kindOf(bits), 0);
     const grown = to.end - to.start > from.end - from.start;
     if (grown && this.#populated === "all") this.#grow(step, from, to);
@@ -163,21 +179,12 @@ export class AddressSpace {
     }
   }
 
-  /** Where a program is loaded, its heap begins anew. */
-  clear(): void {
-    this.#maps.clear();
-    this.#brk = undefined;
-  }
-
   /** A use of one page. False where it cannot be: the program gets a signal. */
   touch(step: Step, address: number, write: boolean): boolean {
     const start = address - (address % PAGE);
     const run = this.#maps.run(start);
-    if (run.value === undefined) {
-      const block = start - (start % BLOCK);
-      const from = Math.max(block, run.start);
-      this.#inferred(step, { start: from, end: Math.min(block + BLOCK, run.end) });
-    } else if ((run.value & (write ? WRITABLE : ACCESSIBLE)) === 0) {
+    if (run.value === undefined) this.#cluster(step, start);
+    else if ((run.value & (write ? WRITABLE : ACCESSIBLE)) === 0) {
       if ((run.value & INFERRED) === 0) return false;
     }
     if (this.#out.extendTouch(step.tid, this.pid, start, write)) return true;
@@ -192,9 +199,11 @@ export class AddressSpace {
     this.#maps.update(span.start, span.end, (bits) => bits && bits | USED);
   }
 
-  #add(step: Step, span: Span, kind: Kind, more: number): void {
+  #add(step: Step, span: Span, kind: Kind, more: number): number {
     const { writable, accessible, shared, file, populate } = kind;
-    this.#emit(step, { call: "mmap", span, writable, accessible, shared, file, populate });
+    const index = this.#emit(step, {
+      ...({ call: "mmap", span, writable, accessible, shared, file, populate } as const),
+    });
     const bits =
       (writable ? WRITABLE : 0) |
       (accessible ? ACCESSIBLE : 0) |
@@ -203,6 +212,8 @@ export class AddressSpace {
       (kind.reserved ? RESERVED : 0) |
       (populate ? USED : 0);
     this.#maps.set(span.start, span.end, bits | more);
+    this.#named.set(span.start, span.end, true);
+    return index;
   }
 
   /** Maps what must have been there before. */
@@ -212,9 +223,32 @@ export class AddressSpace {
     if (this.#populated === "all") for (const gap of gaps) this.#use(step, gap);
   }
 
-  #inferred(step: Step, span: Span): void {
+  #inferred(step: Step, span: Span): number {
     this.inferred++;
-    this.#add(step, span, PLAIN, INFERRED);
+    return this.#add(step, span, PLAIN, INFERRED);
+  }
+
+  /** A page that is used: of an inferred mapping near it, or of one of its own. */
+  #cluster(step: Step, page: number): void {
+    for (const cluster of this.#clusters) {
+      const start = page < cluster.start ? page : cluster.end;
+      const end = page < cluster.start ? cluster.start : page + PAGE;
+      if (end - start > NEAR || !this.#unnamed({ start, end })) continue;
+      cluster.start = Math.min(cluster.start, start);
+      cluster.end = Math.max(cluster.end, end);
+      this.#out.setSpan(cluster.index, cluster);
+      this.#maps.set(start, end, WRITABLE | ACCESSIBLE | INFERRED);
+      this.#named.set(start, end, true);
+      return;
+    }
+    const span = { start: page, end: page + PAGE };
+    this.#clusters.push({ index: this.#inferred(step, span), ...span });
+  }
+
+  #unnamed({ start, end }: Span): boolean {
+    return (
+      start < end && this.#named.run(start).value === undefined && this.#named.run(start).end >= end
+    );
   }
 
   #fill(step: Step, span: Span, more: number): void {
@@ -250,8 +284,8 @@ export class AddressSpace {
     this.#use(step, { start, end: to.end });
   }
 
-  #emit(step: Step, call: Call): void {
-    this.#out.push(step.at_ns, step.tid, this.pid, step.line, call);
+  #emit(step: Step, call: Call): number {
+    return this.#out.push(step.at_ns, step.tid, this.pid, step.line, call);
   }
 }
 

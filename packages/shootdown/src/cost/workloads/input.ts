@@ -48,6 +48,9 @@ export class Findings {
 
   /** A line that says nothing here: counted, and said. */
   ignored(line: number, why: string): void {
+    if (/gzip/.test(why)) {
+      this.add({ file: this.file, line, column: 1, length: 0, source: "" }, CODES.format, why);
+    }
     this.#ignored++;
     this.#first ??= { line, why };
   }

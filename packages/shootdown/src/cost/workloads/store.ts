@@ -29,9 +29,10 @@ export class OperationStore implements Iterable<Operation> {
     return this.#length;
   }
 
-  /** Appends. A time before the last one becomes the last one: what is read is in order. */
-  push(at_ns: number, tid: number, pid: number, line: number, call: Call): void {
-    const at = this.#length++ % BLOCK;
+  /** Appends, and says where. A time before the last one becomes that: all is in order. */
+  push(at_ns: number, tid: number, pid: number, line: number, call: Call): number {
+    const index = this.#length++;
+    const at = index % BLOCK;
     if (at === 0) this.#blocks.push(new Float64Array(BLOCK * WIDTH));
     const block = this.#blocks[this.#blocks.length - 1]!;
     const from = at * WIDTH;
@@ -46,6 +47,15 @@ export class OperationStore implements Iterable<Operation> {
     block[from + 6] = b;
     block[from + 7] = c;
     block[from + 8] = d;
+    return index;
+  }
+
+  /** The span of an operation that has one, as it turns out to be. */
+  setSpan(index: number, { start, end }: Span): void {
+    const block = this.#blocks[Math.floor(index / BLOCK)]!;
+    const from = (index % BLOCK) * WIDTH;
+    block[from + 5] = start;
+    block[from + 6] = end;
   }
 
   /**

@@ -2,7 +2,7 @@
 // Follows tasks and their address spaces through the system calls and page faults of a recording,
 // whatever it was written in, and makes operations of them.
 //
-//   strace, perf trace, ftrace ──► Asked: the kernel's numbers ──► tracker ──► store
+//   strace, perf trace, ftrace ─► Asked: the kernel's numbers ─► tracker ─► store
 import type { Advice, Span } from "../workload.ts";
 import { CLONE, type Followed, has, MADV, MAP, MREMAP, PROT } from "./abi.ts";
 import {

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The recorded workloads that come with the program: fixtures/workloads/NAME.txt.gz.
+
+export interface Shipped {
+  readonly name: string;
+  /** One line for lists; the file says more. */
+  readonly about: string;
+}
+
+export const SHIPPED: readonly Shipped[] = [
+  { name: "node", about: "node, arrays made and dropped" },
+  { name: "gcc", about: "gcc -O2 of one small file" },
+  { name: "java", about: "java with ParallelGC, byte arrays made and dropped" },
+  { name: "python", about: "python3, byte arrays made and dropped" },
+  { name: "sqlite", about: "sqlite3 on a mapped file" },
+  { name: "redis", about: "redis-server with a BGSAVE: fork and copies on write" },
+  { name: "postgres", about: "postgres, from start to stop, one client" },
+];
