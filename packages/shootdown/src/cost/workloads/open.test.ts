@@ -38,7 +38,7 @@ describe("formats by content", () => {
   });
 
   test("gzip is undone, damaged gzip refused", async () => {
-    const lines = Array.from({ length: 9999 }, (_, i) => `0.${i} 7 munmap 0x${i}000..0x${i}f000`);
+    const lines = Array.from({ length: 9999 }, (_, i) => `${i}.0 7 munmap 0x${i}000..0x${i}f000`);
     const packed = gzipSync(`${TEXT_HEAD}\n${lines.join("\n")}\n`);
     expect("workload" in (await openWorkload("x", bytesOf(packed)))).toBe(true);
     const cut = await openWorkload("x", bytesOf(packed.subarray(0, packed.length >> 1)));

@@ -8,6 +8,7 @@ import { CODES, problemAt } from "./problem.ts";
 import { recogniseWorkload, type WorkloadFormat } from "./recognise.ts";
 import { readRecording } from "./recording.ts";
 import { readStrace } from "./strace.ts";
+import { isSynthetic, openSynthetic } from "./synthetic.ts";
 import { readText } from "./text.ts";
 
 const READERS: Readonly<Record<WorkloadFormat, typeof readText>> = {
@@ -21,12 +22,13 @@ const KNOWN =
   "known are strace (-f -ttt -T), perf trace, ftrace and perf script recordings, " +
   "and the text format of docs/WORKLOADS.md; gzip is undone";
 
-/** Reads a workload; `name` is the file's, as results and messages call it. */
+/** Reads a workload; `name` is the file's, as results call it, or `synthetic:SHAPE,KEY=VALUE`. */
 export async function openWorkload(
   name: string,
   chunks: ByteSource,
   options: ReadOptions = {},
 ): Promise<ReadResult> {
+  if (isSynthetic(name)) return openSynthetic(name);
   try {
     const { head, source } = await peek(chunks);
     const format = recogniseWorkload(head);
