@@ -39,7 +39,7 @@ export interface Features {
   readonly queues: number;
   /** The queue's memory is on another node than the CPUs that use it. */
   readonly queue_remote: boolean;
-  /** Devices of a process behind each IOMMU. */
+  /** Devices of a process, spread over the IOMMUs. */
   readonly devices: number;
   /** FEAT_TLBIRANGE of the CPUs. */
   readonly tlbi_range: boolean;

@@ -25,7 +25,7 @@ export const QUANTITIES = {
   dsb_base_ns: kind("arm64", "completion of broadcast TLBIs, unloaded, that no CPU adds to"),
   dsb_per_cpu_ns: kind("arm64", "what each CPU adds to that completion"),
   dvm_service_ns: kind("arm64", "how long one completion keeps the DVM server, one sender"),
-  dvm_per_sender_ns: kind("arm64", "what each CPU that sends adds to that service"),
+  dvm_per_sender_ns: kind("arm64", "what each further CPU that sends adds to it"),
   bystander_share: kind("arm64", "of the time that DVM is busy, what every other CPU loses"),
 
   ipi_first_ns: kind("x86", "an interrupt to one CPU until its acknowledgement is seen"),

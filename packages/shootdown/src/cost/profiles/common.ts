@@ -36,7 +36,7 @@ export const ARM64: Quantities = {
   dvm_service_ns: q("A", 200, NO_NUMBER, [50, 400]),
   dvm_per_sender_ns: q(
     "D",
-    100,
+    103,
     `${ARCANGELI}: 3.4 us at 32 senders, two flushes a round`,
     [5, 200],
   ),

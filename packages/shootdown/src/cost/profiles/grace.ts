@@ -17,6 +17,7 @@ export const grace: Profile = {
     nodes: 2,
     iommu: "smmuv3",
     smmus: 4,
+    devices: 4,
     tlbi_range: true,
     repeat_tlbi: true,
   },

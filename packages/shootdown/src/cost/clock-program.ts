@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+// Courses as numbers for the clock: what a CPU spends by itself, and its visits to shared servers.
+//
+//   steps pte tlbi | dsb | ipi flush | notifier cmdlist ...
+//   └── spent ───┘   DVM   IPI         spent    QUEUE            one row each, six numbers
+//
+// The order of rows and their shape do not depend on the values of a profile, so that they are made
+// once; each corner of the sweep fills in its own times.
+
+import { tlbiCount } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
+import { CMDQ_BATCH_ENTRIES } from "../kernel/iommu/arm-smmu-v3-commands.ts";
+import { commandsOf } from "./counter.ts";
+import type { Act, Course } from "./course.ts";
+import type { Features } from "./profile.ts";
+import { QUANTITY_INDEX, QUANTITY_NAMES, type QuantityName } from "./quantities.ts";
+
+/** What a row asks. */
+export const END = 0;
+/** Time of this CPU alone: [ns]. */
+export const SPEND = 1;
+/** Completion of broadcast TLBIs: [instructions since the last]. */
+export const DVM = 2;
+/** Interrupts that are waited for: [targets, ns more at each target]. */
+export const IPI = 3;
+/** A list to a command queue: [IOMMU or -1 for all at once, commands, submissions, sync]. */
+export const QUEUE = 4;
+/** ATC invalidations: [IOMMU, or -n for the first n at once; lo, hi, sync, devices of each]. */
+export const ATC = 5;
+
+/** Numbers of a row, its kind first. */
+export const ROW = 6;
+
+/** Quantities and how often they are spent. */
+export type Amounts = Float64Array;
+
+export interface ClockProgram {
+  /** Rows of all courses; those of course i begin at `starts[i]`. SPEND rows hold an index. */
+  readonly rows: Float64Array;
+  readonly starts: Int32Array;
+  /** What the SPEND rows spend, by their index. */
+  readonly spends: readonly Amounts[];
+  /** Of each course: whether it visits a server. */
+  readonly visits: readonly boolean[];
+  /** Of each course: how often each quantity is spent if nobody waits; the clock adds ATC rows. */
+  readonly linear: readonly Amounts[];
+}
+
+export function clockProgram(courses: readonly Course[], features: Features): ClockProgram {
+  const builder = new Builder(features);
+  const starts = Int32Array.from(courses, (course) => builder.course(course));
+  const { rows, spends, linear, visits } = builder;
+  return { rows: Float64Array.from(rows), starts, spends, linear, visits };
+}
+
+/** The nanoseconds of some amounts at these values. */
+export function priced(amounts: Amounts, values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < amounts.length; i++) sum += amounts[i]! * values[i]!;
+  return sum;
+}
+
+export const noAmounts = (): Amounts => new Float64Array(QUANTITY_NAMES.length);
+
+const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+class Builder {
+  readonly rows: number[] = [];
+  readonly spends: Amounts[] = [];
+  readonly linear: Amounts[] = [];
+  readonly visits: boolean[] = [];
+  private readonly features: Features;
+  private spent = noAmounts();
+  private total = noAmounts();
+  /** Broadcast TLBIs that no DSB has completed yet. */
+  private broadcast = 0;
+
+  constructor(features: Features) {
+    this.features = features;
+  }
+
+  course({ acts }: Course): number {
+    const start = this.rows.length / ROW;
+    this.total = noAmounts();
+    this.broadcast = 0;
+    for (let i = 0; i < acts.length; ) i += this.act(acts, i);
+    this.settle();
+    this.row(END);
+    this.linear.push(this.total);
+    // One row that spends and the end, or the end alone.
+    this.visits.push(this.rows.length / ROW - start > 2);
+    return start;
+  }
+
+  /** Acts that were read. */
+  private act(acts: readonly Act[], at: number): number {
+    const act = acts[at]!;
+    switch (act.act) {
+      case "steps":
+        this.spend("step_ns", act.n);
+        return 1;
+      case "pte":
+        this.spend("pte_ns", act.n);
+        return 1;
+      case "fault":
+        if (!act.device) this.spend("fault_ns", 1);
+        else if (this.features.iommu !== "none") this.spend("device_fault_ns", 1);
+        return 1;
+      case "tlbi": {
+        const ops = instructionsOf(act, this.features);
+        if (act.broadcast) this.broadcast += ops;
+        this.spend(act.broadcast ? "tlbi_broadcast_ns" : "tlbi_local_ns", ops);
+        return 1;
+      }
+      case "dsb":
+        this.dsb(act.completes);
+        return 1;
+      case "notifier":
+        if (this.features.iommu !== "none") this.spend("notifier_ns", 1);
+        return 1;
+      case "cmdlist":
+        if (this.features.iommu !== "none") this.list(act);
+        return 1;
+      case "ipi":
+      case "flush":
+        return this.flushes(acts, at);
+    }
+  }
+
+  private dsb(completes: boolean): void {
+    if (!completes || this.broadcast === 0) {
+      this.spend("dsb_local_ns", 1);
+      return;
+    }
+    this.complete(this.broadcast);
+    this.broadcast = 0;
+    if (!this.features.repeat_tlbi) return;
+    this.spend("tlbi_broadcast_ns", 1);
+    this.complete(1);
+  }
+
+  private complete(instructions: number): void {
+    this.settle();
+    this.row(DVM, instructions);
+    this.count("dsb_base_ns", 1);
+    this.count("dsb_per_cpu_ns", this.features.cpus);
+  }
+
+  /** Interrupts and flushes up to the next act of another kind belong to one shootdown. */
+  private flushes(acts: readonly Act[], from: number): number {
+    let targets = 0;
+    let remote = 0;
+    let at = from;
+    const own: (Act & { readonly act: "flush" })[] = [];
+    for (; at < acts.length; at++) {
+      const act = acts[at]!;
+      if (act.act === "ipi") targets++;
+      else if (act.act !== "flush") break;
+      else if (act.own) own.push(act);
+      else remote = Math.max(remote, pagesFlushed(act));
+    }
+    if (this.features.invlpgb && targets >= 2) {
+      this.spend("invlpgb_ns", Math.max(1, Math.ceil(finite(remote) / 8)));
+      this.spend("tlbsync_ns", 1);
+      return at - from;
+    }
+    // What the sender flushes itself it does while the others answer.
+    if (targets > 0) this.interrupts(targets, remote);
+    else for (const act of own) this.flush(pagesFlushed(act));
+    return at - from;
+  }
+
+  private interrupts(targets: number, remote: number): void {
+    this.settle();
+    const full = remote === Number.POSITIVE_INFINITY;
+    // One INVLPG is part of the measured round trip.
+    const more = full ? 0 : Math.max(0, remote - 1);
+    this.row(IPI, targets, more, full ? 1 : 0);
+    this.count("ipi_first_ns", 1);
+    this.count("ipi_next_ns", targets - 1);
+    this.count(full ? "full_flush_ns" : "invlpg_ns", full ? 1 : more);
+  }
+
+  private flush(pages: number): void {
+    if (pages === Number.POSITIVE_INFINITY) this.spend("full_flush_ns", 1);
+    else this.spend("invlpg_ns", pages);
+  }
+
+  private list(act: Act & { readonly act: "cmdlist" }): void {
+    const { smmus, smmu_order } = this.features;
+    if (act.op !== "CMD_ATC_INV") {
+      const commands = commandsOf(act, this.features.range_inv);
+      if (smmu_order === "sequential") for (const s of range(smmus)) this.queue(s, commands, act);
+      else this.queue(-1, commands, act);
+      return;
+    }
+    // Devices are spread over the IOMMUs.
+    const lists = Math.min(smmus, act.devices);
+    const each = Math.ceil(act.devices / smmus);
+    this.settle();
+    const all = smmu_order === "sequential" ? range(lists) : [-lists];
+    for (const smmu of all) this.row(ATC, smmu, act.lo, act.hi, act.sync ? 1 : 0, each);
+  }
+
+  private queue(smmu: number, commands: number, act: Act & { readonly act: "cmdlist" }): void {
+    const { queue_remote, trapped, smmus } = this.features;
+    const times = submissions(commands);
+    const built = smmu < 0 ? smmus : 1;
+    const syncs = act.sync ? 1 : 0;
+    this.spend("cmd_build_ns", built * (commands + syncs));
+    if (trapped) this.spend("trap_ns", built * times);
+    this.settle();
+    this.row(QUEUE, smmu, commands, times, syncs);
+    if (!act.sync) return;
+    this.count("cmd_ns", commands);
+    this.count("cmd_sync_ns", 1);
+    if (queue_remote) this.count("cmdq_remote_ns", 1);
+  }
+
+  private spend(name: QuantityName, times: number): void {
+    this.spent[QUANTITY_INDEX[name]]! += times;
+    this.count(name, times);
+  }
+
+  private count(name: QuantityName, times: number): void {
+    this.total[QUANTITY_INDEX[name]]! += times;
+  }
+
+  /** What was spent since the last visit becomes a row. */
+  private settle(): void {
+    if (this.spent.every((n) => n === 0)) return;
+    this.row(SPEND, this.spends.length);
+    this.spends.push(this.spent);
+    this.spent = noAmounts();
+  }
+
+  private row(kind: number, ...numbers: readonly number[]): void {
+    for (let i = 0; i < ROW; i++) this.rows.push(i === 0 ? kind : (numbers[i - 1] ?? 0));
+  }
+}
+
+/** Times that a list of so many commands is handed to the queue. */
+export const submissions = (commands: number): number =>
+  Math.max(1, Math.ceil(commands / CMDQ_BATCH_ENTRIES));
+
+/** Pages that the kernel flushes one by one; what is longer goes by table. */
+const MAX_DVM_OPS = 512;
+
+/** Versions differ in the order of range instructions, and hardly in their number. */
+const VERSION = "6.12";
+
+function instructionsOf(act: Act & { readonly act: "tlbi" }, features: Features): number {
+  if (act.hi === Number.POSITIVE_INFINITY || !act.op.startsWith("VA")) return 1;
+  const pages = act.hi - act.lo;
+  const stride = pages > MAX_DVM_OPS ? MAX_DVM_OPS : 1;
+  return tlbiCount(pages, { rangeTlbi: features.tlbi_range, stride, version: VERSION });
+}
+
+function pagesFlushed({ lo, hi }: { readonly lo: number; readonly hi: number }): number {
+  return Math.max(0, hi - lo);
+}
+
+const finite = (n: number) => (n === Number.POSITIVE_INFINITY ? 1 : n);
