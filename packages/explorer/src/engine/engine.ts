@@ -210,7 +210,7 @@ export class Engine {
     const { walk, kept, branch } = this.of(id);
     const repeats = walk.repeats_from;
     return {
-      ...{ problems: [], of: walk.of, lanes: walk.lanes, length: walk.length, kept },
+      ...{ problems: [], of: walk.of, lanes: walk.lanesUsed, length: walk.length, kept },
       repeats_from: repeats !== undefined && repeats <= kept ? repeats : null,
       branch: [...branch],
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of a run is in a window, as lines, dots and arrows: no canvas, no DOM.
 //
-//   y = row * ROW_PX - scroll         x = middle of the lane's column
+//   top = row * row_px - scroll       x = middle of the lane's column
 //
 // A message is an arrow from who sent it to where it waits, and from there to who it was for.
 
@@ -14,19 +14,31 @@ export const NUMBER_PX = 44;
 export interface Lanes {
   readonly names: readonly string[];
   readonly lane_px: number;
+  readonly row_px: number;
+  /** How far below a mark its caption stands: beside the lanes, or under them. */
+  readonly caption_y: number;
 }
 
-const LANE_PX = { least: 46, most: 92 } as const;
+const LANE_PX = { least: 52, most: 92 } as const;
+/** With less room beside the lanes captions stand under them. */
+const CAPTION_PX = 190;
+const UNDER = { row_px: 42, caption_y: 17 } as const;
 
 /** Lanes that leave about half of a width to what is said of each step. */
 export function lanesIn(names: readonly string[], width: number): Lanes {
-  const room = (0.5 * width - NUMBER_PX) / Math.max(1, names.length);
-  return { names, lane_px: Math.round(Math.max(LANE_PX.least, Math.min(LANE_PX.most, room))) };
+  const count = Math.max(1, names.length);
+  const room = (0.5 * width - NUMBER_PX) / count;
+  const lane_px = Math.round(Math.max(LANE_PX.least, Math.min(LANE_PX.most, room)));
+  const lanes = { names, lane_px, row_px: ROW_PX, caption_y: 0 };
+  if (width - captionX(lanes) >= CAPTION_PX) return lanes;
+  return { names, lane_px: Math.floor((width - NUMBER_PX) / count), ...UNDER };
 }
 
 export interface Row {
   /** Position after the step; 0 is the beginning. */
   readonly position: number;
+  readonly top: number;
+  /** The middle of its mark. */
   readonly y: number;
   readonly step: StagedStep | undefined;
 }
@@ -52,8 +64,8 @@ export function laneX({ names, lane_px }: Lanes, lane: string): number {
 }
 
 /** Where captions begin. */
-export const captionX = ({ names, lane_px }: Lanes): number =>
-  NUMBER_PX + names.length * lane_px + 8;
+export const captionX = ({ names, lane_px, caption_y }: Lanes): number =>
+  caption_y > 0 ? NUMBER_PX : NUMBER_PX + names.length * lane_px + 8;
 
 /** The rows that a window of `height` pixels shows, scrolled down by `scroll`. */
 export function windowOf(
@@ -63,14 +75,16 @@ export function windowOf(
   lanes: Lanes,
   stepAt: (n: number) => StagedStep | undefined,
 ): Window {
-  const first = Math.max(0, Math.floor(scroll / ROW_PX) - 1);
-  const last = Math.min(count, Math.ceil((scroll + height) / ROW_PX) + 1);
+  const { row_px } = lanes;
+  const first = Math.max(0, Math.floor(scroll / row_px) - 1);
+  const last = Math.min(count, Math.ceil((scroll + height) / row_px) + 1);
   const rows: Row[] = [];
   const arrows: Arrow[] = [];
   for (let position = first; position <= last; position++) {
-    const y = position * ROW_PX + ROW_PX / 2 - scroll;
+    const top = position * row_px - scroll;
+    const y = top + ROW_PX / 2;
     const step = position === 0 ? undefined : stepAt(position - 1);
-    rows.push({ position, y, step });
+    rows.push({ position, top, y, step });
     if (step) arrows.push(...arrowsOf(step, y, lanes));
   }
   return { rows, arrows };

@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import type { Finding } from "shootdown";
 import { expect, test } from "vitest";
-import { laneOf, lanesOf, marksIn, panned, spanOf, zoomed } from "./timeline.ts";
+import { laneOf, lanesOf, marksIn, panned, spanOf, ticksIn, zoomed } from "./timeline.ts";
 
 const finding = fc
   .record({
@@ -43,4 +43,21 @@ test("zoom and pan stay inside", () => {
   expect(zoomed(near, whole, 50, 1000)).toEqual(whole);
   expect(panned(near, whole, 100)).toEqual({ from_s: 90, to_s: 100 });
   expect(panned(near, whole, -100)).toEqual({ from_s: 0, to_s: 10 });
+});
+
+test("moments are round, distinct, in order and apart", () => {
+  const part = fc.double({ min: 1e-6, max: 1e5, noNaN: true });
+  fc.assert(
+    fc.property(part, part, fc.integer({ min: 300, max: 2000 }), (from_s, length_s, width) => {
+      const ticks = ticksIn({ from_s, to_s: from_s + length_s }, width);
+      expect(new Set(ticks.map((t) => t.text)).size).toBe(ticks.length);
+      for (const [n, { x }] of ticks.entries()) {
+        expect(x >= 0 && x <= width).toBe(true);
+        if (n > 0) expect(x - ticks[n - 1]!.x).toBeGreaterThan(100);
+      }
+      expect(ticks.length).toBeGreaterThan(width > 800 ? 1 : -1);
+    }),
+  );
+  const { text } = ticksIn({ from_s: 51.24, to_s: 59.83 }, 860)[0]!;
+  expect(text).toBe("52 s");
 });

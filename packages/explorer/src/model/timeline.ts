@@ -71,6 +71,25 @@ export function marksIn(
   return [...places.values()];
 }
 
+const TICK_PX = 110;
+
+/** Round moments of a window, so far apart that their texts do not touch, and all of them in it. */
+export function ticksIn({ from_s, to_s }: Span, width_px: number): { x: number; text: string }[] {
+  const per_px = (to_s - from_s) / width_px;
+  const least_s = per_px * TICK_PX;
+  const power = 10 ** Math.floor(Math.log10(least_s));
+  const step_s = [1, 2, 5, 10].map((n) => n * power).find((s) => s >= least_s)!;
+  const digits = Math.max(0, -Math.floor(Math.log10(step_s) + 1e-9));
+  const edge_s = (per_px * TICK_PX) / 2;
+  const ticks = [];
+  const first = Math.ceil((from_s + edge_s) / step_s);
+  for (let n = first; n * step_s <= to_s - edge_s; n++) {
+    const s = n * step_s;
+    ticks.push({ x: (s - from_s) / per_px, text: `${s.toFixed(digits)} s` });
+  }
+  return ticks;
+}
+
 /** Closer to or further from a moment, within the whole. */
 export function zoomed(span: Span, whole: Span, at_s: number, factor: number): Span {
   const from_s = Math.max(whole.from_s, at_s - (at_s - span.from_s) * factor);

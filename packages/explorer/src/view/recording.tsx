@@ -11,11 +11,13 @@ import {
   panned,
   type Span,
   spanOf,
+  ticksIn,
   zoomed,
 } from "../model/timeline.ts";
 
 const LANE_PX = 22;
-const NAME_PX = 160;
+const AXIS_PX = 20;
+const NAME_CHAR_PX = 7.5;
 const PAGE_FINDINGS = 500;
 
 export function RecordingView(props: {
@@ -72,11 +74,12 @@ function Timeline({ findings, chosen, choose }: Choice) {
   const lanes = lanesOf(findings, by);
   const whole = spanOf(findings);
   const shown = span ?? whole;
-  const room = width - NAME_PX;
+  const name_px = 12 + NAME_CHAR_PX * Math.max(0, ...lanes.map((l) => l.length));
+  const room = width - name_px;
   const marks = marksIn(findings, lanes, by, shown, room);
   const middle = (shown.from_s + shown.to_s) / 2;
   const zoom = (factor: number, at = middle) => setSpan(zoomed(shown, whole, at, factor));
-  const height = Math.max(1, lanes.length) * LANE_PX + 20;
+  const bottom = Math.max(1, lanes.length) * LANE_PX;
   return (
     <div class="timeline">
       <div class="tabs">
@@ -108,13 +111,13 @@ function Timeline({ findings, chosen, choose }: Choice) {
         <svg
           ref={box}
           width="100%"
-          height={height}
+          height={bottom + AXIS_PX}
           role="img"
           aria-label={`${findings.length} findings over time`}
           onWheel={(event) => {
             if (!event.ctrlKey && !event.shiftKey) return;
             event.preventDefault();
-            const x = event.offsetX - NAME_PX;
+            const x = event.offsetX - name_px;
             const at = shown.from_s + (x / room) * (shown.to_s - shown.from_s);
             zoom(event.deltaY > 0 ? 1.25 : 0.8, at);
           }}
@@ -126,7 +129,7 @@ function Timeline({ findings, chosen, choose }: Choice) {
                 {lane}
               </text>
               <line
-                x1={NAME_PX}
+                x1={name_px}
                 x2={width}
                 y1={n * LANE_PX + 11}
                 y2={n * LANE_PX + 11}
@@ -134,8 +137,9 @@ function Timeline({ findings, chosen, choose }: Choice) {
               />
             </g>
           ))}
+          <Ticks span={shown} {...{ left: name_px, width: room, bottom }} />
           {marks.map((m) => (
-            <Mark key={`${m.lane} ${m.x}`} mark={m} chosen={chosen} choose={choose} />
+            <Mark key={`${m.lane} ${m.x}`} {...{ left: name_px, mark: m, chosen, choose }} />
           ))}
         </svg>
       </div>
@@ -143,16 +147,38 @@ function Timeline({ findings, chosen, choose }: Choice) {
   );
 }
 
+function Ticks(props: {
+  readonly span: Span;
+  readonly left: number;
+  readonly width: number;
+  readonly bottom: number;
+}) {
+  const { span, left, width, bottom } = props;
+  return (
+    <>
+      {ticksIn(span, width).map(({ x, text }) => (
+        <g key={text}>
+          <line x1={left + x} x2={left + x} y1={0} y2={bottom + 4} class="lane" />
+          <text x={left + x} y={bottom + 16} text-anchor="middle" class="tick">
+            {text}
+          </text>
+        </g>
+      ))}
+    </>
+  );
+}
+
 function Mark(props: {
+  readonly left: number;
   readonly mark: ReturnType<typeof marksIn>[number];
   readonly chosen: Finding | null;
   readonly choose: (finding: Finding) => void;
 }) {
-  const { mark, chosen, choose } = props;
+  const { left, mark, chosen, choose } = props;
   const { x, lane, worst, count, finding } = mark;
   const size = Math.min(9, 3 + Math.log2(count + 1));
   const y = lane * LANE_PX + 11;
-  const at = NAME_PX + x;
+  const at = left + x;
   const advice = worst === "excess" || worst === "depends";
   const points = `${at},${y - size} ${at + size},${y + size} ${at - size},${y + size}`;
   return (

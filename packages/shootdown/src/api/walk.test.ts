@@ -28,6 +28,13 @@ test("a witness: the steps of a replay, then what repeats", () => {
     ...cycle,
   ]);
   expect(walk.repeats_from).toBe(steps.length);
+  expect(walk.lanes).toContain("D.worker");
+  expect(walk.lanesUsed).toEqual(["CPU0", "cmdq", "IOMMU", "D", "memory"]);
+  walk.cut(8);
+  expect(walk.lanesUsed).toEqual(["CPU0", "D", "memory"]);
+  walk.cut(0);
+  expect(walk.lanesUsed).toEqual(walk.lanes);
+  for (const step of [...replayed.witness.steps, ...replayed.witness.cycle]) walk.take(step);
   expect(walk.of).toMatchObject({ test: "upgrade", kernel: "linux-6.1", property: "stuck(D)" });
   const stale = walk.view(steps.length).caches.flatMap((c) => c.entries.filter((e) => e.stale));
   expect(walk.why(steps.length, stale[0]!)).toContain("nothing invalidated smmu_tlb");
@@ -104,6 +111,8 @@ test("every message lands after it was sent, in a lane that is drawn", () => {
     walk.take(own.step);
     const step = walk.staged(n + 1);
     expect(lanes).toContain(step.lane);
+    const needed = [step.lane, ...step.sent.map((m) => m.lane), step.landed?.lane ?? "memory"];
+    expect(walk.lanesUsed, `step ${n + 1}`).toEqual(expect.arrayContaining(needed));
     if (step.landed) {
       const at = outstanding.indexOf(`${step.landed.set} ${step.landed.text}`);
       expect(at, `step ${n + 1}`).toBeGreaterThanOrEqual(0);

@@ -107,6 +107,11 @@ export class OpenWalk {
     return this.walk.lanes();
   }
 
+  /** Lanes that the steps taken need; all of them at the beginning. */
+  get lanesUsed(): readonly string[] {
+    return this.walk.lanesUsed();
+  }
+
   view(position: number): StateView {
     return this.walk.view(this.checked(position));
   }

@@ -55,6 +55,34 @@ export function lanesOf({ program }: PackedMachine): string[] {
   return [...cpus.sort(byNumber), ...last, ...[...all].filter((lane) => devices.has(lane)), MEMORY];
 }
 
+/**
+ * The lanes that a drawing of some steps needs: those of the scenario's programs, and where
+ * anything was done, landed or is outstanding in the state `end`. A worker that never works has
+ * none.
+ */
+export function lanesUsed(
+  machine: PackedMachine,
+  taken: Iterable<number>,
+  end: Int32Array,
+): string[] {
+  const { domain, pending, threads } = machine.program;
+  const used = new Set([MEMORY, ...threads.map((t) => t.name).filter((t) => !isWorker(t))]);
+  for (const n of taken) {
+    const t = machine.transitions[n]!;
+    used.add(laneOfStep(machine, t));
+    if (t.kind === "effect")
+      used.add(laneOf(pending[t.index]!.decl, pending[t.index]!.key, domain));
+  }
+  machine.load(end, 0);
+  for (const v of outstandingOf(machine, formatValue)) {
+    if (v.decl.kind === "pending" && v.texts.length > 0) used.add(laneOf(v.decl, v.index, domain));
+  }
+  return lanesOf(machine).filter((lane) => used.has(lane));
+}
+
+/** What the kernel does for a device beside the scenario's programs. */
+const isWorker = (thread: string): boolean => thread.endsWith(".worker");
+
 const byNumber = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
 
 /** The lane in which a step is made. */

@@ -7,7 +7,7 @@
 import { PackedMachine, type Transition } from "../engine/packed.ts";
 import type { Program } from "../engine/program.ts";
 import { reasonHeld } from "../explore/reasons.ts";
-import { lanesOf, type Staged, staged } from "./lanes.ts";
+import { lanesOf, lanesUsed, type Staged, staged } from "./lanes.ts";
 import type { WitnessRow, WitnessStep } from "./player.ts";
 import { Player, shownOf, transitionOf, WitnessMismatch } from "./player.ts";
 import type { StateView } from "./state-view.ts";
@@ -85,6 +85,14 @@ export class Walk {
   /** Every lane of the program, in the order of a drawing: CPUs, queue, IOMMU, devices. */
   lanes(): readonly string[] {
     return lanesOf(this.machine);
+  }
+
+  /** Those in which something happens; all of them where no step has been taken. */
+  lanesUsed(): readonly string[] {
+    if (this.length === 0) return this.lanes();
+    const { machine } = this;
+    const taken = new Set(this.taken.map((step) => transitionOf(machine, step)));
+    return lanesUsed(machine, taken, this.state(this.length));
   }
 
   view(position: number): StateView {
