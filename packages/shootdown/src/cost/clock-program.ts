@@ -10,7 +10,7 @@
 import { tlbiCount } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
 import { CMDQ_BATCH_ENTRIES } from "../kernel/iommu/arm-smmu-v3-commands.ts";
 import { commandsOf } from "./counter.ts";
-import type { Act, Course } from "./course.ts";
+import type { Act } from "./course.ts";
 import type { Features } from "./profile.ts";
 import { QUANTITY_INDEX, QUANTITY_NAMES, type QuantityName } from "./quantities.ts";
 
@@ -30,6 +30,15 @@ export const ATC = 5;
 /** Numbers of a row, its kind first. */
 export const ROW = 6;
 
+/** What a course may hold beside what a routine's run gives: time by a quantity's name. */
+export type ClockAct =
+  | Act
+  | { readonly act: "spend"; readonly quantity: QuantityName; readonly n: number };
+
+export interface ClockCourse {
+  readonly acts: readonly ClockAct[];
+}
+
 /** Quantities and how often they are spent. */
 export type Amounts = Float64Array;
 
@@ -45,7 +54,7 @@ export interface ClockProgram {
   readonly linear: readonly Amounts[];
 }
 
-export function clockProgram(courses: readonly Course[], features: Features): ClockProgram {
+export function clockProgram(courses: readonly ClockCourse[], features: Features): ClockProgram {
   const builder = new Builder(features);
   const starts = Int32Array.from(courses, (course) => builder.course(course));
   const { rows, spends, linear, visits } = builder;
@@ -78,7 +87,7 @@ class Builder {
     this.features = features;
   }
 
-  course({ acts }: Course): number {
+  course({ acts }: ClockCourse): number {
     const start = this.rows.length / ROW;
     this.total = noAmounts();
     this.broadcast = 0;
@@ -92,11 +101,14 @@ class Builder {
   }
 
   /** Acts that were read. */
-  private act(acts: readonly Act[], at: number): number {
+  private act(acts: readonly ClockAct[], at: number): number {
     const act = acts[at]!;
     switch (act.act) {
       case "steps":
         this.spend("step_ns", act.n);
+        return 1;
+      case "spend":
+        this.spend(act.quantity, act.n);
         return 1;
       case "pte":
         this.spend("pte_ns", act.n);
@@ -146,7 +158,7 @@ class Builder {
   }
 
   /** Interrupts and flushes up to the next act of another kind belong to one shootdown. */
-  private flushes(acts: readonly Act[], from: number): number {
+  private flushes(acts: readonly ClockAct[], from: number): number {
     let targets = 0;
     let remote = 0;
     let at = from;

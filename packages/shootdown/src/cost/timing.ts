@@ -7,8 +7,13 @@
 // A quantity that two runs spend equally often does not blur their difference.
 
 import { type Outcome, simulate, WAITS, type Wait } from "./clock.ts";
-import { type Amounts, clockProgram, noAmounts, priced } from "./clock-program.ts";
-import type { Course } from "./course.ts";
+import {
+  type Amounts,
+  type ClockCourse,
+  clockProgram,
+  noAmounts,
+  priced,
+} from "./clock-program.ts";
 import { type Corner, type Profile, valuesAt } from "./profile.ts";
 import { QUANTITY_INDEX, QUANTITY_NAMES, type QuantityName } from "./quantities.ts";
 import type { Timeline } from "./timeline.ts";
@@ -38,7 +43,7 @@ const BLAMED: Readonly<Record<Wait, QuantityName>> = {
 /** `also`: what is spent outside the courses, such as walks after lost entries. */
 export function timed(
   timeline: Timeline,
-  courses: readonly Course[],
+  courses: readonly ClockCourse[],
   profile: Profile,
   also: Partial<Record<QuantityName, number>> = {},
 ): Timing {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, test } from "vitest";
+import { Dma, type DmaMode, FQ_SIZE, FQ_TIMEOUT_NS } from "./dma.ts";
+import { profileNamed } from "./profiles.ts";
+import { smmuv2Unmap } from "./smmuv2.ts";
+import { Timeline } from "./timeline.ts";
+import { timed, timeOf } from "./timing.ts";
+
+/** Unmaps of one page, round robin, `apart` nanoseconds from each other. */
+function unmaps(mode: DmaMode, count: number, cpus = 1, apart = 0): Dma {
+  const timeline = new Timeline();
+  const dma = new Dma(mode, timeline);
+  for (let i = 0; i < count; i++) dma.unmap(i % cpus, i * apart, 1, i);
+  return dma;
+}
+
+/** Commands lists of all that ran. */
+function lists({ courses, timeline }: Dma): string[] {
+  const run = Array.from({ length: timeline.length }, (_, i) => courses[timeline.course[i]!]!);
+  return run.flatMap(({ acts }) => acts.flatMap((a) => (a.act === "cmdlist" ? [a.op] : [])));
+}
+
+describe("the DMA API", () => {
+  test("strict invalidates each time, passthrough never", () => {
+    expect(lists(unmaps("strict", 7))).toEqual(Array(7).fill("CMD_TLBI_NH_VA"));
+    expect(lists(unmaps("passthrough", 7))).toEqual([]);
+  });
+
+  test("lazy: when the ring is full, one place is never used", () => {
+    expect(FQ_SIZE).toBe(256);
+    expect(lists(unmaps("lazy", 255))).toEqual([]);
+    expect(lists(unmaps("lazy", 256))).toEqual(["CMD_TLBI_NH_ASID"]);
+    expect(lists(unmaps("lazy", 255 * 4 + 1))).toHaveLength(4);
+  });
+
+  test("lazy: a flush of one CPU frees what all have queued", () => {
+    const { flushes } = unmaps("lazy", 2 * 255 * 3, 2);
+    // Each alone would have made two.
+    expect(flushes.full).toBe(2);
+  });
+
+  test("lazy: or 10 ms after the first", () => {
+    expect(unmaps("lazy", 5, 1, FQ_TIMEOUT_NS).flushes).toEqual({ full: 0, timer: 4 });
+    expect(unmaps("lazy", 5, 1, FQ_TIMEOUT_NS / 4 - 1).flushes).toEqual({ full: 0, timer: 0 });
+  });
+
+  test("on any machine strict costs more than lazy, and lazy more than passthrough", () => {
+    const server = profileNamed("n1-server")!;
+    const [strict, lazy, none] = (["strict", "lazy", "passthrough"] as const).map((mode) => {
+      const { timeline, courses } = unmaps(mode, 2000, 8);
+      return timeOf(timed(timeline, courses, server)).mid;
+    });
+    expect(strict).toBeGreaterThan(lazy!);
+    expect(lazy).toBeGreaterThan(none!);
+    expect(none).toBe(0);
+  });
+});
+
+test("an SMMUv2: what was one write a page is one a table; less than a table is as it was", () => {
+  const writes = (pages: number, walk: "TLBIVA" | "TLBIASID") =>
+    smmuv2Unmap(pages, walk).acts.reduce(
+      (sum, a) => sum + (a.act === "spend" && a.quantity === "smmuv2_tlbi_ns" ? a.n : 0),
+      0,
+    );
+  expect(writes(8192, "TLBIVA")).toBe(8192);
+  expect(writes(8192, "TLBIASID")).toBe(16);
+  expect(writes(256, "TLBIASID")).toBe(256);
+  expect(smmuv2Unmap(256, "TLBIASID")).toEqual(smmuv2Unmap(256, "TLBIVA"));
+});
