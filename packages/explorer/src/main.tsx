@@ -9,6 +9,7 @@ import type { Gallery } from "./model/gallery.ts";
 import { isOfFirst, type Link, readLink } from "./model/link.ts";
 import { Store } from "./model/store.ts";
 import "./style.css";
+import "./choices.css";
 import { App } from "./view/app.tsx";
 
 /** The Worker's program, where this is one file with everything in it. */

@@ -10,14 +10,18 @@ import {
   type OpenWalk,
   openWalk,
   openWitnessWalk,
+  type Pair,
   type Problem,
   parseScenario,
+  type ShownBeside,
+  type ShownDifference,
   type ShownMove,
   type ShownName,
   type StagedStep,
   type StateView,
   showName,
   type WalkOf,
+  type WhyPart,
   type WitnessFile,
   type WitnessStep,
 } from "shootdown";
@@ -48,7 +52,34 @@ export interface Checked {
   readonly problems: readonly Problem[];
   readonly run: CheckRun | null;
   readonly witness: string | null;
-  readonly why: string | null;
+  /** Why the witness goes as it does, in pieces, with the steps that it names. */
+  readonly why: readonly WhyPart[];
+  /** Knobs that its programs ask for. */
+  readonly asks: readonly string[];
+  /** What its property says; empty for a condition of one's own. */
+  readonly meaning: string;
+}
+
+/** What a verdict hangs on: knobs that change it, and knobs of which that is not known. */
+export interface HangsOn {
+  readonly depends_on: readonly string[];
+  readonly undecided: readonly string[];
+}
+
+/** One of two configurations, with what a search of it has found. */
+export interface Side {
+  readonly configuration: Configuration;
+  readonly witness: string | null;
+}
+
+/** Two walks, line by line: `main` and the other; one has followed the other. */
+export interface Besides {
+  readonly problems: readonly Problem[];
+  readonly main: Walked;
+  readonly other: Walked;
+  /** `first` is a step of `main`. */
+  readonly pairs: readonly Pair[];
+  readonly differences: readonly ShownDifference[];
 }
 
 /** What a walk is opened with: a witness, or a scenario from its start; then steps of one's own. */
@@ -84,7 +115,7 @@ export interface Seen {
 const DEFAULTS: Configuration = { machine: "arm64+smmuv3", kernel: "linux-6.12", set: {} };
 
 const selection = ({ machine, kernel, set }: Configuration) => ({
-  ...{ machines: [machine], kernels: [kernel], set },
+  ...{ machines: [machine], kernels: [kernel], set, exact: true },
 });
 
 /** Walks by a name that the page gives them; the last one of a name counts. */
@@ -134,10 +165,22 @@ export class Engine {
       clock: () => (performance.now() - start) / 1000,
     });
     const first = runs.next();
-    if (first.done) return { problems: first.value, run: null, witness: null, why: null };
-    const { run, witness, shown } = first.value;
+    if (first.done) return { ...NOT_CHECKED, problems: first.value };
+    const { run, witness, shown, asks = [] } = first.value;
     const file = witness ? JSON.stringify(witness) : null;
-    return { problems: [], run, witness: file, why: shown?.why ?? null };
+    const [name] = /^[a-z_]+/.exec(run.property) ?? [];
+    const meaning = listNames("properties").find((p) => p.name === name)?.describes ?? "";
+    return { problems: [], run, witness: file, why: shown?.why_parts ?? [], asks, meaning };
+  }
+
+  /** Flips knobs one by one: what the verdict hangs on. */
+  hangsOn(text: string, configuration: Configuration): HangsOn {
+    const [result] = checkScenario(text, {
+      ...selection(configuration),
+      ...{ witness: "none", depends_on: true, engine: "auto" },
+    });
+    const { depends_on = [], undecided = [] } = result?.run ?? {};
+    return { depends_on: depends_on ?? [], undecided };
   }
 
   open(id: string, { text, configuration, witness, keep, branch = [] }: Opening): Walked {
@@ -147,15 +190,59 @@ export class Engine {
     const { walk } = opened;
     const kept = Math.min(keep ?? walk.length, walk.length);
     walk.cut(kept);
-    const taken: number[] = [];
+    this.walks.set(id, { walk, kept, branch: [] });
+    this.branch(id, branch);
+    return this.walked(id);
+  }
+
+  private branch(id: string, branch: readonly number[]): void {
+    const { walk, branch: taken } = this.of(id);
     for (const n of branch) {
       const move = walk.moves(walk.length)[n];
       // A link of another version: what still fits is shown.
       if (!move || !walk.take(move.step)) break;
       taken.push(n);
     }
-    this.walks.set(id, { walk, kept, branch: taken });
-    return this.walked(id);
+  }
+
+  /**
+   * Opens a walk in each of two configurations: the witness of one, in which the other follows it;
+   * without a witness a run to its end. `branch`: steps of one's own in `main`.
+   */
+  openBeside(
+    text: string,
+    main: Side,
+    other: Side,
+    { keep, branch = [] }: Pick<Opening, "keep" | "branch"> = {},
+  ): Besides {
+    const [leader, follower] =
+      main.witness === null && other.witness ? [other, main] : [main, other];
+    const led = leader.witness
+      ? openWitnessWalk(leader.witness)
+      : openWalk(text, { ...selection(leader.configuration), like: {} });
+    if (!led.ok) return { ...NO_BESIDES, problems: led.problems };
+    if (!leader.witness) led.walk.play();
+    const { knobs } = led.walk.of;
+    const opened = openWalk(text, { ...selection(follower.configuration), like: knobs });
+    if (!opened.ok) return { ...NO_BESIDES, problems: opened.problems };
+    const beside = opened.walk.follow(led.walk);
+    const isMain = leader === main;
+    const [mine, theirs] = isMain ? [led.walk, opened.walk] : [opened.walk, led.walk];
+    const kept = Math.min(keep ?? mine.length, mine.length);
+    this.walks.set("main", { walk: mine, kept, branch: [] });
+    this.walks.set("other", { walk: theirs, kept: theirs.length, branch: [] });
+    if (keep === undefined) return this.besides(isMain ? beside : turned(beside));
+    mine.cut(kept);
+    this.branch("main", branch);
+    return this.follow();
+  }
+
+  /** Has the other walk follow the steps of `main`. */
+  follow(): Besides {
+    const other = this.of("other");
+    const beside = other.walk.follow(this.of("main").walk);
+    this.walks.set("other", { walk: other.walk, kept: other.walk.length, branch: [] });
+    return this.besides(beside);
   }
 
   steps(id: string, from: number, to: number): StagedStep[] {
@@ -187,17 +274,29 @@ export class Engine {
     return this.walked(id);
   }
 
-  why(id: string, position: number, entry: Pick<HeldView, "instance" | "value">): string | null {
-    return this.of(id).walk.why(position, entry);
+  why(id: string, position: number, entry: Pick<HeldView, "instance" | "value">): WhyPart[] | null {
+    return this.of(id).walk.whyParts(position, entry);
   }
 
-  source(name: string, kernel: string): string {
-    const found = showName(name, kernel);
+  /** A routine as a kernel has it on a machine; `text` is the scenario, which may have its own. */
+  source(name: string, { kernel, machine }: Omit<Configuration, "set">, text: string): string {
+    const read = parseScenario(text);
+    const body = read.ok ? read.scenario.bodies.find((b) => b.agent.text === name) : undefined;
+    if (read.ok && body) {
+      const statements = body.statements.map(
+        ({ span }, n) => `${`${n + 1}`.padStart(3)}     ${read.text.slice(span.offset, span.end)}`,
+      );
+      return ["/* the scenario */", `${name} {`, ...statements, "}"].join("\n");
+    }
+    const found = showName(name, kernel, read.ok ? read.scenario : undefined, machine);
     if (!found.ok) return found.message;
-    return found.shown
-      .filter((s): s is ShownName => s.type === "definition")
-      .map((s) => s.text)
-      .join("\n");
+    const shown = found.shown.find((s): s is ShownName => s.type === "definition");
+    return shown?.text ?? "";
+  }
+
+  private besides({ pairs, differences }: ShownBeside): Besides {
+    const walks = { main: this.walked("main"), other: this.walked("other") };
+    return { problems: [], ...walks, pairs, differences };
   }
 
   private of(id: string) {
@@ -217,9 +316,23 @@ export class Engine {
   }
 }
 
+const NOT_CHECKED: Checked = {
+  ...{ problems: [], run: null, witness: null, why: [], asks: [], meaning: "" },
+};
+
 const NO_WALK: Walked = {
   ...{ problems: [], of: null, lanes: [], length: 0, repeats_from: null, kept: 0, branch: [] },
 };
+
+const NO_BESIDES: Besides = {
+  ...{ problems: [], main: NO_WALK, other: NO_WALK, pairs: [], differences: [] },
+};
+
+/** The same with the other one first. */
+const turned = ({ pairs, differences }: ShownBeside): ShownBeside => ({
+  pairs: pairs.map(({ first, second }) => ({ first: second, second: first })),
+  differences,
+});
 
 const same = (a: WitnessStep, b: WitnessStep): boolean =>
   a.kind === b.kind &&

@@ -33,3 +33,27 @@ export function changesOf(before: StateView | null, now: StateView): ReadonlyMap
   for (const [name, value] of was) if (!is.has(name)) changes.set(name, value);
   return changes;
 }
+
+export interface Differing {
+  readonly name: string;
+  readonly main: string;
+  readonly other: string;
+}
+
+/** An IOMMU's own ASID stands for the same as the CPUs'. */
+const plain = (name: string): string => name.replaceAll("smmu-asid(", "asid(");
+
+/** What two states of one scenario have that differs, by name; where programs stand is left out. */
+export function differingIn(main: StateView, other: StateView): Differing[] {
+  const plainly = (view: StateView) =>
+    new Map([...valuesOf(view)].map(([name, value]) => [plain(name), plain(value)]));
+  const [a, b] = [plainly(main), plainly(other)];
+  const names = [...new Set([...a.keys(), ...b.keys()])].filter((n) => !n.startsWith("thread "));
+  return names.flatMap((name) => {
+    const [x, y] = [a.get(name) ?? "", b.get(name) ?? ""];
+    // What only one program has, and what says nothing.
+    const isNothing = (v: string) => /^(|-|0|none|false)$/.test(v);
+    if (x === y || (isNothing(x) && isNothing(y))) return [];
+    return [{ name, main: x || "none", other: y || "none" }];
+  });
+}

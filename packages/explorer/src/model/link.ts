@@ -3,6 +3,13 @@
 //
 //   #s=permission-upgrade/upgrade.litmus&m=arm64+smmuv3&k=linux-6.1&at=17
 //   #t=<deflated text, base64url>&m=..&k=..&set=hafdbs:no&keep=8&b=3.0.12&at=11
+//   #s=..&m=..&k=linux-6.1&vs=arm64+smmuv3,linux-6.12,hafdbs:no&at=12     beside another
+
+interface Of {
+  readonly machine: string;
+  readonly kernel: string;
+  readonly set: Readonly<Record<string, string>>;
+}
 
 /** What a link says. */
 export interface Link {
@@ -20,19 +27,13 @@ export interface Link {
   /** Steps of one's own, each by its number among the moves. */
   readonly branch: readonly number[];
   /** Another configuration beside this one. */
-  readonly beside: { readonly machine: string; readonly kernel: string } | null;
+  readonly beside: Of | null;
 }
 
 export const NO_LINK: Link = {
   ...{ scenario: null, text: null, machine: null, kernel: null, set: {} },
   ...{ at: 0, keep: null, branch: [], beside: null },
 };
-
-interface Of {
-  readonly machine: string;
-  readonly kernel: string;
-  readonly set: Readonly<Record<string, string>>;
-}
 
 /** Whether a link says no more than a position in what the page begins with anyway. */
 export function isOfFirst(link: Link, first: string, { machine, kernel, set }: Of): boolean {
@@ -54,11 +55,14 @@ export async function writeLink(link: Link): Promise<string> {
   else if (link.text !== null) parts.push(["t", await packed(link.text)]);
   if (link.machine !== null) parts.push(["m", link.machine]);
   if (link.kernel !== null) parts.push(["k", link.kernel]);
-  const set = Object.entries(link.set).map(([name, value]) => `${name}:${value}`);
+  const set = setText(link.set);
   if (set.length > 0) parts.push(["set", set.join(",")]);
   if (link.keep !== null) parts.push(["keep", `${link.keep}`]);
   if (link.branch.length > 0) parts.push(["b", link.branch.join(".")]);
-  if (link.beside) parts.push(["vs", `${link.beside.machine},${link.beside.kernel}`]);
+  if (link.beside) {
+    const { machine, kernel, set: knobs } = link.beside;
+    parts.push(["vs", [machine, kernel, ...setText(knobs)].join()]);
+  }
   if (link.at > 0) parts.push(["at", `${link.at}`]);
   return parts.map(([name, value]) => `${name}=${encoded(value)}`).join("&");
 }
@@ -79,24 +83,31 @@ export async function readLink(fragment: string): Promise<Link> {
     return text !== undefined && /^\d{1,7}$/.test(text) ? Number(text) : null;
   };
   const text = parts.get("t");
-  const set = (parts.get("set") ?? "").split(",").flatMap((pair): [string, string][] => {
-    const [name, value] = pair.split(":");
-    return name && value ? [[name, value]] : [];
-  });
   const branch = parts.get("b") ?? "";
-  const [machine, kernel] = (parts.get("vs") ?? "").split(",");
+  const [machine, kernel, ...knobs] = (parts.get("vs") ?? "").split(",");
   return {
     scenario: parts.get("s") ?? null,
     text: text === undefined ? null : await unpacked(text),
     machine: parts.get("m") ?? null,
     kernel: parts.get("k") ?? null,
-    set: Object.fromEntries(set),
+    set: setOf((parts.get("set") ?? "").split(",")),
     at: number("at") ?? 0,
     keep: number("keep"),
     branch: /^\d{1,5}(\.\d{1,5})*$/.test(branch) ? branch.split(".").map(Number) : [],
-    beside: machine && kernel ? { machine, kernel } : null,
+    beside: machine && kernel ? { machine, kernel, set: setOf(knobs) } : null,
   };
 }
+
+const setText = (set: Of["set"]): string[] =>
+  Object.entries(set).map(([name, value]) => `${name}:${value}`);
+
+const setOf = (pairs: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    pairs.flatMap((pair): [string, string][] => {
+      const [name, value] = pair.split(":");
+      return name && value ? [[name, value]] : [];
+    }),
+  );
 
 /** Readable in an address: only what would end a part is escaped. */
 const encoded = (text: string): string =>

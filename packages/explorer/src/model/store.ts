@@ -4,23 +4,31 @@
 //   text, configuration ──check──► verdict ──open──► walk ──at(cursor)──► seen
 //                                                     └──steps(window)──► stage
 
-import { batch, computed, effect, signal } from "@preact/signals";
-import type { CheckRun, Named, Problem, StagedStep } from "shootdown";
-import type { Configuration, Parsed, Seen, Walked } from "../engine/engine.ts";
-import { FIRST, type First } from "../engine/first.ts";
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { HeldView, Named, Problem, StagedStep, WhyPart } from "shootdown";
+import type {
+  Besides,
+  Configuration,
+  HangsOn,
+  Parsed,
+  Seen,
+  Side,
+  Walked,
+} from "../engine/engine.ts";
+import { FIRST, type First, type Reason } from "../engine/first.ts";
 import type { RemoteEngine } from "../engine/protocol.ts";
-import { Stopped } from "../engine/protocol.ts";
+import { Compare } from "./compare.ts";
 import { contentOf, type Offered } from "./files.ts";
 import type { Gallery } from "./gallery.ts";
-import { type Link, writeLink } from "./link.ts";
+import type { Link } from "./link.ts";
 import { Recording } from "./recording.ts";
+import { Rounds } from "./rounds.ts";
+import { rowOf } from "./rows.ts";
 import { Steps } from "./steps.ts";
+import { type Verdict, verdictOf } from "./verdict.ts";
 
-export interface Verdict {
-  readonly run: CheckRun;
-  readonly witness: string | null;
-  readonly why: string | null;
-}
+/** A search that took longer is not made again for each knob. */
+const QUICK_S = 1;
 
 export class Store {
   readonly gallery = signal<Gallery>({ groups: [] });
@@ -33,15 +41,15 @@ export class Store {
     ...FIRST.configuration,
   });
   readonly problems = signal<readonly Problem[]>([]);
-  readonly running = signal(false);
   readonly verdict = signal<Verdict | null>(null);
   readonly walk = signal<Walked | null>(null);
   readonly cursor = signal(0);
   readonly seen = signal<{ readonly position: number; readonly seen: Seen } | null>(null);
   /** Rises when steps that were asked for have come. */
   readonly arrived = signal(0);
-  readonly why = signal<{ readonly place: string; readonly text: string } | null>(null);
-  readonly message = signal("");
+  /** Knobs that the verdict hangs on, once that is known. */
+  readonly hangs = signal<HangsOn | null>(null);
+  readonly compare: Compare;
   /** Files that `serve` was given. */
   readonly offered = signal<readonly Offered[]>([]);
   /** The recording that is shown in place of a run. */
@@ -52,16 +60,24 @@ export class Store {
     () => undefined,
   );
 
+  /** What is known of entries before anybody asks. */
+  private reasons: { walk: Walked; at: number; known: readonly Reason[] } | null = null;
   private readonly engine: RemoteEngine;
   private readonly searcher: RemoteEngine;
   private readonly startTrace: () => Worker;
-  private round = 0;
+  private readonly rounds: Rounds;
+  readonly running: ReadonlySignal<boolean>;
+  readonly message: Signal<string>;
 
   /** One engine for walks, one for searches, which can be long and are stopped by ending it. */
   constructor(engine: RemoteEngine, searcher: RemoteEngine, startTrace: () => Worker) {
     this.engine = engine;
     this.searcher = searcher;
     this.startTrace = startTrace;
+    this.compare = new Compare(engine);
+    this.rounds = new Rounds(() => searcher.stop());
+    this.running = this.rounds.running;
+    this.message = this.rounds.message;
     effect(() => void this.look(this.walk.value, this.cursor.value));
     effect(() => void this.parse(this.text.value));
   }
@@ -77,15 +93,16 @@ export class Store {
   /** Shows what the page was built with; a Worker makes the same walk meanwhile. */
   beginWith(first: First, at: number | null): void {
     const { scenario, text, configuration, parsed, checked, walked, steps, seen } = first;
-    const { run, witness, why } = checked;
-    if (!run) return;
+    const { witness } = checked;
     // Before anything else is asked of that walk.
     void this.engine.open("main", { text, configuration, witness });
     batch(() => {
       this.scenario.value = scenario;
       this.text.value = text;
       this.parsed.value = parsed;
-      this.verdict.value = { run, witness, why };
+      this.verdict.value = verdictOf(checked);
+      this.hangs.value = first.hangs;
+      this.reasons = { walk: walked, at: first.at, known: first.reasons };
       this.seen.value = { position: first.at, seen };
       this.show(walked, at ?? first.at, steps);
     });
@@ -110,14 +127,20 @@ export class Store {
       if (link.machine !== null && link.kernel !== null) {
         this.configuration.value = { machine: link.machine, kernel: link.kernel, set: link.set };
       }
+      this.compare.close();
+      this.compare.configuration.value = link.beside;
     });
     const { keep, branch, at } = link;
     const atEnd = link.at === 0 && link.scenario === null && link.text === null;
     await this.run({ keep, branch, at: atEnd ? null : at });
   }
 
-  /** Opens a shipped scenario in one of its configurations. */
-  async choose(path: string, configuration?: Configuration): Promise<void> {
+  /** Opens a shipped scenario in one of its configurations, or in two. */
+  async choose(
+    path: string,
+    configuration?: Configuration,
+    beside: Configuration | null = null,
+  ): Promise<void> {
     const items = this.gallery.value.groups.flatMap((g) => g.items);
     const item = items.find((i) => i.path === path);
     if (!item) return;
@@ -125,44 +148,92 @@ export class Store {
       this.scenario.value = path;
       this.text.value = item.text;
       this.configuration.value = configuration ?? item.bug;
+      this.compare.close();
+      this.compare.configuration.value = beside;
     });
     await this.run();
   }
 
   /** Searches; shows the witness, or the beginning if there is none. */
-  async run(to: { keep?: number | null; branch?: readonly number[]; at?: number | null } = {}) {
-    const round = ++this.round;
+  async run(to: Target = {}): Promise<void> {
     const text = this.text.value;
     const configuration = this.configuration.value;
-    if (this.running.value) this.searcher.stop();
-    batch(() => {
-      this.running.value = true;
-      this.message.value = "";
-      this.why.value = null;
-    });
-    try {
+    await this.rounds.work(async (isLast) => {
+      this.hangs.value = null;
+      this.compare.verdict.value = null;
       const checked = await this.searcher.check(text, configuration);
-      if (round !== this.round) return;
-      const { run, witness, why, problems } = checked;
+      if (!isLast()) return;
+      const { witness, problems } = checked;
       this.problems.value = problems;
-      this.verdict.value = run && { run, witness, why };
+      this.verdict.value = verdictOf(checked);
       if (problems.length > 0) return;
+      if (this.compare.configuration.peek()) return this.searchOther(to, isLast);
       const { keep, branch = [] } = to;
       const kept = keep === null || keep === undefined ? {} : { keep };
-      const opened = await this.engine.open("main", {
-        text,
-        configuration,
-        witness,
-        branch,
-        ...kept,
-      });
-      if (round === this.round) this.show(opened, to.at ?? this.firstSight(opened));
-    } catch (error) {
-      if (round === this.round)
-        this.message.value = error instanceof Stopped ? "stopped" : said(error);
-    } finally {
-      if (round === this.round) this.running.value = false;
+      const opening = { text, configuration, witness, branch, ...kept };
+      const opened = await this.engine.open("main", opening);
+      if (isLast()) this.show(opened, to.at ?? this.firstSight(opened));
+      return undefined;
+    });
+    const { run } = this.verdict.peek() ?? {};
+    if (!run || run.seconds > QUICK_S) return;
+    const hangs = await this.rounds.ask(() => this.searcher.hangsOn(text, configuration));
+    if (hangs) this.hangs.value = hangs;
+  }
+
+  /** Searches another configuration too, and shows both; null: the first alone again. */
+  async compareWith(configuration: Configuration | null): Promise<void> {
+    if (configuration === null) {
+      this.compare.close();
+      return this.whole();
     }
+    this.compare.configuration.value = configuration;
+    if (!this.verdict.peek()) return this.run();
+    await this.rounds.work((isLast) => this.searchOther({}, isLast));
+    return undefined;
+  }
+
+  private async searchOther(to: Target, isLast: () => boolean): Promise<void> {
+    const { compare } = this;
+    const configuration = compare.configuration.peek();
+    if (!configuration) return;
+    compare.verdict.value = null;
+    const checked = await this.searcher.check(this.text.peek(), configuration);
+    if (!isLast()) return;
+    compare.verdict.value = verdictOf(checked);
+    compare.problems.value = checked.problems;
+    if (checked.problems.length > 0) {
+      compare.besides.value = null;
+      return this.whole();
+    }
+    const { keep, branch = [] } = to;
+    const kept = keep === null || keep === undefined ? {} : { keep, branch };
+    const besides = await this.openBeside(kept);
+    if (isLast()) this.showBeside(besides, to.at ?? this.compare.next());
+    return undefined;
+  }
+
+  /** Both walks as they were found, and from `keep` on as somebody went. */
+  private openBeside(to: { keep?: number; branch?: readonly number[] } = {}): Promise<Besides> {
+    const { verdict, configuration, compare } = this;
+    const side = (v: Verdict | null, c: Configuration): Side => ({
+      configuration: c,
+      witness: v?.witness ?? null,
+    });
+    const main = side(verdict.peek(), configuration.peek());
+    const other = side(compare.verdict.peek(), compare.configuration.peek() ?? main.configuration);
+    return this.engine.openBeside(this.text.peek(), main, other, to);
+  }
+
+  private showBeside(besides: Besides, row: number): void {
+    batch(() => {
+      this.compare.show(besides);
+      if (!besides.main.of) return;
+      const first = this.compare.differing.peek()[0] ?? besides.pairs.length;
+      const at = row < 0 ? first : row;
+      this.show(besides.main, this.compare.goto(at));
+      this.compare.goto(at);
+    });
   }
 
   /** A file that was dropped or chosen: shown as what it is. */
@@ -174,6 +245,7 @@ export class Store {
       return;
     }
     this.scenario.value = null;
+    this.compare.close();
     if (content.kind === "witness") return this.openWitness(content.text);
     this.text.value = content.text;
     const parsed = await this.engine.parse(content.text);
@@ -198,10 +270,10 @@ export class Store {
   }
 
   async openWitness(witness: string): Promise<void> {
-    const round = ++this.round;
+    const isLast = this.rounds.begin();
     const { text, configuration } = await this.engine.read(witness);
     const opened = await this.engine.open("main", { text, configuration, witness });
-    if (round !== this.round) return;
+    if (!isLast()) return;
     batch(() => {
       this.text.value = text;
       this.configuration.value = configuration;
@@ -240,47 +312,101 @@ export class Store {
 
   move(to: number): void {
     const length = this.walk.value?.length ?? 0;
-    this.cursor.value = Math.max(0, Math.min(to, length));
+    const at = Math.max(0, Math.min(to, length));
+    if (this.compare.besides.peek()) this.toRow(this.compare.rowOf(at));
+    else this.cursor.value = at;
+  }
+
+  /** On or back; beside another run line by line. */
+  step(by: number): void {
+    const { compare } = this;
+    if (compare.besides.peek()) this.toRow(compare.row.peek() + by);
+    else this.move(this.cursor.peek() + by);
+  }
+
+  toRow(row: number): void {
+    if (!this.compare.besides.peek() || row < 0) return;
+    batch(() => {
+      this.cursor.value = this.compare.goto(row);
+    });
+  }
+
+  /** To what the run shows: the violation, or where it repeats for ever. */
+  jump(): void {
+    const walk = this.walk.peek();
+    if (walk) this.move(this.firstSight(walk));
   }
 
   /** Takes one of the possible next steps. */
   async take(n: number): Promise<void> {
     const position = this.cursor.value;
     const walk = await this.engine.take("main", position, n);
-    this.show(walk, position + 1);
+    if (!this.compare.besides.peek()) return this.show(walk, position + 1);
+    const besides = await this.engine.follow();
+    this.compare.show(besides);
+    this.showBeside(besides, this.compare.rowOf(position + 1));
   }
 
   /** Back to the witness as it was found. */
   async whole(): Promise<void> {
+    const at = this.cursor.value;
+    if (this.compare.besides.peek()) {
+      const besides = await this.openBeside();
+      this.compare.show(besides);
+      return this.showBeside(besides, this.compare.rowOf(at));
+    }
     const witness = this.verdict.value?.witness ?? null;
     const [text, configuration] = [this.text.value, this.configuration.value];
     const walk = await this.engine.open("main", { text, configuration, witness });
-    this.show(walk, Math.min(this.cursor.value, walk.length));
+    return this.show(walk, Math.min(at, walk.length));
   }
 
-  async explain(entry: { place: string; instance: number; value: number }): Promise<void> {
-    const text = await this.engine.why("main", this.cursor.value, entry);
-    this.why.value = { place: entry.place, text: text ?? "it is not there any more" };
+  /** What the panels show: this run, or the one beside it. */
+  viewed(): { readonly found: Store["seen"]["value"]; readonly walk: Walked | null } {
+    const { side, besides, seen } = this.compare;
+    const isOther = side.value === "other" && besides.value;
+    if (isOther) return { found: seen.value, walk: besides.value?.other ?? null };
+    return { found: this.seen.value, walk: this.walk.value };
+  }
+
+  /** To a step of the run that the panels show. */
+  goTo(at: number): void {
+    const { side, besides, rows } = this.compare;
+    const isOther = side.peek() === "other" && besides.peek();
+    if (isOther) this.toRow(rowOf(rows.peek(), "other", at));
+    else this.move(at);
+  }
+
+  /** What is known already of why an entry is there. */
+  explained({ instance, value }: Pick<HeldView, "instance" | "value">): readonly WhyPart[] | null {
+    const { reasons } = this;
+    if (reasons?.walk !== this.walk.peek() || reasons?.at !== this.cursor.peek()) return null;
+    const known = reasons.known.find((r) => r.instance === instance && r.value === value);
+    return known?.parts ?? null;
+  }
+
+  /** Why an entry is there, in the state that is shown. */
+  explain(entry: Pick<HeldView, "instance" | "value">): Promise<WhyPart[] | null> {
+    const { side, rows, row } = this.compare;
+    const id = side.peek();
+    const at = id === "other" ? (rows.peek()[row.peek()]?.other ?? 0) : this.cursor.peek();
+    return this.engine.why(id, at, entry);
   }
 
   source(name: string): Promise<string> {
-    return this.engine.source(name, this.walk.value?.of?.kernel ?? this.configuration.value.kernel);
+    const of = this.viewed().walk?.of ?? this.configuration.value;
+    return this.engine.source(name, of, this.text.peek());
   }
 
-  /** The link of what is shown. */
-  link(): Promise<string> {
-    const { machine, kernel, set } = this.configuration.value;
-    const walk = this.walk.value;
-    const length = walk?.branch.length ?? 0;
-    return writeLink({
-      scenario: this.edited.value ? null : this.scenario.value,
-      text: this.text.value,
-      ...{ machine, kernel, set },
-      at: this.cursor.value,
-      keep: walk && length > 0 ? walk.kept : null,
-      branch: walk?.branch ?? [],
-      beside: null,
-    });
+  /** The step that led to the state that is shown. */
+  stepShown(): StagedStep | undefined {
+    const { side, besides, steps, rows, row, arrived } = this.compare;
+    if (side.value === "other" && besides.value) {
+      const at = arrived.value >= 0 ? (rows.value[row.value]?.other ?? 0) : 0;
+      return at > 0 ? steps.get(at - 1) : undefined;
+    }
+    const at = this.arrived.value >= 0 ? this.cursor.value : 0;
+    return at > 0 ? this.steps.get(at - 1) : undefined;
   }
 
   private async parse(text: string): Promise<void> {
@@ -303,4 +429,9 @@ export class Store {
   }
 }
 
-const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** Where a run that is opened again was. */
+interface Target {
+  readonly keep?: number | null;
+  readonly branch?: readonly number[];
+  readonly at?: number | null;
+}

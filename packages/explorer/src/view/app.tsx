@@ -2,7 +2,10 @@
 // The page: what is run, its verdict, the stage, and beside it what is so and what can be.
 
 import { useEffect, useState } from "preact/hooks";
+import type { Configuration } from "../engine/engine.ts";
+import { linkOf } from "../model/link-of.ts";
 import type { Store } from "../model/store.ts";
+import { BesideView, SideTabs } from "./beside.tsx";
 import { Editor } from "./editor.tsx";
 import { FilesPanel, takeDrops } from "./files.tsx";
 import { GalleryPanel } from "./gallery.tsx";
@@ -10,10 +13,11 @@ import { Help } from "./help.tsx";
 import { keysOf } from "./keys.ts";
 import { MovesPanel } from "./moves.tsx";
 import { RecordingView } from "./recording.tsx";
+import { Said } from "./said.tsx";
+import { Setup } from "./setup.tsx";
 import { SourcePanel } from "./source.tsx";
 import { Stage } from "./stage.tsx";
 import { StatePanel } from "./state.tsx";
-import { VERDICTS } from "./words.ts";
 
 const LEFT = ["scenarios", "text", "files"] as const;
 const RIGHT = ["state", "next", "source"] as const;
@@ -25,6 +29,11 @@ export function App({ store, alone }: { readonly store: Store; readonly alone: b
   const [right, setRight] = useState<(typeof RIGHT)[number]>("state");
   const [help, setHelp] = useState(false);
   const recording = store.recording.value;
+  const beside = store.compare.besides.value !== null && !recording;
+  // Two runs need the room.
+  useEffect(() => {
+    if (beside) setLeft(null);
+  }, [beside]);
   useEffect(() => {
     const search = () => {
       setLeft("scenarios");
@@ -41,6 +50,12 @@ export function App({ store, alone }: { readonly store: Store; readonly alone: b
   return (
     <div class="page">
       <Head store={store} help={() => setHelp(true)} />
+      {!alone && !recording && (
+        <Setup
+          store={store}
+          pick={(of, change, what) => <Pickers store={store} of={of} change={change} what={what} />}
+        />
+      )}
       <main class={`left-${left ?? "none"}${recording ? " wide" : ""}`}>
         <aside class="left">
           <Tabs
@@ -58,11 +73,14 @@ export function App({ store, alone }: { readonly store: Store; readonly alone: b
             recording={recording}
             close={() => store.closeRecording()}
           />
+        ) : beside ? (
+          <BesideView store={store} />
         ) : (
           <Stage store={store} />
         )}
         {!recording && (
           <aside class="right">
+            {beside && <SideTabs store={store} />}
             <Tabs names={RIGHT} chosen={right} choose={setRight} />
             <div class="panel" role="tabpanel" aria-label={right}>
               {right === "state" && <StatePanel store={store} />}
@@ -100,29 +118,15 @@ function Tabs<T extends string>(props: {
 }
 
 function Head({ store, help }: { readonly store: Store; readonly help: () => void }) {
-  const { machine, kernel, set } = store.configuration.value;
-  const parsed = store.parsed.value;
-  const names = store.names.value;
-  const change = (part: { machine?: string; kernel?: string }) => {
-    store.configuration.value = { machine, kernel, set, ...part };
+  const change = (configuration: Configuration) => {
+    store.configuration.value = configuration;
     void store.run();
   };
-  const listed = (kind: string, own: readonly string[]) => [
-    ...new Set([...own, ...names.filter((n) => n.kind === kind).map((n) => n.name)]),
-  ];
-  const machines = listed("machines", parsed?.expectations.map((e) => e.machine) ?? []);
-  const kernels = listed("kernels", parsed?.expectations.map((e) => e.kernel) ?? []);
   return (
     <header>
       <h1>shootdown</h1>
-      <b class="test">{parsed?.test ?? ""}</b>
-      <Picker
-        label="machine"
-        value={machine}
-        all={machines}
-        change={(m) => change({ machine: m })}
-      />
-      <Picker label="kernel" value={kernel} all={kernels} change={(k) => change({ kernel: k })} />
+      <b class="test">{store.parsed.value?.test ?? ""}</b>
+      <Pickers store={store} of={store.configuration.value} change={change} what="" />
       {store.running.value ? (
         <button type="button" onClick={() => store.stop()}>
           stop
@@ -142,6 +146,39 @@ function Head({ store, help }: { readonly store: Store; readonly help: () => voi
   );
 }
 
+/** Machine and kernel of a run; `what` is before their names. */
+function Pickers(props: {
+  readonly store: Store;
+  readonly of: Configuration;
+  readonly change: (configuration: Configuration) => void;
+  readonly what: string;
+}) {
+  const { store, of, change, what } = props;
+  const parsed = store.parsed.value;
+  const names = store.names.value;
+  const listed = (kind: string, own: readonly string[]) => [
+    ...new Set([...own, ...names.filter((n) => n.kind === kind).map((n) => n.name)]),
+  ];
+  const machines = listed("machines", parsed?.expectations.map((e) => e.machine) ?? []);
+  const kernels = listed("kernels", parsed?.expectations.map((e) => e.kernel) ?? []);
+  return (
+    <>
+      <Picker
+        label={`${what}machine`}
+        value={of.machine}
+        all={machines}
+        change={(machine) => change({ ...of, machine })}
+      />
+      <Picker
+        label={`${what}kernel`}
+        value={of.kernel}
+        all={kernels}
+        change={(kernel) => change({ ...of, kernel })}
+      />
+    </>
+  );
+}
+
 function Picker(props: {
   readonly label: string;
   readonly value: string;
@@ -149,17 +186,18 @@ function Picker(props: {
   readonly change: (value: string) => void;
 }) {
   const { label, value, all, change } = props;
+  const list = `all-${label.replace(" ", "-")}`;
   return (
     <label>
       {label}
       <input
-        list={`all-${label}`}
+        list={list}
         value={value}
         size={20}
         spellcheck={false}
         onChange={(e) => change(e.currentTarget.value.trim())}
       />
-      <datalist id={`all-${label}`}>
+      <datalist id={list}>
         {all
           .filter((name) => !name.startsWith("+"))
           .map((name) => (
@@ -170,40 +208,11 @@ function Picker(props: {
   );
 }
 
-/** The verdict, and why. */
-function Said({ store }: { readonly store: Store }) {
-  const verdict = store.verdict.value;
-  const message = store.message.value;
-  const problems = store.problems.value;
-  if (store.running.value) return <output>searching…</output>;
-  if (message !== "") return <output class="bad">{message}</output>;
-  if (problems.length > 0) {
-    return <output class="bad">{problems[0]!.message}</output>;
-  }
-  if (!verdict) return <output />;
-  const { run, why } = verdict;
-  // What the page was built with has no time.
-  const time = run.seconds > 0 ? ` in ${run.seconds.toFixed(2)} s` : "";
-  const count = `${run.states.toLocaleString("en")} states${time}`;
-  const tone = run.observed === "never" ? "good" : "bad";
-  return (
-    <output title={why ?? ""}>
-      <b class={tone}>
-        {tone === "good" ? "✓" : "!"} {run.property} {VERDICTS[run.observed] ?? run.observed}
-      </b>{" "}
-      <small>
-        {run.limit ?? (run.exhaustive ? "every run searched" : "")} {count}
-      </small>
-      {why && <span class="because">{why}</span>}
-    </output>
-  );
-}
-
 function CopyLink({ store }: { readonly store: Store }) {
   const [done, setDone] = useState(false);
   const copy = async () => {
     const url = new URL(location.href);
-    url.hash = await store.link();
+    url.hash = await linkOf(store);
     await navigator.clipboard?.writeText(url.href).catch(() => undefined);
     history.replaceState(null, "", url);
     setDone(true);

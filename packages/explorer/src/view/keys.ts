@@ -10,6 +10,8 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ["[", "the step before of the same program"],
   ["Home, End", "the beginning, the end"],
   ["v", "what the run shows: the violation, or where it repeats"],
+  ["d", "beside another run: the next step at which the two differ"],
+  ["o", "beside another run: the state and source of the other"],
   ["s, n, c", "state, next steps, source"],
   ["1 to 9", "with next steps shown: take one of them"],
   ["w", "back to the run that was found"],
@@ -18,6 +20,9 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ["?", "this help"],
 ];
 
+/** Further than any run. */
+const END = 1 << 30;
+
 interface Hooks {
   readonly search: () => void;
   readonly help: () => void;
@@ -25,17 +30,18 @@ interface Hooks {
 }
 
 export function keysOf(store: Store, hooks: Hooks): (event: KeyboardEvent) => void {
-  const move = (by: number) => store.move(store.cursor.peek() + by);
-  const length = () => store.walk.peek()?.length ?? 0;
+  const move = (by: number) => store.step(by);
   const actions: Readonly<Record<string, () => void>> = {
     ...{ j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1) },
     "]": () => store.move(sameAgent(store, 1)),
     "[": () => store.move(sameAgent(store, -1)),
     Home: () => store.move(0),
-    End: () => store.move(length()),
+    End: () => store.step(END),
     PageDown: () => move(20),
     PageUp: () => move(-20),
-    v: () => store.move(store.walk.peek()?.repeats_from ?? length()),
+    v: () => store.jump(),
+    d: () => store.toRow(store.compare.next()),
+    o: () => store.compare.turn(),
     s: () => hooks.panel("state"),
     n: () => hooks.panel("next"),
     c: () => hooks.panel("source"),

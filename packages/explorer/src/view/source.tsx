@@ -1,44 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
-// The routine of the step under the cursor, with its statement marked.
+// The routine of the step under the cursor with its statement marked, and who called it.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { marked, placeOf } from "../model/source.ts";
 import type { Store } from "../model/store.ts";
 
 export function SourcePanel({ store }: { readonly store: Store }) {
-  const cursor = store.cursor.value;
-  // Drawn again when steps arrive.
-  const arrived = store.arrived.value;
-  const step = arrived >= 0 && cursor > 0 ? store.steps.get(cursor - 1) : undefined;
-  const [routine = "", number = ""] = (step?.where ?? "").split(":");
-  const [text, setText] = useState("");
+  const step = store.stepShown();
+  const { walk } = store.viewed();
+  const kernel = walk?.of?.kernel ?? "";
+  const stack = step ? [step.where, ...step.callers].filter((w) => w !== "") : [];
+  /** Which of the calls is shown; the statement itself at first. */
+  const [depth, setDepth] = useState(0);
+  useEffect(() => setDepth(0), [step]);
+  const shown = stack[Math.min(depth, Math.max(0, stack.length - 1))] ?? "";
+  const { routine, number } = placeOf(shown);
+  const [text, setText] = useState({ routine: "", kernel: "", text: "" });
   const line = useRef<HTMLElement>(null);
   useEffect(() => {
     let gone = false;
-    setText("");
     if (routine !== "") {
       void store.source(routine).then((t) => {
-        if (!gone) setText(t);
+        if (!gone) setText({ routine, kernel, text: t });
       });
     }
     return () => {
       gone = true;
     };
-  }, [routine]);
-  useEffect(() => line.current?.scrollIntoView({ block: "nearest" }), [text, number]);
-  if (routine === "") return <p class="empty">This step is hardware's own.</p>;
-  const mark = new RegExp(`^\\s*${number}\\b`);
+  }, [routine, kernel, walk]);
+  const isHere = text.routine === routine && text.kernel === kernel;
+  useLayoutEffect(() => line.current?.scrollIntoView({ block: "center" }), [text, number]);
+  if (!step) return <p class="empty">Nothing has been done yet.</p>;
+  if (routine === "") return <p class="empty">Hardware does this by itself.</p>;
+  const { head, lines } = marked(isHere ? text.text : "", number);
   return (
-    <pre class="source">
-      {text.split("\n").map((l, n) =>
-        mark.test(l) ? (
-          <mark key={`${n}`} ref={line}>
-            {l}
-            {"\n"}
-          </mark>
-        ) : (
-          `${l}\n`
-        ),
+    <div class="source">
+      <nav aria-label="Calls">
+        <ol class="stack">
+          {stack.map((where, n) => (
+            <li key={`${n} ${where}`}>
+              <button type="button" aria-pressed={n === depth} onClick={() => setDepth(n)}>
+                {where}
+              </button>
+              {n === 0 && stack.length > 1 && <small> called by</small>}
+            </li>
+          ))}
+        </ol>
+      </nav>
+      {head.length > 0 && (
+        <p class="origin">
+          {head.map((l) => (
+            <span key={l}>{l}</span>
+          ))}
+          <span>{kernel}</span>
+        </p>
       )}
-    </pre>
+      <pre>
+        {lines.map(({ text: l, is_current }, n) =>
+          is_current ? (
+            <mark key={`${n}`} ref={line} aria-current="step">
+              {l}
+              {"\n"}
+            </mark>
+          ) : (
+            `${l}\n`
+          ),
+        )}
+      </pre>
+    </div>
   );
 }

@@ -2,19 +2,23 @@
 // What is so at the cursor: page tables, caches, queues, and the rest; changes and stale entries
 // have a mark and a word each.
 
+import { useState } from "preact/hooks";
 import type { CacheView, HeldView, QueueView, StateView, TableView } from "shootdown";
 import { changesOf } from "../model/changes.ts";
 import type { Store } from "../model/store.ts";
+import { Differing } from "./beside.tsx";
+import { StaleNow } from "./stale.tsx";
+import { WhyHeld } from "./why.tsx";
 import { cacheTitle, laneTitle } from "./words.ts";
 
 type Changes = ReadonlyMap<string, string>;
 
 export function StatePanel({ store }: { readonly store: Store }) {
-  const found = store.seen.value;
+  const { found, walk } = store.viewed();
   if (!found) return <p class="empty">Run a scenario to see its state.</p>;
   const { view, before } = found.seen;
   const changes = changesOf(before, view);
-  const machine = store.walk.value?.of?.machine ?? "";
+  const machine = walk?.of?.machine ?? "";
   return (
     <div class="state" data-at={found.position}>
       {view.violated.length > 0 && (
@@ -22,6 +26,8 @@ export function StatePanel({ store }: { readonly store: Store }) {
           ! violated: {view.violated.join(", ")}
         </p>
       )}
+      <StaleNow view={view} machine={machine} store={store} />
+      <Differing store={store} />
       <Threads view={view} changes={changes} />
       {view.tables.map((t) => (
         <Table key={t.mm} table={t} changes={changes} />
@@ -152,15 +158,15 @@ function Caches(props: {
 
 function Held({ entry, changes, store }: { entry: HeldView; changes: Changes; store: Store }) {
   const { place, holds, stale } = entry;
-  const why = store.why.value;
+  const [asked, setAsked] = useState(false);
   const marks = [stale ? "stale" : "", changes.has(`${place} ${holds}`) ? "changed" : ""];
   return (
     <li class={marks.filter(Boolean).join(" ") || undefined}>
       <code>{place}</code> {holds} {stale && <strong class="bad">stale</strong>}
-      <button type="button" onClick={() => void store.explain(entry)}>
+      <button type="button" aria-expanded={asked} onClick={() => setAsked(!asked)}>
         why is this here?
       </button>
-      {why?.place === place && <p class="why">{why.text}</p>}
+      {asked && <WhyHeld store={store} entry={entry} />}
     </li>
   );
 }

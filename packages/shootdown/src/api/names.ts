@@ -16,7 +16,7 @@ import { OVERLAYS } from "../kernel/overlays.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { AT_REST } from "../litmus/at-rest.ts";
 import { kernelOf, type OwnKernel } from "../litmus/own-kernel.ts";
-import { ARCHITECTURES } from "../vocabulary/architecture.ts";
+import { ARCHITECTURES, type Architecture } from "../vocabulary/architecture.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
 import { DEFAULT_KERNEL } from "./plan.ts";
 
@@ -126,12 +126,19 @@ export type ShowResult =
 /**
  * A routine, a part of hardware or a property by its name, or a rule by its id (`A20`) with all of
  * hardware that implements it. Without a kernel: the default one, or else the newest that has it.
+ * With a machine, what is of its architecture.
  */
-export function showName(name: string, kernelName?: string, scenario?: Scenario): ShowResult {
+export function showName(
+  name: string,
+  kernelName?: string,
+  scenario?: Scenario,
+  machine?: string,
+): ShowResult {
+  const architectures = architecturesOf(machine);
   const kernels = kernelName === undefined ? newestFirst() : [kernelName];
   const missing: string[] = [];
   for (const k of kernels) {
-    const found = builds(k, scenario);
+    const found = builds(k, scenario, architectures);
     if (!found.ok && "diagnostics" in found) {
       const [first] = found.diagnostics;
       const message = first ? `${formatPosition(first.span)}: ${first.message}` : "";
@@ -161,12 +168,12 @@ export function showName(name: string, kernelName?: string, scenario?: Scenario)
     }
     missing.push(k);
   }
-  const first = builds(kernels[0]!, scenario);
+  const first = builds(kernels[0]!, scenario, architectures);
   if (!first.ok) throw new Error("a kernel was known and is not");
   const kernel = first.kernels[0]!;
   const rule = RULES.get(name);
   if (rule) return { ok: true, shown: [shownRule(rule), ...shownCarriers(name, kernel)] };
-  const shown = shownHardware(name, kernel);
+  const shown = shownHardware(name, kernel, architectures);
   if (shown.length > 0) return { ok: true, shown };
   const others = newestFirst().filter((k) => !missing.includes(k) && hasRoutine(k, name));
   if (others.length > 0) {
@@ -184,6 +191,12 @@ export function showName(name: string, kernelName?: string, scenario?: Scenario)
 const byName = (a: readonly [string, string], b: readonly [string, string]): number =>
   a[0] < b[0] ? -1 : 1;
 
+/** The architecture that a machine's name begins with; all, without one. */
+function architecturesOf(machine: string | undefined): readonly Architecture[] {
+  const own = ARCHITECTURES.filter((a) => a === machine?.split("+")[0]);
+  return own.length > 0 ? own : ARCHITECTURES;
+}
+
 const newestFirst = (): string[] => [
   ...new Set([DEFAULT_KERNEL, ...[...VERSIONS].reverse().map((v) => `linux-${v}`)]),
 ];
@@ -197,8 +210,9 @@ const hasRoutine = (kernel: string, name: string): boolean => {
 function builds(
   name: string,
   scenario?: Scenario,
+  architectures: readonly Architecture[] = ARCHITECTURES,
 ): { readonly ok: true; readonly kernels: readonly Kernel[] } | (OwnKernel & { ok: false }) {
-  const found = ARCHITECTURES.map((a) => kernelOf(scenario, name, a));
+  const found = architectures.map((a) => kernelOf(scenario, name, a));
   const kernels = found.flatMap((k) => (k.ok ? [k.kernel] : []));
   const wrong = found.find((k) => !k.ok);
   return kernels.length === 0 && wrong && !wrong.ok ? wrong : { ok: true, kernels };
@@ -211,13 +225,14 @@ interface Hardware {
 }
 
 /** All that the machines are made of. */
-function hardware(): Hardware[] {
+function hardware(architectures: readonly Architecture[] = ARCHITECTURES): Hardware[] {
   const of = (x: { readonly name: string; readonly source: Source }, print: Hardware["print"]) => ({
     name: x.name,
     source: x.source,
     print,
   });
-  return Object.values(MACHINES_OF).flatMap(({ cells, pending, rules, definitions }) => [
+  const machines = architectures.map((a) => MACHINES_OF[a]);
+  return machines.flatMap(({ cells, pending, rules, definitions }) => [
     ...cells.map((c) => of(c, (v) => printCell(c, v))),
     ...pending.map((p) => of(p, (v) => printPending(p, v))),
     ...rules.map((r) => of(r, (v) => printRule(r, v))),
@@ -248,8 +263,12 @@ function shownCarriers(id: string, kernel: Kernel): ShownName[] {
     .map((h) => shownPart(h, kernel));
 }
 
-function shownHardware(name: string, kernel: Kernel): ShownName[] {
-  const shown = hardware()
+function shownHardware(
+  name: string,
+  kernel: Kernel,
+  architectures: readonly Architecture[],
+): ShownName[] {
+  const shown = hardware(architectures)
     .filter((h) => h.name === name)
     .map((h) => shownPart(h, kernel));
   const observer = OBSERVERS.get(name) ?? DISCIPLINE.find((o) => o.name === name);

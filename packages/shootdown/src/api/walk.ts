@@ -9,7 +9,7 @@ import type { Problem } from "../report/result.ts";
 import type { ShownStep } from "../report/shown.ts";
 import { shownStep } from "../report/shown.ts";
 import { type WhyPart, whyParts } from "../report/why.ts";
-import { type Difference, follow, type Pair } from "../study/beside.ts";
+import { type Difference, follow, type Pair, playThrough } from "../study/beside.ts";
 import { Checker } from "../study/check.ts";
 import type { Staged } from "../study/lanes.ts";
 import { toldOrigin, WitnessMismatch, type WitnessStep } from "../study/player.ts";
@@ -133,6 +133,11 @@ export class OpenWalk {
     return why ? whyParts(why) : null;
   }
 
+  /** Takes steps to an end: programs one after the other, and hardware where they wait. */
+  play(): void {
+    playThrough(this.walk);
+  }
+
   /**
    * Begins anew and takes the steps of another walk of the same scenario as far as that goes: the
    * same statements of the same programs, the same of hardware. Says where the two differ.
@@ -140,22 +145,59 @@ export class OpenWalk {
   follow(leader: OpenWalk): ShownBeside {
     this.walk.cut(0);
     const { pairs, differences } = follow(leader.walk, this.walk);
+    const [first, second] = [new Routines(leader.walk), new Routines(this.walk)];
     const named = [leader.of, this.of].map(({ machine, kernel, knobs }) => ({
       ...{ machine, kernel, set: KNOBS.flatMap((k) => setting(k.name, knobs)).join(",") },
     }));
-    const names = sideNames(named[0]!, named[1]!);
     const sides = {
-      ...{ names, first: (n: number) => leader.shown(n), second: (n: number) => this.shown(n) },
+      names: sideNames(named[0]!, named[1]!),
+      first: (n: number) => leader.shown(n),
+      second: (n: number) => this.shown(n),
     };
-    return {
-      pairs,
-      differences: differences.map((d) => ({ ...d, text: differenceText(d, sides) })),
-    };
+    const shown = differences.map((d): ShownDifference => {
+      const calls = {
+        first: first.beyond(d.first, second),
+        second: second.beyond(d.second, first),
+      };
+      return { ...d, text: differenceText(d, sides, calls) };
+    });
+    return { pairs, differences: shown };
   }
 
   private checked(position: number): number {
     if (Number.isInteger(position) && position >= 0 && position <= this.length) return position;
     throw new RangeError(`no position ${position} in a walk of ${this.length} steps`);
+  }
+}
+
+/** Which routines a run goes through. */
+class Routines {
+  private readonly walk: Walk;
+  private readonly names = new Set<string>();
+
+  constructor(walk: Walk) {
+    this.walk = walk;
+    for (let n = 1; n <= walk.length; n++) {
+      for (const chain of this.chains(n)) for (const name of chain) this.names.add(name);
+    }
+  }
+
+  /** Of the calls that lead to steps, the outermost that another run does not make anywhere. */
+  beyond(steps: readonly number[], other: Routines): string[] {
+    const found = steps.flatMap((n) =>
+      this.chains(n).flatMap((chain) => chain.find((name) => !other.names.has(name)) ?? []),
+    );
+    return [...new Set(found)];
+  }
+
+  /** For each statement of a program's step its routine with callers, the outermost first. */
+  private chains(n: number): string[][] {
+    if (this.walk.steps[n - 1]!.kind !== "thread") return [];
+    return this.walk.row(n).origins.map((o) => {
+      const chain = [o.routine];
+      for (let c = o.caller; c; c = c.caller) chain.unshift(c.routine);
+      return chain;
+    });
   }
 }
 

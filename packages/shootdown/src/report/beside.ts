@@ -15,6 +15,8 @@ export interface Sides {
 
 /** So many things of one side are told; more do not help. */
 const TOLD_MAX = 4;
+/** So many routines are named. */
+const CALLS_MAX = 2;
 
 /** What tells two configurations apart, for a sentence. */
 export function sideNames(
@@ -27,14 +29,26 @@ export function sideNames(
   return [name(a), name(b)];
 }
 
-export function differenceText(d: Difference, { names, first, second }: Sides): string {
+/** Routines that only one of the runs calls, at a difference. */
+export interface Calls {
+  readonly first: readonly string[];
+  readonly second: readonly string[];
+}
+
+export function differenceText(
+  d: Difference,
+  { names, first, second }: Sides,
+  calls: Calls = { first: [], second: [] },
+): string {
   const [a, b] = names;
   const here = d.first.map(first);
   const there = d.second.map(second);
   const before = d.on === null ? "" : ` before ${stepText(first(d.on))}`;
   switch (d.kind) {
-    case "more":
-      return `${d.agent} with ${b} does more${before}: ${doneText(there)}`;
+    case "more": {
+      const how = calls.second.length > 0 ? callText(calls.second) : "does more";
+      return `${d.agent} with ${b} ${how}${before}: ${doneText(there)}`;
+    }
     case "less":
       return `${d.agent} with ${b} leaves out ${doneText(here)}`;
     case "goes on":
@@ -42,7 +56,7 @@ export function differenceText(d: Difference, { names, first, second }: Sides): 
     case "instead":
       return `${d.agent} with ${a}: ${doneText(here)}; with ${b} instead: ${doneText(there)}`;
     case "outcome":
-      return outcomeText(d.agent, names, here[0]!, there[0]!);
+      return outcomeText(d.agent, names, { x: here[0]!, y: there[0]!, calls });
     case "waits":
       return `${d.agent} with ${b} has to wait where it does with ${a}: ${doneText(here)}`;
     case "ended":
@@ -52,14 +66,23 @@ export function differenceText(d: Difference, { names, first, second }: Sides): 
   }
 }
 
+const callText = (routines: readonly string[]): string =>
+  `also calls ${routines.slice(0, CALLS_MAX).join(", ")}`;
+
 /** One statement that comes out in two ways. */
-function outcomeText(agent: string, [a, b]: Sides["names"], x: ShownStep, y: ShownStep): string {
-  const fewer = x.events.every((e) => y.events.includes(e));
+function outcomeText(
+  agent: string,
+  [a, b]: Sides["names"],
+  { x, y, calls }: { readonly x: ShownStep; readonly y: ShownStep; readonly calls: Calls },
+): string {
   const more = y.events.filter((e) => !x.events.includes(e));
-  if (fewer && more.length > 0) return `${agent} with ${b} also: ${more.join(" · ")}`;
   const less = x.events.filter((e) => !y.events.includes(e));
+  const also = (own: readonly string[]) => (own.length > 0 ? callText(own) : "also");
+  if (less.length === 0 && more.length > 0) {
+    return `${agent} with ${b} ${also(calls.second)}: ${more.join(" · ")}`;
+  }
   if (more.length === 0 && less.length > 0) {
-    return `${agent} with ${a} also: ${less.join(" · ")}; not with ${b}`;
+    return `${agent} with ${a} ${also(calls.first)}: ${less.join(" · ")}; not with ${b}`;
   }
   return `${agent} with ${a}: ${doneText([x])}; with ${b}: ${doneText([y])}`;
 }

@@ -53,9 +53,13 @@ test("6.1 beside 6.12: the notifier call, its commands, and a write that goes th
   const [told, commands, outcome, ended] = differences;
   expect(differences).toHaveLength(4);
   expect(told).toMatchObject({ kind: "outcome", agent: "CPU0" });
-  expect(told!.text).toBe("CPU0 with linux-6.12 also: notifier A x");
+  expect(told!.text).toBe(
+    "CPU0 with linux-6.12 also calls mmu_notifier_arch_invalidate_secondary_tlbs: notifier A x",
+  );
   expect(commands).toMatchObject({ kind: "more", agent: "CPU0", first: [] });
-  expect(commands!.text).toContain("CPU0 with linux-6.12 does more before step 14 (dsb ISH): ");
+  expect(commands!.text).toContain(
+    "calls mmu_notifier_arch_invalidate_secondary_tlbs before step 14 (dsb ISH): ",
+  );
   expect(commands!.text).toContain("cmdq CMD_TLBI_NH_VA smmu-asid(A) D x");
   expect(outcome!.text).toBe(
     "D with linux-6.1: fault x write P ro; with linux-6.12: access A x P write",

@@ -65,6 +65,34 @@ export function follow(first: Walk, second: Walk): Beside {
   return { pairs: follower.pairs, differences: follower.differences };
 }
 
+/** A run in which programs go one after the other, and hardware where they wait. */
+export function playThrough(walk: Walk): void {
+  const names = walk.view(0).threads.map((t) => t.name);
+  for (const name of [...names, ...names]) runAlone(walk, name);
+}
+
+/** Runs one program as far as it goes; where it waits, hardware goes on. Its own steps. */
+function runAlone(walk: Walk, name: string): number[] {
+  const own: number[] = [];
+  const first = (is: (t: Transition) => boolean) => walk.moves(walk.length, is)[0];
+  for (let n = 0; n < 4 * AHEAD_STEPS && own.length < AHEAD_STEPS; n++) {
+    const move = first((t) => t.kind === "thread" && t.name === name);
+    if (move) {
+      walk.take(move.step);
+      own.push(walk.length);
+      continue;
+    }
+    if (isEnded(walk, name)) break;
+    const effect = first((t) => t.kind === "effect");
+    if (!effect) break;
+    walk.take(effect.step);
+  }
+  return own;
+}
+
+const isEnded = (walk: Walk, name: string): boolean =>
+  walk.view(walk.length).threads.find((t) => t.name === name)?.status === "ended";
+
 class Follower {
   readonly pairs: Pair[] = [];
   readonly differences: Difference[] = [];
@@ -103,7 +131,7 @@ class Follower {
     for (const name of [...idle, ...idle]) {
       const at = this.pairs.length;
       const start = second.length;
-      this.runAhead(name);
+      runAlone(this.second, name);
       if (second.length === start) continue;
       const added = Array.from({ length: second.length - start }, (_, i) => start + 1 + i);
       for (const m of added) this.pairs.push({ first: null, second: m });
@@ -156,7 +184,7 @@ class Follower {
     const { first, second } = this;
     const start = second.length;
     const own = this.ownSteps(n, name);
-    const ahead = this.runAhead(name);
+    const ahead = runAlone(this.second, name);
     const met = meeting(
       own.map((m) => first.row(m)),
       ahead.map((m) => second.row(m)),
@@ -175,7 +203,7 @@ class Follower {
     for (const m of added) this.pairs.push({ first: null, second: m });
     if (met) this.told.set(name, alone.at(-1) ?? 0);
     else this.parted.add(name);
-    const kind = added.length > 0 ? "instead" : this.isEnded(name) ? "ended" : "waits";
+    const kind = added.length > 0 ? "instead" : isEnded(second, name) ? "ended" : "waits";
     if (!met) this.differences.push({ kind, ...difference });
     else if (!this.isQuiet(alone, added)) {
       const isMore = alone.length === 0;
@@ -202,30 +230,6 @@ class Follower {
       if (step.kind === "thread" && step.name === name) own.push(m);
     }
     return own;
-  }
-
-  /** Runs one program of the second as far as it goes; where it waits, hardware goes on. */
-  private runAhead(name: string): number[] {
-    const { second } = this;
-    const own: number[] = [];
-    for (let n = 0; n < 4 * AHEAD_STEPS && own.length < AHEAD_STEPS; n++) {
-      const [move] = this.movesOf((t) => t.kind === "thread" && t.name === name);
-      if (move) {
-        second.take(move.step);
-        own.push(second.length);
-        continue;
-      }
-      if (this.isEnded(name)) break;
-      const [effect] = this.movesOf((t) => t.kind === "effect");
-      if (!effect) break;
-      second.take(effect.step);
-    }
-    return own;
-  }
-
-  private isEnded(name: string): boolean {
-    const { threads } = this.second.view(this.second.length);
-    return threads.find((t) => t.name === name)?.status === "ended";
   }
 
   private movesOf(is: (t: Transition) => boolean): Move[] {

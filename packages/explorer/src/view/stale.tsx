@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a cache still holds although memory says something else, in words, and why it is there.
+
+import type { StateView } from "shootdown";
+import { staleIn } from "../model/stale.ts";
+import type { Store } from "../model/store.ts";
+import { WhyHeld } from "./why.tsx";
+import { cacheTitle, laneTitle } from "./words.ts";
+
+/** So many are explained at once. */
+const SHOWN_MAX = 4;
+
+export function StaleNow(props: {
+  readonly view: StateView;
+  readonly machine: string;
+  readonly store: Store;
+}) {
+  const { view, machine, store } = props;
+  const stale = staleIn(view);
+  if (stale.length === 0) return null;
+  return (
+    <section class="stale-now" aria-label="Stale entries">
+      <h3>stale: why is this still here?</h3>
+      {stale.slice(0, SHOWN_MAX).map(({ cell, owner, entry, page, memory }) => (
+        <div key={`${entry.place} ${entry.holds}`}>
+          <p>
+            <b>
+              {laneTitle(owner, machine)} {cacheTitle(cell)}
+            </b>{" "}
+            still holds{" "}
+            <strong class="bad">
+              {page} → {entry.holds}
+            </strong>
+            {memory !== null && (
+              <>
+                ; the page table says <b>{memory}</b>
+              </>
+            )}
+          </p>
+          <WhyHeld store={store} entry={entry} />
+        </div>
+      ))}
+      {stale.length > SHOWN_MAX && <p class="empty">and {stale.length - SHOWN_MAX} more</p>}
+    </section>
+  );
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is chosen in the explorer: another configuration beside the first, knobs, reasons, calls.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ensureBuilt } from "./support/cli.ts";
+import { CHROMIUM, type ExplorerPage, ServedExplorer } from "./support/explorer.ts";
+
+let served: ServedExplorer;
+let on: ExplorerPage;
+
+describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)", () => {
+  beforeAll(async () => {
+    ensureBuilt();
+    served = await ServedExplorer.start();
+  });
+  afterAll(async () => {
+    await served?.stop();
+  });
+  beforeEach(async () => {
+    on = await served.open();
+  });
+  afterEach(async () => {
+    await on.close();
+    expect(on.complaints).toEqual([]);
+  });
+
+  const values = async () => {
+    const slider = on.page.locator("[role=slider]");
+    return [await on.cursor(), await slider.getAttribute("aria-valuetext")];
+  };
+
+  test("6.1 and 6.12 side by side: the notifier call is the first difference", async () => {
+    await on.goto();
+    await on.page.click("text=compare with linux-6.12");
+    await on.page.waitForSelector(".differences li");
+    expect(await on.text(".sides >> nth=0")).toMatch(/linux-6\.1 ! stuck\(D\) found.*164 states/s);
+    expect(await on.text(".sides >> nth=0")).toMatch(/linux-6\.12 ✓ stuck\(D\) never.*states in/s);
+    const first = await on.text(".differences li >> nth=0");
+    expect(first).toContain(
+      "first difference: CPU0 with linux-6.12 also calls mmu_notifier_arch_invalidate_secondary",
+    );
+    // The cursor stands there; before it both go in step.
+    expect(await on.cursor()).toBe(11);
+    await on.page.waitForSelector(".pair.cursor.differs .caption");
+    await on.shot("beside");
+    await on.press("d d");
+    expect(await on.text(".pair.cursor")).toMatch(/! fault x write P ro.*access A x P write/s);
+    await on.page.waitForSelector(".differ dd");
+    expect(await on.text(".differ")).toContain("smmu_tlb[asid(A),x] P ro");
+    // The other one's state: nothing of it is stale there.
+    await on.press("o");
+    await on.page.waitForSelector(".stale-now", { state: "detached" });
+    await on.press("o k");
+    await on.page.waitForSelector(".stale-now");
+    const hash = await on.link();
+    expect(hash).toContain("&vs=arm64+smmuv3,linux-6.12,hafdbs:no,httu:no");
+    const before = await values();
+    await on.page.goto("about:blank");
+    await on.goto(hash);
+    await on.page.waitForSelector(".differences li");
+    expect(await values()).toEqual(before);
+    await on.page.click("text=one alone");
+    await on.page.waitForSelector(".stage");
+  });
+
+  test("a step of one's own beside another run: that follows, and the link says it", async () => {
+    await on.goto();
+    await on.page.click("text=compare with linux-6.12");
+    await on.page.waitForSelector(".differences li");
+    await on.press("Home j j j n");
+    await on.page.waitForSelector(".moves button");
+    await on.page.click(".moves button:has-text('smmu_tlb')");
+    await on.page.waitForSelector("[role=slider][aria-valuemax='4']");
+    expect(await on.text(".differences")).toContain("both do the same");
+    const hash = await on.link();
+    expect(hash).toMatch(/&keep=3&b=\d+&vs=/);
+    await on.page.goto("about:blank");
+    await on.goto(hash);
+    await on.page.waitForSelector("[role=slider][aria-valuemax='4']");
+    await on.press("w");
+    await on.page.waitForSelector(".differences li");
+  });
+
+  test("what holds is compared too: a bug's run is followed in the kernel without it", async () => {
+    await on.goto(
+      "#s=permission-upgrade/upgrade.litmus&m=arm64+smmuv3&k=linux-6.12&set=hafdbs:no,httu:no",
+    );
+    await on.page.click("text=compare with linux-6.1");
+    await on.page.waitForSelector(".differences li");
+    expect(await on.text(".differences li >> nth=0")).toContain("linux-6.12 also calls");
+    expect(await on.text(".sides >> nth=0")).toMatch(/linux-6\.12 ✓.*linux-6\.1 !/s);
+    // A machine that cannot run it is said, and the first stays.
+    const other = on.page.getByLabel("other machine");
+    await other.fill("arm64");
+    await other.press("Enter");
+    await on.page.waitForSelector(".setup output.bad");
+    expect(await on.text(".setup output")).toContain("has no IOMMU for the device D");
+  });
+});
