@@ -62,7 +62,8 @@ export class Driver {
 
   step(operation: Operation): void {
     const space = this.space(operation.pid);
-    const { call } = operation;
+    const { call, tid } = operation;
+    space.tids.add(tid);
     switch (call.call) {
       case "mmap":
         return this.mmap(space, call, operation);
@@ -166,7 +167,7 @@ export class Driver {
       }
       const local = cut(space, lo, lo + extent, true);
       const there = { ...cut(space, target, target + extent, true), pieces: [] };
-      const { course } = this.runner.run("mremap", space.bound, local, there);
+      const { course } = this.runner.run("mremap", space, local, there);
       this.sink(course, lo, 1, space, op);
       space.move(lo, lo + extent, target);
       done += extent;
@@ -176,7 +177,7 @@ export class Driver {
   /** A routine on a range; the space becomes what it leaves. */
   private ranged(r: Routine, space: Space, lo: number, hi: number, operation: Operation): void {
     const local = cut(space, lo, hi, r === "munmap");
-    const { course, after } = this.runner.run(r, space.bound, local);
+    const { course, after } = this.runner.run(r, space, local);
     this.sink(course, lo, 1, space, operation);
     apply(space, lo, hi, local, after);
   }
@@ -186,7 +187,7 @@ export class Driver {
     const { lo, hi } = space.extent();
     if (lo === hi) return;
     const local = cut(space, lo, hi, true);
-    const { course, after } = this.runner.run(routine, space.bound, local);
+    const { course, after } = this.runner.run(routine, space, local);
     this.sink(course, lo, 1, space, operation);
     if (routine === "fork") apply(space, lo, hi, local, withoutShared(after));
   }
@@ -224,7 +225,7 @@ export class Driver {
       tables: [{ start: 0, end: 1 }],
     };
     const { lo, hi } = piece;
-    const { course, after } = this.runner.run(routine, space.bound, local);
+    const { course, after } = this.runner.run(routine, space, local);
     this.sink(course, lo, hi - lo, space, operation);
     const { code, kept } = after.pages[0]!;
     space.put(lo, hi, { code: landed(code, routine), frame: kept ? piece.frame : "new" });

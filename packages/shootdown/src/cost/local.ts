@@ -5,7 +5,6 @@
 
 import { wordLayout } from "../engine/word.ts";
 import {
-  is_zero_page,
   next_free_page,
   PageAnonExclusive,
   page_refs,
@@ -13,6 +12,7 @@ import {
   VM_WRITE,
   vma,
 } from "../kernel/state.ts";
+import { ZERO_PFN } from "../live/domain.ts";
 import type { LiveMachine } from "../live/live.ts";
 import type { Process } from "../live/options.ts";
 import { desc } from "../vocabulary/descriptor.ts";
@@ -103,21 +103,28 @@ export class Place {
     if (code & PAGE.VM_WRITE) live.fill(VM_WRITE.decl, [mm, first], count, 1);
     if (code & PAGE.VM_NONE) live.fill(VM_NONE.decl, [mm, first], count, 1);
     if (!isMapped(code)) return;
-    const frame = live.get(next_free_page.decl, []);
-    live.set(next_free_page.decl, [], frame + count);
+    const zero = (code & PAGE.zero) !== 0;
+    const frame = zero ? ZERO_PFN : live.get(next_free_page.decl, []);
+    if (!zero) this.own(frame, count, code);
     const layout = wordLayout(desc, live.domain);
     const kind = (code & PAGE.kind) >> KIND_SHIFT;
-    live.fill(page_life.decl, [frame], count, life.values.indexOf("used"));
-    live.fill(page_refs.decl, [frame], count, code & (PAGE.others | PAGE.file) ? 2 : 1);
-    if (code & PAGE.exclusive) live.fill(PageAnonExclusive.decl, [frame], count, 1);
-    if (code & PAGE.zero) live.fill(is_zero_page.decl, [frame], count, 1);
     for (let at = first; at < first + count; ) {
       const end = Math.min((Math.floor(at / TABLE_PAGES) + 1) * TABLE_PAGES, first + count);
-      const word = layout.put(layout.put(code & LOW, "pfn", frame + at - first), "kind", kind);
-      live.fillFrames([this.tableOf(at), at], end - at, word);
+      const pfn = zero ? frame : frame + at - first;
+      const word = layout.put(layout.put(code & LOW, "pfn", pfn), "kind", kind);
+      live.fillFrames([this.tableOf(at), at], end - at, word, zero);
       at = end;
     }
     this.loaded.push({ lo: first, hi: first + count, code, frame });
+  }
+
+  /** Frames that the process has mapped once, and perhaps others too. */
+  private own(frame: number, count: number, code: number): void {
+    const { live } = this;
+    live.set(next_free_page.decl, [], frame + count);
+    live.fill(page_life.decl, [frame], count, life.values.indexOf("used"));
+    live.fill(page_refs.decl, [frame], count, code & (PAGE.others | PAGE.file) ? 2 : 1);
+    if (code & PAGE.exclusive) live.fill(PageAnonExclusive.decl, [frame], count, 1);
   }
 
   private tableOf(page: number): number {
@@ -188,10 +195,10 @@ export class Place {
     const kind = layout.get(word, "kind");
     if (low % 2 === 1 || kind !== 0) {
       const frame = layout.get(word, "pfn");
-      kept = was !== undefined && was.frame >= 0 && frame === was.frame + lo - was.lo;
+      kept = was !== undefined && frame === was.frame + lo - was.lo;
       code |= low | (kind << KIND_SHIFT);
       if (live.get(PageAnonExclusive.decl, [frame]) === 1) code |= PAGE.exclusive;
-      if (live.get(is_zero_page.decl, [frame]) === 1) code |= PAGE.zero;
+      if (frame === ZERO_PFN) code |= PAGE.zero;
     }
     return { lo: lo - base, hi: hi - base, code, kept };
   }

@@ -34,7 +34,7 @@ export interface RunnerOptions {
   /** `linux-6.12` */
   readonly kernel: string;
   readonly knobs?: Readonly<Record<string, string>>;
-  /** CPUs that the process runs on, 1 or more: whom x86 interrupts. */
+  /** CPUs that a process runs on at most: whom x86 interrupts. Default 1. */
   readonly cpus?: number;
   /** Devices that are bound to a process with a device, 0..4. */
   readonly devices: number;
@@ -61,19 +61,31 @@ export type Routine =
   | "device read"
   | "device write";
 
+/** In what process a routine runs. */
+export interface Context {
+  /** A secondary TLB translates with its tables. */
+  readonly bound: boolean;
+  /** CPUs that it runs on. */
+  readonly cpus: number;
+}
+
 export interface Done {
   readonly course: Course;
   readonly after: After;
 }
 
-/** Where operations run: a region with free ones around it. */
-const REGION = 1024;
+/** Where operations run: a region with a free one before it. */
+const REGION = 2;
 /** Processes of a machine; one that has exited is none any more. */
 const PROCESSES = 8;
 
+/** How the name of a context begins whose process has devices. */
+const BOUND = "bound ";
+
 interface Opened {
   readonly live: LiveMachine;
-  readonly processes: Map<boolean, Process>;
+  /** By context. */
+  readonly processes: Map<string, Process>;
   devices: readonly Device[];
   made: number;
 }
@@ -85,6 +97,7 @@ export class Runner {
   /** Operations that were run, and those that were known. */
   ran = 0;
   known = 0;
+  private readonly x86: boolean;
   private opened: Opened | undefined;
   private readonly memory = new Map<string, Done>();
   private steps = 0;
@@ -92,27 +105,35 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.options = options;
+    this.x86 = options.machine.split("+")[0] === "x86";
     // A wrong name is found before the first operation.
     this.machine();
   }
 
   /** Runs a routine on what it touches, or remembers it. */
-  run(routine: Routine, bound: boolean, local: Local, to?: Local): Done {
-    const key = `${routine} ${bound ? 1 : 0} ${localKey(local)}${to ? ` > ${localKey(to)}` : ""}`;
+  run(routine: Routine, context: Context, local: Local, to?: Local): Done {
+    const name = this.nameOf(routine, context);
+    const key = `${routine} ${name} ${localKey(local)}${to ? ` > ${localKey(to)}` : ""}`;
     let done = this.memory.get(key);
     if (done) {
       this.known++;
       return done;
     }
     this.ran++;
-    done = this.execute(routine, bound, local, to);
+    done = this.execute(routine, name, local, to);
     this.memory.set(key, done);
     return done;
   }
 
-  private execute(routine: Routine, bound: boolean, local: Local, to?: Local): Done {
+  /** A context as far as it matters: arm64 interrupts nobody, and who exits runs alone. */
+  private nameOf(routine: Routine, { bound, cpus }: Context): string {
+    const most = this.x86 && routine !== "exit" ? Math.min(cpus, this.options.cpus ?? 1) : 1;
+    return `${bound ? BOUND : ""}${most}`;
+  }
+
+  private execute(routine: Routine, context: string, local: Local, to?: Local): Done {
     const { live } = this.machine();
-    const process = this.process(bound);
+    const process = this.process(context);
     const place = new Place(live, process, REGION, local);
     const span = Math.ceil((local.offset + local.length) / TABLE_PAGES);
     const target = to && new Place(live, process, REGION + span + 1, to);
@@ -132,7 +153,7 @@ export class Runner {
     const after = place.take();
     target?.take();
     if (task.name === "access" || devicesUsed(routine)) live.evictAll();
-    if (routine === "exit") this.exited(bound);
+    if (routine === "exit") this.exited(context);
     return { course: { acts, steps }, after };
   }
 
@@ -177,9 +198,9 @@ export class Runner {
   }
 
   /** A machine has few devices: whoever had them leaves it with them. */
-  private exited(bound: boolean): void {
-    if (bound) this.opened = undefined;
-    else this.opened!.processes.delete(false);
+  private exited(context: string): void {
+    if (context.startsWith(BOUND)) this.opened = undefined;
+    else this.opened!.processes.delete(context);
   }
 
   private machine(): Opened {
@@ -200,23 +221,25 @@ export class Runner {
     return (this.opened = { live, processes: new Map(), devices: [], made: 0 });
   }
 
-  /** The process that operations run in; with devices, if `bound`. */
-  private process(bound: boolean): Process {
+  /** The process of a context, with its devices, on its CPUs. */
+  private process(context: string): Process {
     let opened = this.machine();
-    const known = opened.processes.get(bound);
+    const known = opened.processes.get(context);
     if (known) return known;
     if (opened.made === PROCESSES) {
       this.opened = undefined;
       opened = this.machine();
     }
     const process = opened.live.process(`P${opened.made++}`);
-    opened.live.runOn(0, process);
+    const bound = context.startsWith(BOUND);
+    const cpus = Number(context.slice(bound ? BOUND.length : 0));
+    for (let cpu = 0; cpu < cpus; cpu++) opened.live.runOn(cpu, process);
     if (bound) {
       opened.devices = Array.from({ length: this.options.devices }, (_, n) =>
         opened.live.device(`D${n}`, process),
       );
     }
-    opened.processes.set(bound, process);
+    opened.processes.set(context, process);
     return process;
   }
 }

@@ -80,6 +80,8 @@ export class Space {
   private readonly tables = new IntervalMap<true>();
   /** Pages that are mapped to something. */
   mapped = 0;
+  /** Threads that have asked for something: CPUs that the process runs on. */
+  readonly tids = new Set<number>();
 
   constructor(frames: Frames, bound: boolean) {
     this.frames = frames;
@@ -133,6 +135,10 @@ export class Space {
       hi = run.end;
     }
     return { lo, hi };
+  }
+
+  get cpus(): number {
+    return Math.max(1, this.tids.size);
   }
 
   /** Number of runs. */

@@ -30,6 +30,7 @@ export class BulkLoop {
   private readonly steps: readonly BulkStep[];
   private readonly slot: number;
   private readonly stride: (regs: Regs) => number;
+  private readonly waits: readonly ((regs: Regs) => number)[];
   private readonly frame: BulkFrame;
 
   constructor(machine: OpenMachine, exprs: OpenExprs, code: Code, loop: SafeLoop) {
@@ -39,15 +40,19 @@ export class BulkLoop {
     this.slot = exprs.slots.of(loop.reg);
     const next = code.instrs[loop.end] as Instr & { op: "next" };
     this.stride = exprs.num(next.stride);
+    this.waits = loop.waits.map((cond) => exprs.num(cond));
     this.frame = newFrame();
     const body = code.instrs.slice(loop.top + 1, loop.end);
     this.steps = body.map((i, n) => this.step(i, loop.top + 1 + n));
   }
 
-  /** Runs all elements below `hi`; false, with nothing done, if the stride is not positive. */
+  /**
+   * Runs all elements below `hi`; false, with nothing done, if the stride is not positive or what
+   * is waited for within the loop is not so now.
+   */
   run(regs: Regs, hi: number): boolean {
     const stride = this.stride(regs);
-    if (!(stride >= 1)) return false;
+    if (!(stride >= 1) || this.waits.some((holds) => holds(regs) === 0)) return false;
     for (let k = regs[this.slot] as number; k < hi; ) {
       k += stride * this.batch(regs, k, hi - k, stride);
       regs[this.slot] = k;
@@ -172,6 +177,8 @@ export class BulkLoop {
           return next;
         };
       }
+      case "await":
+        return () => next;
       case "insert":
         return this.insert(i, next);
       case "violate": {

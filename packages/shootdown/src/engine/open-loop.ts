@@ -22,6 +22,8 @@ export interface SafeLoop {
   readonly reg: number;
   /** For each instruction that adds to a register that outlives a repetition: what it does. */
   readonly sums: ReadonlyMap<number, Sum>;
+  /** What is waited for within it: what holds when it begins, and then as long as it runs. */
+  readonly waits: readonly Node[];
 }
 
 const SIMPLE = new Set<Instr["op"]>([
@@ -58,12 +60,14 @@ function safe(code: readonly Instr[], top: number, end: number): SafeLoop | unde
   const body = code.slice(top + 1, end);
   for (const [n, i] of body.entries()) {
     const at = top + 1 + n;
-    if (!SIMPLE.has(i.op) || asksPending(i)) return undefined;
+    if (i.op !== "await" && (!SIMPLE.has(i.op) || asksPending(i))) return undefined;
     if (successors(i, at).some((to) => to <= top || to > end)) return undefined;
   }
   const written = new Set(body.flatMap(changed));
   const fixed = [each.reg, ...uses(each), ...uses(next)];
   if (fixed.some((r) => written.has(r))) return undefined;
+  const waits = body.filter((i) => i.op === "await").map((i) => i.cond);
+  if (!waits.every((cond) => staysTrue(cond, written, each.reg))) return undefined;
   const sums = new Map<number, Sum>();
   for (const reg of exposed(code, top, end)) {
     if (!written.has(reg)) continue;
@@ -75,7 +79,17 @@ function safe(code: readonly Instr[], top: number, end: number): SafeLoop | unde
       sums.set(top + 1 + n, sum);
     }
   }
-  return { top, end, reg: each.reg, sums };
+  return { top, end, reg: each.reg, sums, waits };
+}
+
+/** Whether a condition that holds when the loop begins holds in each repetition: no set grows. */
+function staysTrue(cond: Node, written: ReadonlySet<number>, counter: number): boolean {
+  let still = true;
+  visitNode(cond, (n) => {
+    if (n.k === "reg" && (n.reg === counter || written.has(n.reg))) still = false;
+    if (n.k !== "reg" && n.k !== "const" && n.k !== "op" && n.k !== "outstanding") still = false;
+  });
+  return still;
 }
 
 /** The registers that an instruction changes. */

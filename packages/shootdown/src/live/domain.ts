@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The domain of live machines: 48-bit addresses, 48-bit frames, limits as real hardware has them.
 
-import type { Domain } from "../engine/program.ts";
+import type { Domain, Initial } from "../engine/program.ts";
+import { is_zero_page, vmas_several, zero_pfn } from "../kernel/state.ts";
+import { life, page_life } from "../vocabulary/state.ts";
 
 const PROCESSES = 8;
 const DEVICES = 4;
@@ -26,6 +28,9 @@ export const LIVE_LIMITS = {
   PAGE_REQUESTS: 512,
   PRIQ_ENTRIES: 512,
   SPARE_TABLES: PAGES / 1024,
+  TLB_SINGLE_PAGE_FLUSH_CEILING: 33,
+  IPIS: 65536,
+  STORE_BUFFER: 64,
 } as const;
 
 /** A domain with so many CPUs, and a worker for each device; `limits` that are others here. */
@@ -47,3 +52,14 @@ export function liveDomain(cpus: number, limits: Readonly<Record<string, number>
     limits: { ...LIVE_LIMITS, ...limits },
   };
 }
+
+/** ZERO_PAGE(0): the last frame, which nobody allocates. */
+export const ZERO_PFN = PAGES - 1;
+
+/** What a machine begins with. */
+export const LIVE_INITIAL: readonly Initial[] = [
+  { field: vmas_several.decl, index: [], value: 1 },
+  { field: zero_pfn.decl, index: [], value: ZERO_PFN },
+  { field: is_zero_page.decl, index: [ZERO_PFN], value: 1 },
+  { field: page_life.decl, index: [ZERO_PFN], value: life.values.indexOf("used") },
+];

@@ -16,9 +16,10 @@ import type { StoredRun } from "../engine/open-store.ts";
 import type { OpenLogEntry, Value } from "../engine/open-value.ts";
 import type { Domain, Initial, System } from "../engine/program.ts";
 import { ttbr0 } from "../hardware/arm64/tlb.ts";
-import { KNOBS, MACHINE } from "../hardware/machines.ts";
+import { KNOBS, machineOf } from "../hardware/machines.ts";
 import type { FieldDecl, Sorts } from "../ir/expr.ts";
 import type { Declaration, ObserverDecl } from "../ir/machine.ts";
+import { switch_mm } from "../kernel/arch/x86/mm/tlb.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
@@ -32,21 +33,22 @@ import {
   page_refs,
   VM_WRITE,
   vma,
-  vmas_several,
 } from "../kernel/state.ts";
+import type { Architecture } from "../vocabulary/architecture.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { cd_asid, dev_ats, ste_eats } from "../vocabulary/iommu.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { LIVE_OBSERVERS } from "../vocabulary/properties.ts";
 import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
 import { configure } from "./configuration.ts";
-import { LIVE_LIMITS, liveDomain } from "./domain.ts";
+import { LIVE_INITIAL, LIVE_LIMITS, liveDomain } from "./domain.ts";
 import type { Device, LiveOptions, MapOptions, Process } from "./options.ts";
 import { Routines } from "./routines.ts";
 import type { Completion, Task } from "./task.ts";
 import { taskOf } from "./task.ts";
 import type { CacheEntry } from "./view.ts";
 import { cacheEntries, describeEvents, descriptor } from "./view.ts";
+import { interrupts, withoutIommu } from "./x86.ts";
 
 /** Bytes of a page. */
 export const PAGE_SIZE = 4096;
@@ -87,6 +89,7 @@ export class LiveMachine {
   private readonly routines: Routines;
   private readonly processes: Process[] = [];
   private readonly devices: Device[] = [];
+  private readonly architecture: Architecture;
   private readonly ats: boolean;
   private readonly cpus: number;
   private nextPage = 16;
@@ -100,17 +103,17 @@ export class LiveMachine {
       throw new Error(`unknown ${what} ${name}; known: ${known.join(", ")}`);
     }
     const { kernel, knobs } = configured.configuration;
-    if (architectureOf(knobs) !== "arm64") throw new Error(`no live machine of ${options.machine}`);
+    this.architecture = architectureOf(knobs);
     this.cpus = options.cpus ?? 2;
     this.ats = knobs["ats"] === "yes";
     this.system = {
-      machine: MACHINE,
-      kernel,
+      machine: machineOf(knobs),
+      kernel: this.architecture === "x86" ? withoutIommu(kernel) : kernel,
       domain: liveDomain(this.cpus, inner?.limits),
       knobs: { ...Object.fromEntries(KNOBS.map((k) => [k.name, k.values[0]])), ...knobs },
-      threads: [],
+      threads: this.architecture === "x86" ? interrupts(this.cpus) : [],
       observers: inner?.observers ?? LIVE_OBSERVERS,
-      initial: [{ field: vmas_several.decl, index: [], value: 1 }, ...(inner?.initial ?? [])],
+      initial: [...LIVE_INITIAL, ...(inner?.initial ?? [])],
       entries: [],
     };
     const log = (e: OpenLogEntry) => {
@@ -124,7 +127,7 @@ export class LiveMachine {
     const trace = inner?.trace;
     const openOptions = { log, affine, stairs, ...(trace && { trace }) };
     this.open = new OpenMachine(this.routines.program(), openOptions);
-    this.finish(this.start("reset", arm_smmu_device_reset, {}));
+    if (this.architecture === "arm64") this.finish(this.start("reset", arm_smmu_device_reset, {}));
   }
 
   /** A new process; it runs on the CPUs that `runOn` gives it. */
@@ -141,7 +144,10 @@ export class LiveMachine {
 
   /** Lets a CPU run a process from now on. */
   runOn(cpu: number, process: Process): void {
-    this.set(ttbr0.decl, [this.cpu(cpu)], process.mm);
+    const { mm } = process;
+    if (this.architecture === "x86")
+      return this.finish(this.start("switch", switch_mm, { cpu, mm }));
+    this.set(ttbr0.decl, [this.cpu(cpu)], mm);
   }
 
   /** Binds a device to a process, as the kernel's driver does it (SVA). */
@@ -296,7 +302,10 @@ export class LiveMachine {
 
   /** Takes every entry out of every cache. */
   evictAll(): void {
-    for (const entry of this.caches()) this.evict(entry);
+    const { cells } = this.open;
+    for (const name of cells.names()) {
+      for (const { key } of cells.entries(name)) cells.evict(name, key);
+    }
   }
 
   /** Properties that were violated so far. */
@@ -318,9 +327,10 @@ export class LiveMachine {
     const va = this.page(address);
     const args = { cpu: c, agent: c, mm: process.mm, va, write };
     const region = Math.floor(va / PTRS_PER_PTE);
+    const x86 = this.architecture === "x86";
     return this.start("access", cpu_access, args, () => {
-      this.take("walk_cache", [c, process.mm, region]);
-      this.take("tlb", [c, process.mm, va]);
+      this.take(x86 ? "psc" : "walk_cache", [c, process.mm, region]);
+      this.take(x86 ? "x86_tlb" : "tlb", [c, process.mm, va]);
     });
   }
 
@@ -391,10 +401,10 @@ export class LiveMachine {
     return parts;
   }
 
-  /** Entries along a table, each of the next frame; or none, for 0. */
-  fillFrames(index: readonly number[], count: number, entry: number): void {
+  /** Entries along a table, each of the next frame, or all of the same. */
+  fillFrames(index: readonly number[], count: number, entry: number, same = entry === 0): void {
     this.open.store(pte_table.decl);
-    this.open.fields.setRun(pte_table.decl.name, index, count, entry, entry === 0 ? 0 : FRAME_UNIT);
+    this.open.fields.setRun(pte_table.decl.name, index, count, entry, same ? 0 : FRAME_UNIT);
   }
 
   /** Gives a region an empty table. */

@@ -10,17 +10,23 @@ import { expr } from "../ir/expr.ts";
 import type { Declaration } from "../ir/machine.ts";
 import type { Stmt } from "../ir/stmt.ts";
 import { call } from "../ir/stmt.ts";
+import { switch_mm } from "../kernel/arch/x86/mm/tlb.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
+import type { Architecture } from "../vocabulary/architecture.ts";
+import { architectureOf } from "../vocabulary/architecture.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 
+type Started = readonly Declaration<Sorts, undefined>[];
+const OF_ALL: Started = [do_munmap, do_mprotect_pkey, dup_mmap, exit_mmap, cpu_access];
+
 /** What they write varies, whether they were started or not. */
-const STARTED: readonly Declaration<Sorts, undefined>[] = [
-  ...[arm_smmu_device_reset, arm_smmu_sva_bind, do_munmap, do_mprotect_pkey],
-  ...[dup_mmap, exit_mmap, cpu_access, device_access],
-];
+const STARTED: Readonly<Record<Architecture, Started>> = {
+  arm64: [arm_smmu_device_reset, arm_smmu_sva_bind, ...OF_ALL, device_access],
+  x86: [switch_mm, ...OF_ALL],
+};
 
 /** A call with the routine's parameters as they are. */
 function bodyOf(routine: Declaration<Sorts, undefined>): readonly Stmt[] {
@@ -33,12 +39,15 @@ function bodyOf(routine: Declaration<Sorts, undefined>): readonly Stmt[] {
 export class Routines {
   private readonly system: System;
   private readonly others: boolean;
-  private readonly later = STARTED.map(bodyOf);
+  private readonly started: Started;
+  private readonly later: readonly (readonly Stmt[])[];
   private readonly known = new Map<string, Routine>();
 
   /** `others`: any may be started; what it writes varies for itself alone. */
   constructor(system: System, others: boolean) {
     this.system = system;
+    this.started = STARTED[architectureOf(system.knobs)];
+    this.later = this.started.map(bodyOf);
     this.others = others;
   }
 
@@ -52,7 +61,7 @@ export class Routines {
     const { name, params: parameters } = routine;
     let lowered = this.known.get(name);
     if (!lowered) {
-      const known = this.others || STARTED.some((s) => s.name === name);
+      const known = this.others || this.started.some((s) => s.name === name);
       if (!known) throw new Error(`${name} is not to be started`);
       const spec = { name, parameters, locals: {}, body: bodyOf(routine) };
       this.known.set(name, (lowered = lowerRoutine(this.system, spec, this.later)));
