@@ -23,7 +23,7 @@ import { pmd } from "../packages/shootdown/src/vocabulary/state.ts";
 const BYTES = 4096;
 const PAGES = 512;
 const KERNELS = ["linux-6.1", "linux-6.6", "linux-6.12"];
-/** The pages of a test lie in these tables, at their ends, where ranges cross from one to another. */
+/** The pages of a test lie at the end of one table and the start of the next. */
 const FIRST = 4 * PAGES - 12;
 const COUNT = 24;
 

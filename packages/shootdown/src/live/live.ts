@@ -24,24 +24,16 @@ import { dup_mmap } from "../kernel/fork.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
-import {
-  master_ats_enabled,
-  mm_pasid,
-  next_free_page,
-  nr_ats_masters,
-  PageAnonExclusive,
-  page_refs,
-  VM_WRITE,
-  vma,
-} from "../kernel/state.ts";
+import { master_ats_enabled, mm_pasid, nr_ats_masters } from "../kernel/state.ts";
 import type { Architecture } from "../vocabulary/architecture.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { cd_asid, dev_ats, ste_eats } from "../vocabulary/iommu.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
 import { LIVE_OBSERVERS } from "../vocabulary/properties.ts";
-import { asid_of, life, page_life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
+import { asid_of, life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
 import { configure } from "./configuration.ts";
 import { LIVE_INITIAL, LIVE_LIMITS, liveDomain } from "./domain.ts";
+import { mapPages } from "./mapping.ts";
 import type { Device, LiveOptions, MapOptions, Process } from "./options.ts";
 import { Routines } from "./routines.ts";
 import type { Completion, Task } from "./task.ts";
@@ -170,28 +162,9 @@ export class LiveMachine {
 
   /** Maps private anonymous pages. Returns the address. */
   map(process: Process, options: MapOptions = {}): number {
-    const { pages = 1, writable = true, young = true, vmaWritable = true } = options;
-    const { dirty = writable } = options;
     const va = options.at === undefined ? this.nextPage : this.page(options.at);
-    this.nextPage = Math.max(this.nextPage, va + pages);
-    const { mm } = process;
-    const frame = this.get(next_free_page.decl, []);
-    const bits = {
-      ...{ RDONLY: writable && dirty ? 0 : 1, DBM: writable ? 1 : 0 },
-      ...{ DIRTY: dirty ? 1 : 0, AF: young ? 1 : 0 },
-    };
-    for (const { first, count } of this.tablesFor(mm, va, pages)) {
-      const at = frame + first - va;
-      const entry = descriptor(this.system.domain, { valid: 1, ...bits, pfn: at });
-      const table = this.table(mm, Math.floor(first / PTRS_PER_PTE));
-      this.fillFrames([table, first], count, entry);
-    }
-    this.fill(vma.decl, [mm, va], pages, 1);
-    this.fill(VM_WRITE.decl, [mm, va], pages, vmaWritable ? 1 : 0);
-    this.fill(page_life.decl, [frame], pages, life.values.indexOf("used"));
-    this.fill(page_refs.decl, [frame], pages, 1);
-    this.fill(PageAnonExclusive.decl, [frame], pages, 1);
-    this.set(next_free_page.decl, [], frame + pages);
+    this.nextPage = Math.max(this.nextPage, va + (options.pages ?? 1));
+    mapPages(this, process.mm, va, options);
     return va * PAGE_SIZE;
   }
 
@@ -375,30 +348,6 @@ export class LiveMachine {
     for (let n = 0; scheduler(this.open); n++) {
       if (n > STEPS_MAX) throw new Error(`no end after ${STEPS_MAX} steps`);
     }
-  }
-
-  /** The table of a region that has one. */
-  private table(mm: number, region: number): number {
-    const upper = this.get(pmd.decl, [mm, region]);
-    return (upper - (upper % FRAME_UNIT)) / FRAME_UNIT;
-  }
-
-  /** Gives every region of a mapping a table, and cuts the mapping where tables do not follow. */
-  private tablesFor(mm: number, va: number, pages: number): { first: number; count: number }[] {
-    const regions = Math.floor((va + pages - 1) / PTRS_PER_PTE);
-    const parts: { first: number; count: number }[] = [];
-    let previous = -2;
-    for (let r = Math.floor(va / PTRS_PER_PTE); r <= regions; r++) {
-      if (this.get(pmd.decl, [mm, r]) === 0) this.newTable(mm, r);
-      const table = this.table(mm, r);
-      const first = Math.max(va, r * PTRS_PER_PTE);
-      const count = Math.min(va + pages, (r + 1) * PTRS_PER_PTE) - first;
-      const last = parts.at(-1);
-      if (last && table === previous + 1) last.count += count;
-      else parts.push({ first, count });
-      previous = table;
-    }
-    return parts;
   }
 
   /** Entries along a table, each of the next frame, or all of the same. */
