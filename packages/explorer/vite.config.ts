@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 import { constants, root } from "../../scripts/constants.mjs";
+import { PAGE_POLICY } from "../shootdown/src/cli/policy.ts";
 import { firstJson } from "./build-first.ts";
 import { galleryOf, type ParseScenario } from "./src/model/gallery-of.ts";
 
@@ -41,12 +42,18 @@ function gallery(): Plugin {
   };
 }
 
-/** The first picture, as data in the document: it is there before any program has run. */
-const first: Plugin = {
-  name: "first",
+const FIRST_DATA = { type: "application/json", id: "first" };
+
+/** The policy, and the first picture as data: it is there before any program has run. */
+const inDocument: Plugin = {
+  name: "in-document",
   async transformIndexHtml() {
     const children = await firstJson(litmus, join(dist, "api.js"));
-    return [{ tag: "script", attrs: { type: "application/json", id: "first" }, children }];
+    const policy = { "http-equiv": "Content-Security-Policy", content: PAGE_POLICY };
+    return [
+      { tag: "meta", attrs: policy, injectTo: "head-prepend" },
+      { tag: "script", attrs: FIRST_DATA, children, injectTo: "body" },
+    ];
   },
 };
 
@@ -58,7 +65,7 @@ export default defineConfig({
   define: constants(),
   resolve: { alias: { shootdown: join(api, "index.ts") } },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [gallery(), first],
+  plugins: [gallery(), inDocument],
   worker: { format: "es" },
   build: {
     outDir: join(home, "dist"),

@@ -25,7 +25,10 @@ const startTrace = () =>
   new Worker(new URL("./engine/trace-worker.ts", import.meta.url), { type: "module" });
 const store = new Store(remote(start), remote(start), startTrace);
 
-render(<App store={store} alone={program !== undefined} />, document.getElementById("app")!);
+const home = document.getElementById("app")!;
+// What is said where no program starts.
+home.replaceChildren();
+render(<App store={store} alone={program !== undefined} />, home);
 
 const exported = document.getElementById("exported")?.textContent;
 

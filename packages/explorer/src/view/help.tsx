@@ -31,6 +31,12 @@ export function Help({ close }: { readonly close: () => void }) {
           </div>
         ))}
       </dl>
+      <h2>Where it runs</h2>
+      <p>
+        All of it in this browser, on one thread beside the page’s own: nothing is sent anywhere. A
+        search that takes too long here is faster as <code>shootdown check</code>, which uses all
+        CPUs.
+      </p>
       <form method="dialog">
         <button type="submit">close</button>
       </form>

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { filePolicy } from "./policy.ts";
 
 /** The document. `home` has the built page; `exported` is what the page begins with. */
 export function htmlOf(home: string, exported: object): string {
@@ -19,19 +20,12 @@ export function htmlOf(home: string, exported: object): string {
   const style = read(/^index-.*\.css$/);
   const data = JSON.stringify(exported).replaceAll("<", "\\u003c");
   const hash = createHash("sha256").update(script).digest("base64");
-  const policy = [
-    "default-src 'none'",
-    // A Worker made of a text of this document: its script is a blob.
-    `script-src 'sha256-${hash}' blob: 'wasm-unsafe-eval'`,
-    ...["worker-src blob:", "style-src 'unsafe-inline'", "img-src data:", "base-uri 'none'"],
-    "form-action 'none'",
-  ].join("; ");
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta http-equiv="Content-Security-Policy" content="${filePolicy(hash)}">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>shootdown</title>

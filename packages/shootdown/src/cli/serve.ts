@@ -16,6 +16,7 @@ import { problem, quote } from "../api/index.ts";
 import { explain } from "./files.ts";
 import { addCommon, type CommonOptions, reportAll, USAGE } from "./options.ts";
 import { out, say } from "./output.ts";
+import { SERVED_POLICY } from "./policy.ts";
 
 const EXAMPLES = `
 The page steps through runs of scenarios: the state at each step, every step that
@@ -35,11 +36,8 @@ const PORT_MAX = 65_535;
 
 /** What is in a response besides the file. */
 const HEADERS: Readonly<Record<string, string>> = {
-  "Content-Security-Policy":
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
-    "img-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; base-uri 'none'; " +
-    "form-action 'none'; frame-ancestors 'none'",
-  // Threads need a page that shares memory with nobody else.
+  "Content-Security-Policy": SERVED_POLICY,
+  // What is asked for by another page is refused; what this one measures may be exact.
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
