@@ -8,8 +8,8 @@
 #   scripts/workloads.sh run OUT.trace.txt PROGRAM ARGUMENT...      any program: the trace alone
 #
 # Needs root, x86-64 (exceptions:page_fault_user), tracefs, and the Debian packages nodejs, gcc,
-# default-jdk-headless, python3, sqlite3, redis-server, postgresql. NODE, JAVA, JAVAC, PYTHON,
-# PGBIN name other places of them. Addresses are random, so that no two recordings are the same.
+# default-jdk-headless, python3, sqlite3, redis-server, postgresql. NODE, JAVA, PYTHON, PGBIN name
+# other places of them. Addresses are random, so that no two recordings are the same.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -22,7 +22,6 @@ trap 'rm -rf "$work"; [ ! -d $instance ] || rmdir $instance' EXIT
 
 NODE=${NODE:-node}
 JAVA=${JAVA:-java}
-JAVAC=${JAVAC:-javac}
 PYTHON=${PYTHON:-/usr/bin/python3}
 PGBIN=${PGBIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)}
 
@@ -82,7 +81,7 @@ for (let round = 0; round < 24; round++) {
 }
 JS
   record "$work/trace" "$NODE" --max-old-space-size=48 "$work/churn.js"
-  keep node "node, arrays made and dropped" "$(version "$NODE" --version), churn.js"
+  keep node "node, arrays made and dropped" "node $(version "$NODE" --version), churn.js"
 }
 
 gcc_() {
@@ -110,10 +109,8 @@ public class Churn {
   }
 }
 JAVA
-  "$JAVAC" -d "$work" "$work/Churn.java"
-  record "$work/trace" "$JAVA" -XX:+UseParallelGC -XX:TieredStopAtLevel=1 -Xms4m -Xmx16m \
-    -cp "$work" Churn
-  keep java "java, ParallelGC, a heap of 16 MB, byte arrays made and dropped" \
+  record "$work/trace" "$JAVA" -XX:+UseParallelGC -Xmx64m "$work/Churn.java"
+  keep java "java, ParallelGC: a source compiled and run, byte arrays made and dropped" \
     "$(version "$JAVA" -version), Churn.java"
 }
 

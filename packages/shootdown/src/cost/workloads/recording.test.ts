@@ -190,6 +190,13 @@ describe("tasks", () => {
   });
 });
 
+test("a call without arguments is left out, and said", async () => {
+  const result = await read(trace(...MMAP, "7 sys_munmap()", "7 sys_munmap -> 0x0"));
+  if (!("workload" in result)) throw new Error(JSON.stringify(result.diagnostics));
+  expect([...result.workload.operations].length).toBe(1);
+  expect(result.workload.assumptions.join()).toContain("a system call without its arguments");
+});
+
 test("mappings for DMA", async () => {
   const lines = [
     "7 map: IOMMU: iova=0x00000000fff7e000 - 0x00000000fff80000 paddr=0x0000000082614000 size=8192",

@@ -159,10 +159,7 @@ class RecordingReader {
     const name = event.event.slice(4);
     if (!isFollowed(name) || this.#gone.has(event.pid)) return;
     if (event.form === "enter") {
-      const args = (ARGUMENTS[name] ?? []).map((key) => hexOf(event.arg(key)) ?? 0);
-      if (name === "mmap" && args[4]! >= 2 ** 31) args[4] = -1;
-      const open: Open = { name, args, entry: this.#begin(event, name), faults: [], result: 0 };
-      this.#open.set(event.pid, open);
+      this.#enter(event, name);
       return;
     }
     const open = this.#open.get(event.pid);
@@ -175,13 +172,23 @@ class RecordingReader {
     else this.#returned(event, open, result);
   }
 
-  /** A call that takes effect when it begins has its place in the order. */
-  #begin(event: RawEvent, name: Followed): Entry | undefined {
-    if (!AT_BEGIN.has(name)) return undefined;
-    const entry: Entry = { state: "waits", apply: () => this.#ask(event, name, args, 0) };
-    const args = (ARGUMENTS[name] ?? []).map((key) => hexOf(event.arg(key)) ?? 0);
-    this.#queue.push(entry);
-    return entry;
+  #enter(event: RawEvent, name: Followed): void {
+    this.#open.delete(event.pid);
+    const words = (ARGUMENTS[name] ?? []).map((key) => hexOf(event.arg(key)));
+    // bpftrace scripts record that there was a call, and no more.
+    if (words.includes(undefined) && name !== "clone") {
+      this.#damaged(event, "a system call without its arguments");
+      return;
+    }
+    const args = words.map((word) => word ?? 0);
+    if (name === "mmap" && args[4]! >= 2 ** 31) args[4] = -1;
+    let entry: Entry | undefined;
+    if (AT_BEGIN.has(name)) {
+      // Its place in the order is here.
+      entry = { state: "waits", apply: () => this.#ask(event, name, args, 0) };
+      this.#queue.push(entry);
+    }
+    this.#open.set(event.pid, { name, args, entry, faults: [], result: 0 });
   }
 
   #returned(event: RawEvent, open: Open, result: number): void {
