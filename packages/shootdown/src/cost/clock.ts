@@ -104,6 +104,9 @@ class Clock {
   private readonly waits = { dvm: 0, ipi: 0, queue: 0 };
   private readonly atc = noAmounts();
   private handled = 0;
+  /** How long any completion was pending. */
+  private pending = 0;
+  private pendingUntil = 0;
   /** Of each course, whether it visits a server. */
   private readonly visits: readonly boolean[];
 
@@ -218,6 +221,8 @@ class Clock {
     const done = this.dvm.visit(Math.max(0, now - issued), issued + service);
     const end = Math.max(now + alone, done);
     this.waits.dvm += end - now - alone;
+    this.pending += Math.max(0, end - Math.max(now, this.pendingUntil));
+    this.pendingUntil = Math.max(this.pendingUntil, end);
     return end;
   }
 
@@ -334,7 +339,7 @@ class Clock {
     const { dvm, queues, waits, atc, time_ns, handled } = this;
     const busy = { dvm: dvm.busy_ns, queue: queues.reduce((sum, q) => sum + q.busy_ns, 0) };
     const others = this.features.cpus - 1;
-    const bystander_ns = handled + this.times.bystander_share * busy.dvm * others;
+    const bystander_ns = handled + this.times.bystander_share * this.pending * others;
     const makespan_ns = this.time.reduce((a, b) => Math.max(a, b), 0);
     return { time_ns, makespan_ns, waits_ns: { ...waits }, busy_ns: busy, bystander_ns, atc };
   }

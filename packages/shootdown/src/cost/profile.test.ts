@@ -84,7 +84,7 @@ describe("a user's profile", () => {
     ["no machine", '{"name": "x"}', "'machine' is missing [P005]"],
     ["wrong machine", '{"name": "x", "machine": "arm64+smmu"}', "'smmu' is no part of a machine"],
     ["unknown base", '{"name": "x", "based_on": "grce"}', "1:27: error: unknown profile 'grce'"],
-    ["lacks values", '{"name": "x", "machine": "arm64"}', "arm64 lacks 'step_ns', 'pte_ns'"],
+    ["lacks values", '{"name": "x", "machine": "arm64"}', "arm64 lacks 'work_ns', 'step_ns'"],
     ["unknown member", '{"name": "x", "based_on": "grace", "cpu": 1}', "unknown member 'cpu'"],
     ["feature", '{"name":"x","based_on":"grace","features":{"cpus":0}}', "from 1 to 4096"],
     ["word", '{"name":"x","based_on":"grace","features":{"iommu":"smmu"}}', "'iommu' is one of"],

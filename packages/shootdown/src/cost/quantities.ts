@@ -14,6 +14,7 @@ interface QuantityKind {
 const kind = (part: Part, describes: string): QuantityKind => ({ part, describes });
 
 export const QUANTITIES = {
+  work_ns: kind("any", "a nanosecond of the program's own work: one, by definition"),
   step_ns: kind("any", "one step of a kernel routine"),
   pte_ns: kind("any", "one store to a descriptor"),
   fault_ns: kind("any", "entry and exit of a page fault of a CPU"),
@@ -26,7 +27,7 @@ export const QUANTITIES = {
   dsb_per_cpu_ns: kind("arm64", "what each CPU adds to that completion"),
   dvm_service_ns: kind("arm64", "how long one completion keeps the DVM server, one sender"),
   dvm_per_sender_ns: kind("arm64", "what each further CPU that sends adds to it"),
-  bystander_share: kind("arm64", "of the time that DVM is busy, what every other CPU loses"),
+  bystander_share: kind("arm64", "what every other CPU loses while a completion is pending"),
 
   ipi_first_ns: kind("x86", "an interrupt to one CPU until its acknowledgement is seen"),
   ipi_next_ns: kind("x86", "what each further target adds"),

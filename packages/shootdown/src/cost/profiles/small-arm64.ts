@@ -28,12 +28,12 @@ export const ampere_32: Profile = {
   quantities: { ...ARM64, ...SMMUV3 },
 };
 
-/** A host with FEAT_TLBIRANGE; its mail does not name it, 80 cores are assumed. */
+/** A host with FEAT_TLBIRANGE; its mail does not name it, 64 cores are assumed. */
 export const vhe_host: Profile = {
   name: "vhe-host",
-  title: "Arm host with range TLBI, 80 cores",
+  title: "Arm host with range TLBI, 64 cores",
   machine: "arm64",
-  features: { ...DEFAULT_FEATURES, cpus: 80, tlbi_range: true },
+  features: { ...DEFAULT_FEATURES, cpus: 64, tlbi_range: true },
   quantities: ARM64,
 };
 

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Published results stay reproduced, and those that are not stay known.
+
+import { describe, expect, test } from "vitest";
+import { v5, v6, v7, v8, v10 } from "./validate/dvm.ts";
+import { v13, v13Control } from "./validate/faults.ts";
+import { v1, v3, v4, v12, v21 } from "./validate/queue.ts";
+import { asExpected, judged, type Validation } from "./validate/result.ts";
+import { ROUTINES } from "./validate/routines.ts";
+
+/** Cells outside their band, of those validations that have any. */
+function outside({ cells }: Validation): string[] {
+  return cells
+    .filter(({ simulated, band }) => !(simulated >= band[0] && simulated <= band[1]))
+    .map(({ label }) => label);
+}
+
+describe("in the band", () => {
+  const all = [v1, v3, v4, v12, v21, v13, v10].map((v) => [v.name, v] as const);
+  const run = [v6, v7, v8].map((v) => [v.name, () => v(ROUTINES)] as const);
+  test.each([...all, ...run])("%s", (_, validate) => {
+    const result = validate();
+    expect(outside(result)).toEqual([]);
+    expect([result.ok, asExpected(result)]).toEqual([true, true]);
+  });
+
+  test("V1: all eight cells within 5 %, as the closed queue of the facts", () => {
+    const { cells, error } = v1();
+    expect(cells).toHaveLength(8);
+    expect(error).toBeLessThan(0.05);
+  });
+});
+
+test("V5: no gain at 4 CPUs is not reproduced, the rest is", () => {
+  const result = v5(ROUTINES);
+  expect(outside(result)).toEqual(["4 CPUs"]);
+  expect(result.ok).toBe(false);
+});
+
+test("V13 on VFIO is wrong, as it has to be", () => {
+  const result = v13Control();
+  expect(outside(result)).toEqual(["100 messages", "1000 messages"]);
+  expect([result.ok, result.negative_control, asExpected(result)]).toEqual([false, true, true]);
+});
+
+test("courses are those of the routines", () => {
+  const kinds = (acts: readonly { readonly act: string }[], kind: string) =>
+    acts.filter(({ act }) => act === kind).length;
+  const flush = ROUTINES.protect();
+  expect([kinds(flush, "tlbi"), kinds(flush, "dsb") > 0]).toEqual([1, true]);
+  const completions = (batched: boolean) =>
+    ROUTINES.unmap(batched, 32).filter((a) => a.act === "dsb" && a.completes).length;
+  expect(completions(false)).toBe(32);
+  expect(completions(true)).toBe(1);
+  expect(kinds(ROUTINES.unmap(true, 32), "tlbi")).toBe(32);
+});
+
+test("nothing is in no band; a wrong figure is an error", () => {
+  const given = {
+    ...{ id: "V0", title: "", source: "", profile: "", unit: "", note: "" },
+    cells: [],
+  };
+  expect(judged(given).ok).toBe(false);
+  const cell = { label: "x", published: 2, simulated: 3, band: [1, 2] as const, fitted: false };
+  expect(judged({ ...given, cells: [cell] })).toMatchObject({ ok: false, error: 0.5 });
+});
