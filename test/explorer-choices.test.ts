@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is chosen in the explorer: another configuration beside the first, knobs, reasons, calls.
 
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { ensureBuilt } from "./support/cli.ts";
+import { ensureBuilt, workFolder } from "./support/cli.ts";
 import { CHROMIUM, type ExplorerPage, ServedExplorer } from "./support/explorer.ts";
+import { root } from "./support/files.ts";
 
 let served: ServedExplorer;
 let on: ExplorerPage;
@@ -95,5 +98,39 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     await other.press("Enter");
     await on.page.waitForSelector(".setup output.bad");
     expect(await on.text(".setup output")).toContain("has no IOMMU for the device D");
+  });
+});
+
+describe.skipIf(CHROMIUM === undefined)("serve with a folder", () => {
+  const work = workFolder();
+  beforeAll(async () => {
+    ensureBuilt();
+    const folder = join(work.path, "mine");
+    mkdirSync(folder);
+    const upgrade = readFileSync(join(root, "litmus/permission-upgrade/upgrade.litmus"), "utf8");
+    writeFileSync(join(folder, "own.litmus"), upgrade.replace("MM upgrade", "MM own"));
+    // Large enough to be read as it comes.
+    const line = "          task-1 [000] ..... 1.000000: nothing: of interest\n";
+    writeFileSync(join(folder, "trace.txt"), `# tracer: nop\n${line.repeat(40_000)}`);
+    served = await ServedExplorer.start(folder);
+  });
+  afterAll(async () => {
+    await served?.stop();
+    work.remove();
+  });
+
+  test("its files are listed and opened; a recording is read as it comes", async () => {
+    on = await served.open();
+    await on.goto();
+    await on.page.click("text=files");
+    await on.page.click("button:has-text('mine/own.litmus')");
+    await on.page.waitForSelector("header .test:has-text('own')");
+    await on.page.waitForSelector("header output b");
+    await on.page.click("button:has-text('mine/trace.txt')");
+    await on.page.waitForSelector(".recording [role=status]:has-text('0 findings')");
+    await on.page.waitForSelector(".recording pre:not(:empty), .recording .bad");
+    await on.shot("folder");
+    await on.close();
+    expect(on.complaints).toEqual([]);
   });
 });

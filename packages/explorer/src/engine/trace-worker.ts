@@ -4,9 +4,7 @@
 import { checkTrace, type Finding, type TraceResult } from "shootdown";
 
 /** What the page sends: one recording. */
-export interface TraceJob {
-  readonly file: Blob;
-}
+export type TraceJob = { readonly file: Blob } | { readonly url: string };
 
 /** What comes back: how far it is, with the findings since then; the result at the end. */
 export type TraceNews =
@@ -24,19 +22,28 @@ const FINDINGS_MAX = 20_000;
 const NEWS_BYTES = 4 << 20;
 
 addEventListener("message", ({ data }: MessageEvent<TraceJob>) => {
-  judge(data.file).catch((error: unknown) => {
+  judge(data).catch((error: unknown) => {
     postMessage({ error: String(error) } satisfies TraceNews);
   });
 });
 
-async function judge(file: Blob): Promise<void> {
+/** What is served is read as it comes. */
+async function streamOf(job: TraceJob): Promise<ReadableStream<Uint8Array>> {
+  if ("file" in job) return job.file.stream();
+  const response = await fetch(job.url);
+  if (response.ok && response.body) return response.body;
+  throw new Error((await response.text()).trim());
+}
+
+async function judge(job: TraceJob): Promise<void> {
+  const stream = await streamOf(job);
   let batch: Finding[] = [];
   let kept = 0;
   let left_out = 0;
   let read = 0;
   let told = 0;
   const bytes = async function* () {
-    const reader = file.stream().getReader();
+    const reader = stream.getReader();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;

@@ -15,13 +15,13 @@ export class Recording {
   readonly error = signal<string | null>(null);
   private readonly worker: Worker;
 
-  constructor(name: string, file: Blob, worker: Worker) {
+  constructor(name: string, size: number, job: TraceJob, worker: Worker) {
     this.name = name;
-    this.size = file.size;
+    this.size = size;
     this.worker = worker;
     worker.onmessage = ({ data }: MessageEvent<TraceNews>) => this.told(data);
     worker.onerror = (event) => this.fail(event.message || "the Worker could not be started");
-    worker.postMessage({ file } satisfies TraceJob);
+    worker.postMessage(job);
   }
 
   close(): void {

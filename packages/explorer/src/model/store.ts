@@ -27,6 +27,9 @@ import { rowOf } from "./rows.ts";
 import { Steps } from "./steps.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
 
+/** What is larger and served is a recording, and never in memory as a whole. */
+const STREAMED_BYTES = 1 << 20;
+
 /** A search that took longer is not made again for each knob. */
 const QUICK_S = 1;
 
@@ -241,7 +244,7 @@ export class Store {
     const content = await contentOf(file);
     this.closeRecording();
     if (content.kind === "recording") {
-      this.recording.value = new Recording(name, file, this.startTrace());
+      this.recording.value = new Recording(name, file.size, { file }, this.startTrace());
       return;
     }
     this.scenario.value = null;
@@ -257,8 +260,14 @@ export class Store {
     await this.run();
   }
 
-  async openOffered({ name, url }: Offered): Promise<void> {
-    const response = await fetch(new URL(url, document.baseURI));
+  async openOffered({ name, url, size }: Offered): Promise<void> {
+    const { href } = new URL(url, document.baseURI);
+    if (size > STREAMED_BYTES && !/\.(json|litmus)$/.test(name)) {
+      this.closeRecording();
+      this.recording.value = new Recording(name, size, { url: href }, this.startTrace());
+      return undefined;
+    }
+    const response = await fetch(href);
     if (response.ok) return this.openFile(name, await response.blob());
     this.message.value = `${name}: ${(await response.text()).trim()}`;
     return undefined;

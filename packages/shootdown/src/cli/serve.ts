@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// `shootdown serve [FILE...]`: the explorer on 127.0.0.1, with the files that are given.
+// `shootdown serve [PATH...]`: the explorer on 127.0.0.1, with the files and folders given.
 //
-// What is served is a list made at the start: the page's own files and those named. A path is
+// What is served is a list made at the start: the page's own files, and those given. A path is
 // looked up in it and never put together from a request, so there is nothing to traverse.
 
-import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { createReadStream, readdirSync, readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
-import { basename, extname, join, relative } from "node:path";
+import { extname, join, relative } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { serve as listen, type ServerType } from "@hono/node-server";
 import type { Command } from "commander";
 import { Hono } from "hono";
 import { problem, quote } from "../api/index.ts";
-import { explain } from "./files.ts";
 import { addCommon, type CommonOptions, reportAll, USAGE } from "./options.ts";
 import { out, say } from "./output.ts";
 import { SERVED_POLICY } from "./policy.ts";
+import { openServed, pathProblems, servedFiles } from "./served-files.ts";
 
 const EXAMPLES = `
 The page steps through runs of scenarios: the state at each step, every step that
-could come next, the routines. FILE is a scenario, a witness or a recording; the
-page lists them. Nothing else is served, to this machine alone, and nothing is sent
-anywhere: the search runs in the browser. From another machine, forward the port as
-the line that is printed says.
+could come next, the routines; two kernels side by side. PATH is a scenario, a
+witness, a recording, or a folder of them; the page lists them. Nothing else is
+served, to this machine alone, and nothing is sent anywhere: the search runs in the
+browser. From another machine, forward the port as the line that is printed says.
 
 Examples:
   shootdown serve
   shootdown serve --port 8080 my.litmus w/upgrade.w.json trace.txt.gz
+  shootdown serve ~/traces
 
 Exit status: 0 ended by Ctrl-C, 2 usage or input error.`;
 
@@ -59,14 +60,14 @@ interface Options extends CommonOptions {
 
 export function register(command: Command): void {
   command
-    .argument("[file...]", "scenarios, witnesses and recordings that the page lists")
+    .argument("[path...]", "scenarios, witnesses, recordings, and folders of them")
     .option("--port <n>", "port (default: a free one, which is printed)");
   addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(serve);
 }
 
 async function serve(files: readonly string[], options: Options): Promise<void> {
   const port = options.port ?? "0";
-  const wrong = [...portProblems(port), ...files.flatMap(fileProblems)];
+  const wrong = [...portProblems(port), ...files.flatMap(pathProblems)];
   if (wrong.length > 0) {
     reportAll(wrong, options.format);
     process.exitCode = USAGE;
@@ -108,15 +109,6 @@ function portProblems(port: string) {
   return [problem(`--port ${quote(port)}: expected a number up to ${PORT_MAX}`)];
 }
 
-function fileProblems(file: string) {
-  try {
-    if (statSync(file).isFile()) return [];
-    return [problem("not a file", { file })];
-  } catch (error) {
-    return [problem(explain(error), { file })];
-  }
-}
-
 /** The answers, by path. `home` has the built page. */
 export function appFor(home: string, files: readonly string[]): Hono {
   const app = new Hono();
@@ -140,17 +132,14 @@ export function appFor(home: string, files: readonly string[]): Hono {
       app.get("/", (c) => c.html(withFiles(text().toString("utf8"))));
     } else app.get(`/${path}`, (c) => c.body(text(), 200, { "Content-Type": type }));
   }
-  const listed = files.map((file, n) => ({
-    name: basename(file),
-    path: file,
-    size: statSync(file).size,
-    url: `files/${n}`,
-  }));
-  app.get("/files.json", (c) => c.json(listed));
-  for (const { url, path } of listed) {
+  const listed = servedFiles(files).map((file, n) => ({ file, url: `files/${n}` }));
+  const list = listed.map(({ file: { name, size }, url }) => ({ name, size, url }));
+  app.get("/files.json", (c) => c.json(list));
+  for (const { url, file } of listed) {
     app.get(`/${url}`, (c) => {
-      if (!existsSync(path)) return c.text("it is gone\n", 404);
-      const body = Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>;
+      const fd = openServed(file);
+      if (fd === undefined) return c.text("it is gone\n", 404);
+      const body = Readable.toWeb(createReadStream("", { fd })) as ReadableStream<Uint8Array>;
       return c.body(body, 200, { "Content-Type": "application/octet-stream" });
     });
   }
