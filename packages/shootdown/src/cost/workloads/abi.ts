@@ -56,6 +56,9 @@ export const MADV: Names = {
   SOFT_OFFLINE: 101,
 };
 
+/** What vfork() is to clone(). */
+export const VFORK = 0x4100;
+
 export const MREMAP: Names = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4 };
 
 export const CLONE: Names = {
@@ -102,8 +105,9 @@ export const isFollowed = (name: string): name is Followed => followed.has(name)
  */
 export function parseFlags(text: string, names: Names, prefix: string): number | undefined {
   let bits = 0;
-  for (const part of text.split("|")) {
-    const word = part.trim().replace(/ *\/\*.*\*\/$/, "");
+  // strace -X verbose writes the names behind the number.
+  for (const part of text.replace(/ *\/\*.*\*\/$/, "").split("|")) {
+    const word = part.trim();
     if (/^(?:0x[\da-f]{1,8}|\d{1,10})$/i.test(word)) bits = or(bits, Number(word));
     else if (/^\d+<<(?:MAP_)?HUGE_SHIFT$|^HUGE_\d+[MGK]B$|^SIG[A-Z\d]+$/.test(word)) continue;
     else {

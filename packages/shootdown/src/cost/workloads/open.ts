@@ -2,6 +2,7 @@
 // The one door to workloads: a file of any format that is known, or the name of a generator.
 import { type ByteSource, DamagedGzip } from "../../trace/importers/bytes.ts";
 import { peek, unknownFormat } from "../../trace/importers/formats.ts";
+import { HEAD_BYTES } from "../../trace/importers/ftrace.ts";
 import type { ReadOptions, ReadResult } from "./input.ts";
 import { readPerfTrace } from "./perf-trace.ts";
 import { CODES, problemAt } from "./problem.ts";
@@ -33,7 +34,7 @@ export async function openWorkload(
     const { head, source } = await peek(chunks);
     const format = recogniseWorkload(head);
     if (format !== undefined) return await READERS[format](name, source, options);
-    const { line, column, message } = unknownFormat(head);
+    const { line, column, message } = unknownFormat(head.subarray(0, HEAD_BYTES));
     const why = message.replace(/^line \d+, column \d+: /, "").replace(/; known are .*$/, "");
     const code = head.length === 0 ? CODES.empty : CODES.format;
     const first = new TextDecoder().decode(head.subarray(0, 400)).split(/\r?\n/)[line - 1] ?? "";

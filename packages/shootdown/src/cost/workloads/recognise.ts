@@ -2,6 +2,7 @@
 // Which format a workload is written in, by its first lines.
 import { startOfText } from "../../trace/importers/bytes.ts";
 import { recognise as recogniseTrace } from "../../trace/importers/formats.ts";
+import { HEAD_BYTES } from "../../trace/importers/ftrace.ts";
 import { isPerfTrace } from "./perf-trace.ts";
 import { bodyOf, straceLine } from "./strace-line.ts";
 import { isText } from "./text.ts";
@@ -14,7 +15,9 @@ const LINES = 200;
 
 const EVENTS: ReadonlySet<string> = new Set(["ftrace", "perf", "bpftrace", "bpftrace-json"]);
 
-export function recogniseWorkload(head: Uint8Array): WorkloadFormat | undefined {
+/** `begin`: the first bytes, or all of it. */
+export function recogniseWorkload(begin: Uint8Array): WorkloadFormat | undefined {
+  const head = begin.subarray(0, HEAD_BYTES);
   const text = new TextDecoder().decode(head.subarray(startOfText(head)));
   const lines = text.split(/\r?\n/, LINES).filter((line) => line.trim() !== "");
   if (isText(lines[0] ?? "")) return "text";

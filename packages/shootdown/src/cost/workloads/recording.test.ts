@@ -172,6 +172,18 @@ describe("tasks", () => {
       "8 exit",
     ]);
   });
+  test("a child of vfork is in the same address space", async () => {
+    const lines = [
+      "7 sys_vfork()",
+      "7 sched_process_fork: comm=x pid=7 child_comm=x child_pid=8",
+      "8 sys_munmap(addr: 7f0000000000, len: 1000)",
+      "8 sys_munmap -> 0x0",
+      "7 sys_vfork -> 0x8",
+    ];
+    expect((await operations(...MMAP, ...lines)).slice(1)).toEqual([
+      "7/8 munmap 0x7f0000000000..0x7f0000001000",
+    ]);
+  });
   test("clone's own flags, where sched_process_fork tells of the child", async () => {
     const fork = (flags: string) => [
       `7 sys_clone(clone_flags: ${flags}, newsp: 0)`,

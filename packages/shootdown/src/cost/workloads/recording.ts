@@ -10,10 +10,10 @@ import { readBpftrace, readBpftraceJson } from "../../trace/importers/bpftrace.t
 import type { ByteSource, ImportResult } from "../../trace/importers/bytes.ts";
 import { type FormatName, peek, recognise } from "../../trace/importers/formats.ts";
 import type { FtraceSink, FtraceSummary } from "../../trace/importers/ftrace.ts";
-import { readFtrace } from "../../trace/importers/ftrace.ts";
+import { HEAD_BYTES, readFtrace } from "../../trace/importers/ftrace.ts";
 import { readPerfScript } from "../../trace/importers/perf.ts";
 import type { RawEvent } from "../../trace/importers/raw-event.ts";
-import { type Followed, isFollowed } from "./abi.ts";
+import { type Followed, isFollowed, VFORK } from "./abi.ts";
 import type { Populated } from "./address-space.ts";
 import { Findings, type ReadOptions, type ReadResult } from "./input.ts";
 import { CODES, type Place } from "./problem.ts";
@@ -76,7 +76,7 @@ export async function readRecording(
   options: ReadOptions = {},
 ): Promise<ReadResult> {
   const peeked = await peek(source);
-  const format = recognise(peeked.head);
+  const format = recognise(peeked.head.subarray(0, HEAD_BYTES));
   const read = format === undefined ? undefined : READERS[format];
   const reader = new RecordingReader(name, options.populated);
   if (read === undefined) {
@@ -201,7 +201,7 @@ class RecordingReader {
     }
     if (["clone", "clone3", "fork", "vfork"].includes(name)) {
       if (this.#born.delete(result)) return;
-      this.#fork(event, result, args[0] ?? 0);
+      this.#fork(event, result, flagsOf(open));
       return;
     }
     this.#push(() => this.#ask(event, name, args, result));
@@ -221,7 +221,7 @@ class RecordingReader {
       this.#push(() => this.#tracker.exit({ ...this.#step(event), tid: pid }, false));
     } else if (!this.#born.has(pid)) {
       this.#born.add(pid);
-      this.#fork(event, pid, hexOf(event.arg("clone_flags")) ?? open?.args[0] ?? 0);
+      this.#fork(event, pid, hexOf(event.arg("clone_flags")) ?? flagsOf(open));
     }
   }
 
@@ -327,6 +327,11 @@ const FAULT_WRITE = 1;
 const FAULT_REMOTE = 128;
 /** In place of the result of an execve that an event has told. */
 const EXEC_SEEN = -1;
+
+/** Of the call that makes a task, as far as its arguments are recorded. */
+function flagsOf(open: Open | undefined): number {
+  return open?.name === "vfork" ? VFORK : (open?.args[0] ?? 0);
+}
 
 /** The kernel prints the words of system calls in hexadecimal, before 6.18 without "0x". */
 function hexOf(text: string | undefined): number | undefined {

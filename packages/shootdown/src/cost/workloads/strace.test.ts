@@ -63,7 +63,7 @@ describe("calls", () => {
 
   test("numbers in place of names, as -X raw writes them", async () => {
     const text = body(
-      "mmap(NULL, 0x2000, 0x3, 0x22, 0xffffffff, 0) = 0x10000",
+      "mmap(NULL, 0x2000, 0x3, 0x22 /* MAP_PRIVATE|MAP_ANONYMOUS */, 0xffffffff, 0) = 0x10000",
       "munmap(0x10000, 0x1000) = 0",
     );
     expect((await operations(text)).slice(1)).toEqual([
@@ -165,12 +165,12 @@ describe("tasks", () => {
       "9 100.2 munmap(0x11000, 4096) = 0",
       "9 100.3 exit_group(0) = ?",
       "9 100.3 +++ exited with 0 +++",
+      "10 100.4 +++ exited with 0 +++",
     ].join("\n");
     const lines = text.split("\n");
     const ordered = [...lines.slice(0, -1), more, ...lines.slice(-1)].join("\n");
     expect((await operations(ordered)).slice(2)).toEqual([
       "7 fork 9",
-      "7 fork 10",
       "7/8 munmap 0x10000..0x11000",
       "9 munmap 0x11000..0x12000",
       "9 exit",

@@ -4,7 +4,7 @@
 //
 //   strace, perf trace, ftrace ─► Asked: the kernel's numbers ─► tracker ─► store
 import type { Advice, Span } from "../workload.ts";
-import { CLONE, type Followed, has, MADV, MAP, MREMAP, PROT } from "./abi.ts";
+import { CLONE, type Followed, has, MADV, MAP, MREMAP, PROT, VFORK } from "./abi.ts";
 import {
   ADDRESS_LIMIT,
   AddressSpace,
@@ -87,8 +87,10 @@ export class Tracker {
       case "clone":
       case "clone3":
       case "fork":
-      case "vfork":
         this.fork(asked, asked.result, asked.args[0] ?? 0);
+        return undefined;
+      case "vfork":
+        this.fork(asked, asked.result, VFORK);
         return undefined;
       case "execve":
       case "execveat":
