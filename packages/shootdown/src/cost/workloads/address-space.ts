@@ -162,12 +162,12 @@ export class AddressSpace {
     if (grown && this.#populated === "all") this.#grow(step, from, to);
   }
 
-  /** `asked` is 0 to be told the break. */
-  brk(step: Step, asked: number, now: number): void {
+  /** `now`: where the break is since the call. */
+  brk(step: Step, now: number): void {
     const old = this.#brk;
     this.#brk = now;
-    // Where it could not be moved the kernel returns where it is.
-    if (old === undefined || asked === 0 || asked !== now) return;
+    // Asked where it is, or where it could not be moved, it has not moved.
+    if (old === undefined) return;
     const start = pageUp(old);
     const end = pageUp(now);
     if (end < start) this.unmap(step, { start: end, end: start });

@@ -45,6 +45,13 @@ describe("formats by content", () => {
     expect("diagnostics" in cut && cut.diagnostics[0]?.message).toContain("gzip");
   });
 
+  test("nothing is computed of half a file", async () => {
+    const lines = Array.from({ length: 9999 }, (_, i) => `7 ${i}.5 munmap(0x${i}000, 4096) = 0`);
+    const packed = gzipSync(lines.join("\n"));
+    const cut = await openWorkload("x", bytesOf(packed.subarray(0, packed.length >> 1)));
+    expect("diagnostics" in cut && cut.diagnostics[0]?.message).toContain("gzip");
+  });
+
   test("what is known is said of what is not", async () => {
     for (const text of ["", "hello", "PERFILE2 ..", "PK\x03\x04"]) {
       const result = await openWorkload("x", bytesOf(text));
@@ -52,6 +59,20 @@ describe("formats by content", () => {
       expect(problem?.notes[0]?.message).toContain("strace");
       expect(problem?.span.line).toBe(1);
     }
+  });
+});
+
+test("pages that are populated by mmap, moved and given back count as used", async () => {
+  const lines = [
+    "0 7 mmap 0x10000..0x12000 rw private anonymous populate",
+    "0 7 mremap 0x10000..0x12000 0x20000..0x22000",
+    "0 7 munmap 0x20000..0x21000",
+    "0 7 munmap 0x10000..0x11000",
+  ];
+  const result = await openWorkload("x", bytesOf(`${TEXT_HEAD}\n${lines.join("\n")}\n`));
+  expect("workload" in result && summarise(result.workload)).toMatchObject({
+    ranges: 3,
+    unused: 1,
   });
 });
 

@@ -30,8 +30,6 @@ const number: Kind = (text) =>
 const flags = (names: Readonly<Record<string, number>>, prefix: string): Kind => {
   return (text) => parseFlags(text, names, prefix);
 };
-/** A descriptor may have its path behind it. */
-const descriptor: Kind = (text) => number(/^\w+/.exec(text)?.[0] ?? "") ?? -1;
 
 /** Names of the arguments, several where versions of perf differ, and how they are written. */
 const ARGUMENTS: Readonly<Partial<Record<Followed, readonly (readonly [string, Kind])[]>>> = {
@@ -40,7 +38,6 @@ const ARGUMENTS: Readonly<Partial<Record<Followed, readonly (readonly [string, K
     ["len", number],
     ["prot", flags(PROT, "PROT_")],
     ["flags", flags(MAP, "MAP_")],
-    ["fd", descriptor],
   ],
   munmap: [
     ["addr", number],
@@ -182,7 +179,8 @@ class PerfTraceReader {
         .split("|")
         .map((one) => words.get(one))
         .find((one) => one !== undefined);
-      const value = word === undefined ? absent(name, key) : kind(word.text);
+      // What is left out is 0.
+      const value = word === undefined ? 0 : kind(word.text);
       if (value === undefined) {
         this.found.add(this.#place(event, word), CODES.number, "not an argument of this call");
         return;
@@ -209,9 +207,6 @@ class PerfTraceReader {
     return { file: this.found.file, line, column: from + 1, length, source };
   }
 }
-
-/** What is left out is 0; a file that is left out is none. */
-const absent = (name: string, key: string): number => (name === "mmap" && key === "fd" ? -1 : 0);
 
 /** "len: 8192, prot: READ|WRITE" by key. */
 function wordsOf({ args, at }: Event): Map<string, Word> {

@@ -172,6 +172,30 @@ describe("tasks", () => {
       "8 exit",
     ]);
   });
+  test("where loading fails the old program goes on, and has the faults", async () => {
+    const lines = [
+      ...MMAP,
+      "7 sys_execve(filename: 0x5589, argv: 0x5589, envp: 0x5589)",
+      "7 page_fault_kernel: address=0x7f0000000240 ip=get_user error_code=0x0",
+      "7 sys_execve -> 0xfffffffffffffffe",
+    ];
+    expect((await operations(...lines)).slice(1)).toEqual([
+      "7 touch 0x7f0000000000..0x7f0000001000 r",
+    ]);
+  });
+  test("a number that is used again is another process", async () => {
+    const lines = [
+      ...["7 sys_fork()", "7 sys_fork -> 0x8", "8 sched_process_exit: comm=x pid=8 prio=120"],
+      ...["7 sys_fork()", "7 sys_fork -> 0x8", ...MMAP.map((line) => line.replace("7", "8"))],
+    ];
+    expect((await operations(...MMAP, ...lines)).slice(1)).toEqual([
+      "7 fork 8",
+      "8 exit",
+      "7 fork 8",
+      "8 munmap 0x7f0000000000..0x7f0000003000",
+      "8 mmap 0x7f0000000000..0x7f0000003000 rw private anonymous",
+    ]);
+  });
   test("a child of vfork is in the same address space", async () => {
     const lines = [
       "7 sys_vfork()",

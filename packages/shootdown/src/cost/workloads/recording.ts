@@ -28,7 +28,7 @@ const READERS: Readonly<Partial<Record<FormatName, typeof readPerfScript>>> = {
 
 /** Names of the arguments, as the tracepoints of the calls have them. */
 const ARGUMENTS: Readonly<Partial<Record<Followed, readonly string[]>>> = {
-  mmap: ["addr", "len", "prot", "flags", "fd"],
+  mmap: ["addr", "len", "prot", "flags"],
   munmap: ["addr", "len"],
   mprotect: ["start", "len", "prot"],
   pkey_mprotect: ["start", "len", "prot"],
@@ -181,7 +181,6 @@ class RecordingReader {
       return;
     }
     const args = words.map((word) => word ?? 0);
-    if (name === "mmap" && args[4]! >= 2 ** 31) args[4] = -1;
     let entry: Entry | undefined;
     if (AT_BEGIN.has(name)) {
       // Its place in the order is here.

@@ -296,6 +296,39 @@ describe("pages in use, where nothing shows them", () => {
   });
 });
 
+test("all: what becomes writable is written, what grows is used", async () => {
+  const text = body(
+    "mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) = 0x10000",
+    "mprotect(0x10000, 4096, PROT_READ|PROT_WRITE) = 0",
+    "mprotect(0x10000, 4096, PROT_READ) = 0",
+    "mremap(0x10000, 4096, 12288, MREMAP_MAYMOVE) = 0x20000",
+  );
+  expect((await operations(text, { populated: "all" })).slice(1)).toEqual([
+    "7 mmap 0x10000..0x11000 r private file",
+    "7 touch 0x10000..0x11000 r",
+    "7 mprotect 0x10000..0x11000 rw",
+    "7 touch 0x10000..0x11000 w",
+    "7 mprotect 0x10000..0x11000 r",
+    "7 mremap 0x10000..0x11000 0x20000..0x23000",
+    "7 touch 0x21000..0x23000 r",
+  ]);
+});
+
+test("a program that was not seen to begin had mapped what it gives back", async () => {
+  expect(await operations("7 1.0 munmap(0x10000, 4096) = 0")).toEqual([
+    "7 mmap 0x10000..0x11000 rw private anonymous",
+    "7 munmap 0x10000..0x11000",
+  ]);
+});
+
+test("a call that is never heard of again holds nothing up", async () => {
+  const text = `${body(`${MMAP} = 0x10000`)}
+8 100.1 munmap(0x10000, 4096 <unfinished ...>
+8 100.2 +++ killed by SIGKILL +++
+7 100.3 munmap(0x11000, 4096) = 0`;
+  expect((await operations(text)).at(-1)).toBe("7 munmap 0x11000..0x12000");
+});
+
 describe("nonsense is refused where it stands", () => {
   const cases: readonly (readonly [string, string])[] = [
     [

@@ -312,15 +312,12 @@ class StraceReader {
 type Kind = (word: string) => number | undefined;
 
 const number: Kind = numberOf;
-/** -1 and AT_FDCWD are descriptors too. */
-const descriptor: Kind = (word) =>
-  word === "-1" || word === "0xffffffff" || word === "4294967295" ? -1 : (numberOf(word) ?? 0);
 const prot: Kind = (word) => parseFlags(word, PROT, "PROT_");
 const range = [number, number] as const;
 
 const ARGUMENTS: Readonly<Partial<Record<Followed, readonly Kind[]>>> = {
-  mmap: [...range, prot, (word) => parseFlags(word, MAP, "MAP_"), descriptor],
-  mmap2: [...range, prot, (word) => parseFlags(word, MAP, "MAP_"), descriptor],
+  mmap: [...range, prot, (word) => parseFlags(word, MAP, "MAP_")],
+  mmap2: [...range, prot, (word) => parseFlags(word, MAP, "MAP_")],
   munmap: range,
   mprotect: [...range, prot],
   pkey_mprotect: [...range, prot],

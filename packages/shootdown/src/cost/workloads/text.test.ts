@@ -84,6 +84,7 @@ describe("nonsense", () => {
       "0.0 7 mmap 0x1000..0x3000 r private file",
       "0.0 7 mmap 0x2000..0x4000 r private file",
     ],
+    ["a move of nothing onto itself", "0.0 7 exec", "0.0 7 mremap 0x1000..0x3000 0x2000..0x4000"],
     [
       "a move onto itself",
       "0.0 7 mmap 0x1000..0x3000 r private file",
@@ -104,6 +105,12 @@ describe("nonsense", () => {
       expect("diagnostics" in (await read(text))).toBe(true);
     }
   });
+});
+
+test("a time that goes back is that of the operation before", () => {
+  const store = new OperationStore();
+  for (const at_ns of [5, 3, 7]) store.push(at_ns, 1, 1, 0, { call: "exit" });
+  expect([...store].map((one) => one.at_ns)).toEqual([5, 5, 7]);
 });
 
 const page = fc.integer({ min: 0, max: 2 ** 36 - 1 }).map((n) => n * 4096);

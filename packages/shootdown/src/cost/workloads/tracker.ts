@@ -190,7 +190,7 @@ export class Tracker {
   }
 
   #mmap(asked: Asked): Flaw | undefined {
-    const [address = 0, length = 0, prot = 0, flags = 0, fd = -1] = asked.args;
+    const [address = 0, length = 0, prot = 0, flags = 0] = asked.args;
     const flaw = lengthFlaw(length, 1) ?? addressFlaw(asked.result, length, "result");
     if (flaw !== undefined) return flaw;
     const { space } = this.#task(asked);
@@ -208,12 +208,11 @@ export class Tracker {
       this.#missed++;
     }
     const type = flags & 3;
-    const anonymous = has(flags, MAP["ANONYMOUS"]!) || fd === -1;
     space.map(asked, span, {
       writable: has(prot, PROT["WRITE"]!),
       accessible: (prot & 7) !== 0,
       shared: type === MAP["SHARED"] || type === MAP["SHARED_VALIDATE"],
-      file: !anonymous,
+      file: !has(flags, MAP["ANONYMOUS"]!),
       reserved: has(flags, MAP["NORESERVE"]!),
       populate: has(flags, MAP["POPULATE"]!) || has(flags, MAP["LOCKED"]!),
     });
@@ -266,7 +265,7 @@ export class Tracker {
     if (asked.result >= ADDRESS_LIMIT) return addressFlaw(asked.result, 0, "result");
     // The loader of a program asks first of all, and no thread does.
     if (!this.#tasks.has(asked.tid) && address === 0) this.exec(asked);
-    this.#task(asked).space.brk(asked, address, asked.result);
+    this.#task(asked).space.brk(asked, asked.result);
     return undefined;
   }
 
