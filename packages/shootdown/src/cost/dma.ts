@@ -22,7 +22,7 @@ export const FQ_TIMEOUT_NS = 10e6;
 
 /** Writes the courses of maps and unmaps of one domain to a timeline. */
 export class Dma {
-  readonly courses: ClockCourse[] = [];
+  readonly courses: ClockCourse[];
   private readonly mode: DmaMode;
   readonly timeline: Timeline;
   private readonly known = new Map<string, number>();
@@ -33,8 +33,10 @@ export class Dma {
   /** Flushes of a full ring, and of the timer. */
   flushes = { full: 0, timer: 0 };
 
-  constructor(mode: DmaMode, timeline: Timeline) {
+  /** `courses`: where those of the timeline are. */
+  constructor(mode: DmaMode, timeline: Timeline, courses: ClockCourse[] = []) {
     this.mode = mode;
+    this.courses = courses;
     this.timeline = timeline;
   }
 
