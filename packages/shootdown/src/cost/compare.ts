@@ -117,7 +117,7 @@ class Run {
     const { features } = profile;
     this.kernel = kernel;
     this.profile = profile;
-    const devices = features.iommu === "smmuv3" ? features.smmus * features.devices : 0;
+    const devices = features.iommu === "smmuv3" ? features.devices : 0;
     const arm = profile.machine.startsWith("arm64");
     this.runner = new Runner({
       machine: machineOf(profile),

@@ -165,27 +165,43 @@ export class Place {
     for (const f of [vma, VM_WRITE, VM_NONE]) {
       for (const r of live.runs(f.decl, [mm, base], local.length)) cut(r.start, r.end);
     }
-    const first = Math.floor(base / TABLE_PAGES);
-    for (let region = first; region <= this.lastRegion; region++) {
+    for (const [region, table] of this.tablesNow()) {
       const at = Math.max(base, region * TABLE_PAGES);
       const to = Math.min(end, (region + 1) * TABLE_PAGES);
       cut(at, to);
-      const upper = live.get(pmd.decl, [mm, region]);
-      if (upper === 0) continue;
-      const table = wordLayout(desc, live.domain).get(upper, "next");
       for (const r of live.runs(pte_table.decl, [table, at], to - at)) cut(r.start, r.end);
     }
     const sorted = [...cuts].sort((a, b) => a - b);
-    return joined(sorted.slice(0, -1).map((lo, n) => this.became(lo, sorted[n + 1]!)));
+    let at = 0;
+    const parts = sorted.slice(0, -1).map((lo, n) => {
+      while (at < this.loaded.length && this.loaded[at]!.hi <= lo) at++;
+      const was = this.loaded[at];
+      return this.became(lo, sorted[n + 1]!, was && was.lo <= lo ? was : undefined);
+    });
+    return joined(parts);
   }
 
-  private became(lo: number, hi: number): Became {
+  /** The tables that are there now, each with its region. */
+  private *tablesNow(): Generator<readonly [region: number, table: number], void, undefined> {
+    const { live } = this;
+    const { mm } = this.process;
+    const first = Math.floor(this.base / TABLE_PAGES);
+    const layout = wordLayout(desc, live.domain);
+    // A change of the upper level is not seen by who is going through it.
+    for (const run of [...live.runs(pmd.decl, [mm, first], this.lastRegion - first + 1)]) {
+      for (let region = run.start; region < run.end; region++) {
+        const upper = live.get(pmd.decl, [mm, region]);
+        if (upper !== 0) yield [region, layout.get(upper, "next")];
+      }
+    }
+  }
+
+  private became(lo: number, hi: number, was: Piece | undefined): Became {
     const { live, base } = this;
     const { mm } = this.process;
     const flag = (f: typeof vma, bit: number) => (live.get(f.decl, [mm, lo]) === 1 ? bit : 0);
     let code = flag(vma, PAGE.vma) | flag(VM_WRITE, PAGE.VM_WRITE) | flag(VM_NONE, PAGE.VM_NONE);
     if ((code & PAGE.vma) === 0) code = 0;
-    const was = this.loaded.find((p) => p.lo <= lo && lo < p.hi);
     if (was && code !== 0) code |= was.code & (PAGE.shared | PAGE.file);
     const upper = live.get(pmd.decl, [mm, Math.floor(lo / TABLE_PAGES)]);
     const layout = wordLayout(desc, live.domain);
@@ -211,10 +227,7 @@ export class Place {
     const lo = first * TABLE_PAGES;
     const count = (last - first + 1) * TABLE_PAGES;
     for (const f of [vma, VM_WRITE, VM_NONE]) live.fill(f.decl, [mm, lo], count, 0);
-    for (let region = first; region <= last; region++) {
-      const upper = live.get(pmd.decl, [mm, region]);
-      if (upper === 0) continue;
-      const table = wordLayout(desc, live.domain).get(upper, "next");
+    for (const [region, table] of this.tablesNow()) {
       live.fillFrames([table, region * TABLE_PAGES], TABLE_PAGES, 0);
       live.set(table_life.decl, [table], life.values.indexOf("freed"));
       live.set(pmd.decl, [mm, region], 0);

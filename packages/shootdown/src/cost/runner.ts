@@ -88,6 +88,8 @@ interface Opened {
   readonly processes: Map<string, Process>;
   devices: readonly Device[];
   made: number;
+  /** The context whose process runs. */
+  running: string | undefined;
 }
 
 const devicesUsed = (routine: Routine): boolean => routine.startsWith("device");
@@ -200,7 +202,10 @@ export class Runner {
   /** A machine has few devices: whoever had them leaves it with them. */
   private exited(context: string): void {
     if (context.startsWith(BOUND)) this.opened = undefined;
-    else this.opened!.processes.delete(context);
+    else {
+      this.opened!.processes.delete(context);
+      this.opened!.running = undefined;
+    }
   }
 
   private machine(): Opened {
@@ -218,23 +223,29 @@ export class Runner {
         trace,
       },
     );
-    return (this.opened = { live, processes: new Map(), devices: [], made: 0 });
+    return (this.opened = { live, processes: new Map(), devices: [], made: 0, running: undefined });
   }
 
-  /** The process of a context, with its devices, on its CPUs. */
+  /** The process of a context, with its devices, running on its CPUs. */
   private process(context: string): Process {
+    const process = this.machine().processes.get(context) ?? this.newProcess(context);
+    const opened = this.machine();
+    if (opened.running !== context) {
+      const cpus = Number(context.replace(BOUND, ""));
+      for (let cpu = 0; cpu < cpus; cpu++) opened.live.runOn(cpu, process);
+      opened.running = context;
+    }
+    return process;
+  }
+
+  private newProcess(context: string): Process {
     let opened = this.machine();
-    const known = opened.processes.get(context);
-    if (known) return known;
     if (opened.made === PROCESSES) {
       this.opened = undefined;
       opened = this.machine();
     }
     const process = opened.live.process(`P${opened.made++}`);
-    const bound = context.startsWith(BOUND);
-    const cpus = Number(context.slice(bound ? BOUND.length : 0));
-    for (let cpu = 0; cpu < cpus; cpu++) opened.live.runOn(cpu, process);
-    if (bound) {
+    if (context.startsWith(BOUND)) {
       opened.devices = Array.from({ length: this.options.devices }, (_, n) =>
         opened.live.device(`D${n}`, process),
       );

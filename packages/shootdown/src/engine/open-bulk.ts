@@ -20,8 +20,11 @@ import type { Pair, Sweep, SweepPair, Value } from "./open-value.ts";
 import { grown, sweepAt } from "./open-value.ts";
 import type { Code, Instr } from "./program.ts";
 
-/** Runs one instruction for the whole batch; the index of the next. */
+/** Runs one instruction for the whole batch; the index of the next, or BLOCKED. */
 type BulkStep = (f: BulkFrame) => number;
+
+/** Elements of the batch would have to wait. */
+const BLOCKED = -1;
 
 export class BulkLoop {
   private readonly machine: OpenMachine;
@@ -30,37 +33,39 @@ export class BulkLoop {
   private readonly steps: readonly BulkStep[];
   private readonly slot: number;
   private readonly stride: (regs: Regs) => number;
-  private readonly waits: readonly ((regs: Regs) => number)[];
+  private readonly scalars: OpenExprs;
   private readonly frame: BulkFrame;
 
   constructor(machine: OpenMachine, exprs: OpenExprs, code: Code, loop: SafeLoop) {
     this.machine = machine;
+    this.scalars = exprs;
     this.loop = loop;
     this.exprs = new BulkExprs(exprs, (decl) => machine.store(decl));
     this.slot = exprs.slots.of(loop.reg);
     const next = code.instrs[loop.end] as Instr & { op: "next" };
     this.stride = exprs.num(next.stride);
-    this.waits = loop.waits.map((cond) => exprs.num(cond));
     this.frame = newFrame();
     const body = code.instrs.slice(loop.top + 1, loop.end);
     this.steps = body.map((i, n) => this.step(i, loop.top + 1 + n));
   }
 
   /**
-   * Runs all elements below `hi`; false, with nothing done, if the stride is not positive or what
-   * is waited for within the loop is not so now.
+   * Runs all elements below `hi`; false if it stands at an element that must go step by step: one
+   * that has to wait now, or any if the stride is not positive.
    */
   run(regs: Regs, hi: number): boolean {
     const stride = this.stride(regs);
-    if (!(stride >= 1) || this.waits.some((holds) => holds(regs) === 0)) return false;
+    if (!(stride >= 1)) return false;
     for (let k = regs[this.slot] as number; k < hi; ) {
-      k += stride * this.batch(regs, k, hi - k, stride);
+      const count = this.batch(regs, k, hi - k, stride);
+      if (count === 0) return false;
+      k += stride * count;
       regs[this.slot] = k;
     }
     return true;
   }
 
-  /** Runs the body for as many elements as it can; how many that were. */
+  /** Runs the body for as many elements as it can; how many that were: none if it has to wait. */
   private batch(regs: Regs, from: number, keys: number, stride: number): number {
     const { frame, machine } = this;
     const { journal } = machine;
@@ -70,7 +75,10 @@ export class BulkLoop {
       for (;;) {
         resetFrame(frame, regs, bound, stride);
         frame.regs[this.slot] = { base: from, slope: 1, phase: 0, every: 1 };
-        this.body();
+        if (!this.body()) {
+          journal.rollback(mark);
+          return 0;
+        }
         if (frame.wrote <= frame.span.keys) break;
         journal.rollback(mark);
         bound = frame.span.keys;
@@ -83,10 +91,15 @@ export class BulkLoop {
     return count;
   }
 
-  private body(): void {
+  /** False if it has to wait. */
+  private body(): boolean {
     const { frame, steps } = this;
     const first = this.loop.top + 1;
-    for (let at = first; at !== this.loop.end; ) at = steps[at - first]!(frame);
+    for (let at = first; at !== this.loop.end; ) {
+      at = steps[at - first]!(frame);
+      if (at === BLOCKED) return false;
+    }
+    return true;
   }
 
   /** Brings registers and the log up to date after `count` repetitions. */
@@ -177,8 +190,11 @@ export class BulkLoop {
           return next;
         };
       }
-      case "await":
-        return () => next;
+      case "await": {
+        // It does not depend on the element, nor on what the body changes.
+        const holds = this.scalars.num(i.cond);
+        return (f) => (holds(f.scalar) === 0 ? BLOCKED : next);
+      }
       case "insert":
         return this.insert(i, next);
       case "violate": {

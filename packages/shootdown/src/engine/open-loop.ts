@@ -22,8 +22,6 @@ export interface SafeLoop {
   readonly reg: number;
   /** For each instruction that adds to a register that outlives a repetition: what it does. */
   readonly sums: ReadonlyMap<number, Sum>;
-  /** What is waited for within it: what holds when it begins, and then as long as it runs. */
-  readonly waits: readonly Node[];
 }
 
 const SIMPLE = new Set<Instr["op"]>([
@@ -79,10 +77,10 @@ function safe(code: readonly Instr[], top: number, end: number): SafeLoop | unde
       sums.set(top + 1 + n, sum);
     }
   }
-  return { top, end, reg: each.reg, sums, waits };
+  return { top, end, reg: each.reg, sums };
 }
 
-/** Whether a condition that holds when the loop begins holds in each repetition: no set grows. */
+/** Whether a condition is the same in each repetition: of sets that nothing in it adds to. */
 function staysTrue(cond: Node, written: ReadonlySet<number>, counter: number): boolean {
   let still = true;
   visitNode(cond, (n) => {

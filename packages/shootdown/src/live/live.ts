@@ -15,7 +15,7 @@ import { prompt, seeded } from "../engine/open-schedule.ts";
 import type { StoredRun } from "../engine/open-store.ts";
 import type { OpenLogEntry, Value } from "../engine/open-value.ts";
 import type { Domain, Initial, System } from "../engine/program.ts";
-import { ttbr0 } from "../hardware/arm64/tlb.ts";
+import { ttbr0, ttbr0_valid } from "../hardware/arm64/tlb.ts";
 import { KNOBS, machineOf } from "../hardware/machines.ts";
 import type { FieldDecl, Sorts } from "../ir/expr.ts";
 import type { Declaration, ObserverDecl } from "../ir/machine.ts";
@@ -140,6 +140,8 @@ export class LiveMachine {
     if (this.architecture === "x86")
       return this.finish(this.start("switch", switch_mm, { cpu, mm }));
     this.set(ttbr0.decl, [this.cpu(cpu)], mm);
+    // A process that has exited left it without.
+    this.set(ttbr0_valid.decl, [cpu], 1);
   }
 
   /** Binds a device to a process, as the kernel's driver does it (SVA). */
