@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { drawing } from "../packages/shootdown/src/api/index.ts";
 import { root } from "./support/files.ts";
 
 const css = readFileSync(join(root, "packages/explorer/src/style.css"), "utf8");
@@ -41,6 +42,12 @@ describe.each([
       expect(on).toBeGreaterThanOrEqual(AA);
     },
   );
+});
+
+test("pictures that are saved have the same colours", () => {
+  for (const [name, pair] of Object.entries(drawing.PALETTE))
+    expect(pair).toEqual(colours.get(name));
+  expect(Object.keys(drawing.PALETTE).sort()).toEqual([...drawing.COLOURS].sort());
 });
 
 test("colours have names: the rest of the style has none of its own", () => {

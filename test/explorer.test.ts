@@ -2,7 +2,7 @@
 // The explorer in a real Chromium, as `shootdown serve` serves it. Screenshots go to out/explorer.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gunzipSync } from "node:zlib";
@@ -148,7 +148,7 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     await page.locator(".cm-line", { hasText: "D { load x; }" }).click();
     await press("Home Shift+End");
     await page.keyboard.type("D { load x; stroe x; }");
-    await page.waitForSelector(".problems li");
+    await page.waitForSelector(".problems li:has-text('stroe')");
     expect(await page.textContent(".problems")).toContain("stroe");
     await shot("mistake");
     await press("Home Shift+End");
@@ -218,6 +218,23 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     expect(await cursor()).toBeGreaterThan(0);
   });
 
+  test("the picture saved as SVG", async () => {
+    await opened();
+    const coming = page.waitForEvent("download");
+    await page.click("text=save as SVG");
+    const download = await coming;
+    expect(download.suggestedFilename()).toBe("upgrade.svg");
+    const svg = readFileSync(await download.path(), "utf8");
+    const file = join(SHOTS, "upgrade.svg");
+    writeFileSync(file, svg);
+    await page.goto(pathToFileURL(file).href);
+    const words = await page.locator("svg text").allTextContents();
+    expect(words).toEqual(expect.arrayContaining(["SMMU", "smmu_tlb[asid(A),x] takes P ro"]));
+    expect(words[0]).toBe("upgrade: stuck(D) on arm64+smmuv3, linux-6.1");
+    await shot("svg");
+    complaints = complaints.filter((c) => !c.startsWith("file:"));
+  });
+
   test("one exported file, opened from disk: it asks for nothing", async () => {
     const work = workFolder();
     const upgrade = join(root, "litmus/permission-upgrade/upgrade.litmus");
@@ -225,7 +242,9 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     const { cwd } = { cwd: work.path };
     shootdown(["check", upgrade, ...on, "-q", "--expect", "never", "--witness", "w"], { cwd });
     const [witness = ""] = readdirSync(join(cwd, "w"));
-    const targets = ["--export", "html=run.html", "--export", "perfetto=run.pftrace"];
+    const targets = ["html=run.html", "perfetto=run.pftrace", "svg=run.svg"].flatMap((t) => [
+      ...["--export", t],
+    ]);
     expect(shootdown(["replay", "-q", join("w", witness), ...targets], { cwd }).status).toBe(0);
     const requests: string[] = [];
     page.on("request", (r) => requests.push(r.url()));
@@ -241,6 +260,7 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     expect(readFileSync(join(cwd, "run.pftrace")).includes("pte_store A x P ro -> P rw")).toBe(
       true,
     );
+    expect(readFileSync(join(cwd, "run.svg"), "utf8")).toContain("smmu_tlb[asid(A),x] takes P ro");
     work.remove();
   });
 });

@@ -57,16 +57,22 @@ const inDocument: Plugin = {
   },
 };
 
-const api = join(root, "packages/shootdown/src/api");
+const src = join(root, "packages/shootdown/src");
+
+/**
+ * No module of the library is there for what it does when it is loaded: who does not use a printer
+ * or a reader does not load it.
+ */
+const treeshake = { moduleSideEffects: (id: string) => !id.startsWith(src) };
 
 export default defineConfig({
   root: home,
   base: "./",
   define: constants(),
-  resolve: { alias: { shootdown: join(api, "index.ts") } },
+  resolve: { alias: { shootdown: join(src, "api/index.ts") } },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   plugins: [gallery(), inDocument],
-  worker: { format: "es" },
+  worker: { format: "es", rolldownOptions: { treeshake } },
   build: {
     outDir: join(home, "dist"),
     emptyOutDir: true,
@@ -74,8 +80,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 1500,
     rolldownOptions: {
       checks: { pluginTimings: false },
-      // The api is a door: it only re-exports, so a page loads what it uses of it.
-      treeshake: { moduleSideEffects: (id: string) => !id.startsWith(api) },
+      treeshake,
     },
   },
 });

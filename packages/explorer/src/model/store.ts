@@ -293,6 +293,10 @@ export class Store {
     this.names.value = await this.engine.names();
   }
 
+  stepsBetween(from: number, to: number): Promise<readonly StagedStep[]> {
+    return this.engine.steps("main", from, to);
+  }
+
   stop(): void {
     this.searcher.stop();
   }

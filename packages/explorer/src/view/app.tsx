@@ -11,8 +11,8 @@ import { FilesPanel, takeDrops } from "./files.tsx";
 import { GalleryPanel } from "./gallery.tsx";
 import { Help } from "./help.tsx";
 import { keysOf } from "./keys.ts";
+import { LateRecording } from "./late.tsx";
 import { MovesPanel } from "./moves.tsx";
-import { RecordingView } from "./recording.tsx";
 import { Said } from "./said.tsx";
 import { Setup } from "./setup.tsx";
 import { SourcePanel } from "./source.tsx";
@@ -68,7 +68,7 @@ export function App({ store, alone }: { readonly store: Store; readonly alone: b
           {left === "files" && <FilesPanel store={store} />}
         </aside>
         {recording ? (
-          <RecordingView
+          <LateRecording
             key={recording.name}
             recording={recording}
             close={() => store.closeRecording()}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shapes on a canvas, in the colours of the page's style.
 
-import type { Colour, Shape } from "../model/shapes.ts";
-import { COLOURS, DOT_PX } from "../model/shapes.ts";
+import type { Colour, Shape } from "../model/drawing.ts";
+import { COLOURS, DOT_PX } from "../model/drawing.ts";
 
 export type Colours = Readonly<Record<Colour, string>>;
 

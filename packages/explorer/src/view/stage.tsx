@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stage: lanes and messages on a canvas that draws only its window; the cursor is a row.
 
+import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Lanes, lanesIn, NUMBER_PX, windowOf } from "../model/drawing.ts";
+import { type Lanes, lanesIn, NUMBER_PX, shapesOf, windowOf } from "../model/drawing.ts";
 import { saidOf } from "../model/said.ts";
-import { shapesOf } from "../model/shapes.ts";
 import type { Store } from "../model/store.ts";
 import { charPx, cleared, coloursOf, paintShapes } from "./canvas.ts";
+import { SaveSvg } from "./save-svg.tsx";
 import { laneTitle } from "./words.ts";
 
 export function Stage({ store }: { readonly store: Store }) {
@@ -48,15 +49,7 @@ export function Stage({ store }: { readonly store: Store }) {
     };
   }, [walk, cursor, arrived, width]);
 
-  useEffect(() => {
-    const box = scroller.current;
-    if (!box) return;
-    const y = cursor * row_px;
-    const margin = 3 * row_px;
-    if (y - margin < box.scrollTop) box.scrollTop = Math.max(0, y - margin);
-    const bottom = y + row_px + margin;
-    if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
-  }, [cursor, walk, row_px]);
+  useFollowing(scroller, cursor, lanes.row_px, walk);
 
   const step = cursor === 0 ? undefined : store.steps.get(cursor - 1);
   const machine = walk?.of?.machine ?? "";
@@ -95,9 +88,28 @@ export function Stage({ store }: { readonly store: Store }) {
       </div>
       <div class="said">
         <p role="status">{said}</p>
+        {length > 0 && <SaveSvg store={store} />}
       </div>
     </section>
   );
+}
+
+/** Scrolls so far that the row of the cursor and its neighbours are seen. */
+function useFollowing(
+  scroller: RefObject<HTMLDivElement | null>,
+  cursor: number,
+  row_px: number,
+  walk: unknown,
+): void {
+  useEffect(() => {
+    const box = scroller.current;
+    if (!box) return;
+    const y = cursor * row_px;
+    const margin = 3 * row_px;
+    if (y - margin < box.scrollTop) box.scrollTop = Math.max(0, y - margin);
+    const bottom = y + row_px + margin;
+    if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
+  }, [cursor, walk, row_px]);
 }
 
 function paint(

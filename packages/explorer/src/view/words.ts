@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words that the page shows for names of the model.
 
-const TITLES: Readonly<Record<string, string>> = { cmdq: "CMDQ", memory: "memory" };
-
-/** The IOMMU by the name that it has on a machine. */
-export function laneTitle(lane: string, machine: string): string {
-  if (lane === "IOMMU") return machine.includes("smmuv3") ? "SMMU" : "IOMMU";
-  return TITLES[lane] ?? lane.replace(/\.worker$/, "'s worker");
-}
+export { laneTitle } from "../model/drawing.ts";
 
 const CACHES: Readonly<Record<string, string>> = {
   tlb: "TLB",

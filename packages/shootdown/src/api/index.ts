@@ -43,6 +43,7 @@ export {
 export { problemLine } from "../report/check-ndjson.ts";
 export { coloured, cutTo, type Paint, plain, type Tone, wrapText } from "../report/columns.ts";
 export { NO_MEMORY } from "../report/covered.ts";
+export * as drawing from "../report/drawing/index.ts";
 export { FirefoxTimeline } from "../report/export/firefox.ts";
 export { PerfettoTimeline } from "../report/export/perfetto.ts";
 export { TimelineRecorder } from "../report/export/recorder.ts";

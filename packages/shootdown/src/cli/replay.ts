@@ -6,6 +6,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import {
+  drawing,
+  type OpenWalk,
   openReplay,
   openWitnessWalk,
   PerfettoTimeline,
@@ -32,6 +34,7 @@ Examples:
   shootdown replay w/upgrade.arm64+smmuv3.linux-6.1.hafdbs=no.httu=no.w.json
   shootdown replay --step -v w/upgrade*.json
   shootdown replay --export html=stuck.html --export perfetto=stuck.pftrace W.json
+  shootdown replay -q --export svg=stuck.svg W.json
 
 Exit status: 0 the run shows what the witness claims, 1 it does not, 2 usage or
 input error (also a witness of another version of the model).`;
@@ -41,13 +44,13 @@ interface Options extends CommonOptions {
   readonly export?: readonly string[];
 }
 
-const EXPORTS = ["perfetto", "html"] as const;
+const EXPORTS = ["perfetto", "html", "svg"] as const;
 type Export = (typeof EXPORTS)[number];
 
 export function register(command: Command): void {
   addCommon(command.argument("<witness>"), ["text", "ndjson"])
     .option("--step", "one step at a time, in a terminal")
-    .option("--export <format=file>", "perfetto=FILE or html=FILE (repeatable)", collect)
+    .option("--export <format=file>", "perfetto=FILE, html=FILE or svg=FILE (repeatable)", collect)
     .addHelpText("after", EXAMPLES)
     .action(replay);
 }
@@ -91,13 +94,18 @@ function exportWitness(witness: WitnessFile, { format, path }: ExportTarget<Expo
   const walked = openWitnessWalk(text);
   if (!walked.ok) return [...walked.problems];
   const { walk } = walked;
+  if (format === "svg" && walk.length > drawing.SVG_STEPS_MAX) {
+    return [problem(`a run of ${walk.length} steps is no picture`, { file: path })];
+  }
   try {
     const file = new OutputFile(path, openSync(path, "w"));
     if (format === "html") {
       const home = fileURLToPath(new URL("./explorer/", import.meta.url));
       file.write(new TextEncoder().encode(htmlOf(home, { witness: text })));
+    } else if (format === "svg") {
+      file.write(new TextEncoder().encode(svgOfWalk(walk)));
     } else {
-      const steps = Array.from({ length: walk.length }, (_, n) => walk.staged(n + 1));
+      const steps = stepsOf(walk);
       writeWitness(steps, walk.lanes, new PerfettoTimeline(file), walk.repeats_from);
     }
     if (file.close()) return [];
@@ -106,6 +114,18 @@ function exportWitness(witness: WitnessFile, { format, path }: ExportTarget<Expo
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return [problem(explain(error), { file: path })];
   }
+}
+
+const stepsOf = (walk: OpenWalk) =>
+  Array.from({ length: walk.length }, (_, n) => walk.staged(n + 1));
+
+function svgOfWalk(walk: OpenWalk): string {
+  const { test, property, machine, kernel } = walk.of;
+  return drawing.svgOf({
+    ...{ steps: stepsOf(walk), lanes: walk.lanesUsed, machine },
+    repeats_from: walk.repeats_from ?? null,
+    title: `${test}: ${property} on ${machine}, ${kernel}`,
+  });
 }
 
 function heading({ test, property, machine, kernel, knobs, drop }: WitnessFile): void {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A window of a run as shapes, from the back to the front: a canvas paints them, SVG prints them.
 
-import type { Arrow, Lanes, Row, Window } from "./drawing.ts";
-import { captionOf, captionX, laneX, toneOf } from "./drawing.ts";
+import type { Arrow, Lanes, Row, Window } from "./window.ts";
+import { captionOf, captionX, laneX, toneOf } from "./window.ts";
 
 /** Names of the page's colours. */
 export const COLOURS = [
