@@ -8,7 +8,7 @@ import { bytesOf } from "../../trace/importers/bytes.ts";
 import type { Workload } from "../workload.ts";
 import { openWorkload } from "./open.ts";
 import { recogniseWorkload } from "./recognise.ts";
-import { SHIPPED } from "./shipped.ts";
+import { SHIPPED, shippedNamed } from "./shipped.ts";
 import { summarise } from "./summary.ts";
 import { TEXT_HEAD } from "./text.ts";
 
@@ -81,6 +81,13 @@ describe("shipped", () => {
     const files = readdirSync(FOLDER).filter((file) => file.endsWith(".gz"));
     expect(files.sort()).toEqual(SHIPPED.map(({ name }) => `${name}.txt.gz`).sort());
     for (const file of files) expect(statSync(new URL(file, FOLDER)).size).toBeLessThan(100_000);
+  });
+
+  test("by name, or by another one", () => {
+    expect(shippedNamed("java-gc")).toBe(shippedNamed("java"));
+    expect(shippedNamed("java-g")).toBeUndefined();
+    const names = SHIPPED.flatMap(({ name, also }) => [name, also]).filter((one) => one);
+    expect(new Set(names).size).toBe(names.length);
   });
 
   test.each(SHIPPED)("$name is read, and says where it is from", async ({ name }) => {
