@@ -368,6 +368,13 @@ describe("nonsense is refused where it stands", () => {
     expect(problem).toContain("0x11000: the mapping overlaps the one at 0x10000..0x12000");
   });
 
+  test("the same where the beginning was not seen, but not of tasks of unknown kind", async () => {
+    const lines = [`7 1.0 ${MMAP} = 0x10000`, `7 1.1 ${MMAP} = 0x11000`];
+    expect((await problems(lines.join("\n")))[0]).toContain("I003 2:");
+    const other = lines.join("\n").replace("7 1.1", "8 1.1");
+    expect(await problems(other)).toEqual([]);
+  });
+
   test("an empty one, and one of other text", async () => {
     expect((await problems(""))[0]).toContain("I004 1:1 : an empty workload");
     expect((await problems('# hello\n7 1.0 read(3, "", 1) = 0'))[0]).toContain(

@@ -201,7 +201,7 @@ export class Tracker {
     }
     const conflict = fixed ? undefined : space.conflict(span);
     if (conflict !== undefined) {
-      if (!this.#options.lossy && this.#guessed === 0 && space.whole) {
+      if (!this.#options.lossy && this.#guessed === 0) {
         const why = `the mapping overlaps the one at ${hex(conflict)}, which was not given back`;
         return flawOf(CODES.overlap, why, "result");
       }
