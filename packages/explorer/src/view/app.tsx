@@ -57,7 +57,7 @@ export function App({ store, alone }: { readonly store: Store; readonly alone: b
         />
       )}
       <main class={`left-${left ?? "none"}${recording ? " wide" : ""}`}>
-        <aside class="left">
+        <aside class="left" aria-label="What is run">
           <Tabs
             names={names}
             chosen={left}
@@ -79,7 +79,7 @@ export function App({ store, alone }: { readonly store: Store; readonly alone: b
           <Stage store={store} />
         )}
         {!recording && (
-          <aside class="right">
+          <aside class="right" aria-label="What is so">
             {beside && <SideTabs store={store} />}
             <Tabs names={RIGHT} chosen={right} choose={setRight} />
             <div class="panel" role="tabpanel" aria-label={right}>
