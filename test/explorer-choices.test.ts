@@ -8,6 +8,8 @@ import { ensureBuilt, workFolder } from "./support/cli.ts";
 import { CHROMIUM, type ExplorerPage, ServedExplorer } from "./support/explorer.ts";
 import { root } from "./support/files.ts";
 
+const OF_DIRTY = "#s=permission-upgrade/dirty-by-hardware.litmus&m=arm64+smmuv3&k=linux-6.1";
+
 let served: ServedExplorer;
 let on: ExplorerPage;
 
@@ -84,7 +86,7 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     await on.page.waitForSelector(".differences li");
   });
 
-  test("what holds is compared too: a bug's run is followed in the kernel without it", async () => {
+  test("what holds is compared too: the bug's run, in the kernel without it", async () => {
     await on.goto(
       "#s=permission-upgrade/upgrade.litmus&m=arm64+smmuv3&k=linux-6.12&set=hafdbs:no,httu:no",
     );
@@ -98,6 +100,99 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     await other.press("Enter");
     await on.page.waitForSelector(".setup output.bad");
     expect(await on.text(".setup output")).toContain("has no IOMMU for the device D");
+  });
+
+  test("a knob left open is searched both ways; one that decides says so", async () => {
+    await on.goto();
+    const httu = on.page.getByLabel("httu");
+    expect(await httu.inputValue()).toBe("no");
+    await httu.selectOption("");
+    await on.page.waitForSelector("header output:has-text('states in')");
+    expect(await on.link()).toMatch(/&set=hafdbs:no&/);
+    await on.goto(`${OF_DIRTY}&set=hafdbs:yes,httu:no`);
+    await on.page.waitForSelector(".knobs label:has-text('httu') small:has-text('decides')");
+    await on.shot("knobs");
+    await on.page.getByLabel("httu").selectOption("yes");
+    await on.page.waitForSelector("header output b:has-text('never')");
+    await on.goto(
+      "#s=permission-upgrade/upgrade.litmus&m=arm64+smmuv3+ats&k=linux-6.1&set=nonsense:no",
+    );
+    expect(await on.text("header output")).toContain("unknown knob 'nonsense'");
+  });
+
+  test("a reason leads to the steps that it names", async () => {
+    await on.goto();
+    // Nobody has to look for it.
+    await on.page.waitForSelector(".stale-now .why");
+    expect(await on.text(".stale-now")).toContain("SMMU TLB still holds x → P ro");
+    expect(await on.text(".stale-now")).toContain("the page table says P rw");
+    await on.page.click(".stale-now .why button:has-text('taken after step 8')");
+    expect(await on.cursor()).toBe(9);
+    await on.page.waitForSelector(".state[data-at='9']");
+    await on.page.click("header .because button:has-text('step 8 (CPU0')");
+    expect(await on.cursor()).toBe(8);
+    await on.page.click("text=show me");
+    expect(await on.cursor()).toBe(18);
+    await on.press("Home v");
+    expect(await on.cursor()).toBe(18);
+  });
+
+  test("the routine of a step as this kernel has it, the statement in sight; callers", async () => {
+    await on.goto();
+    await on.press("Home j j j j j j j j c");
+    await on.page.waitForSelector(".source mark");
+    expect(await on.text(".source mark")).toContain("cmpxchg(");
+    await on.page.click(".stack button:has-text('ptep_set_access_flags:5')");
+    await on.page.waitForSelector(".source pre:has-text('bool ptep_set_access_flags')");
+    expect(await on.text(".source mark")).toContain("cmpxchg_desc(cpu, mm, va");
+    expect(await on.text(".origin")).toContain("arch/arm64/mm/fault.c: ptep_set_access_flags");
+    expect(await on.text(".origin")).toContain("linux-6.1");
+    await on.shot("source");
+    await on.page.click(".stack button:has-text('CPU0:1')");
+    await on.page.waitForSelector(".source mark:has-text('store x')");
+    // A long routine of hardware: what is marked is scrolled to.
+    await on.press("j j j j k j");
+    await on.page.waitForSelector(".source pre:has-text('void device_access')");
+    const box = (await on.page.locator(".source mark").boundingBox())!;
+    expect(box.y > 100 && box.y < 800).toBe(true);
+    expect(await on.text(".source pre")).not.toContain("x86_tlb");
+  });
+
+  test("an exhibit of the museum: its bug, its fix, and both side by side", async () => {
+    await on.goto();
+    await on.press("/");
+    await on.page.keyboard.type("eb66ae030829");
+    const item = on.page.locator(".gallery li");
+    expect(await item.count()).toBe(1);
+    expect(await item.innerText()).toContain(
+      "mremap: properly flush TLB before releasing the page",
+    );
+    await item.locator("button", { hasText: "the fix" }).click();
+    await on.page.waitForSelector("header output b:has-text('never')");
+    await item.locator("button", { hasText: "the bug" }).click();
+    await on.page.waitForSelector("header output b:has-text('found')");
+    await item.locator("button", { hasText: "side by side" }).click();
+    await on.page.waitForSelector(".differences li");
+    expect(await on.text(".differences li >> nth=0")).toContain("tlbi VAE1IS asid(A) x");
+    await on.shot("museum");
+  });
+
+  test("names are completed where they fit, and a mistake is said at its place", async () => {
+    await on.goto();
+    await on.page.click("text=text");
+    await on.page.waitForSelector(".cm-content");
+    const line = on.page.locator(".cm-line", { hasText: "D       { load x; store x; }" });
+    await line.click();
+    await on.press("Home Shift+End");
+    await on.page.keyboard.type("D { load x; stor");
+    await on.page.waitForSelector(".cm-tooltip-autocomplete li:has-text('store')");
+    await on.shot("completion");
+    await on.press("Escape");
+    await on.page.keyboard.type("r x; }");
+    await on.page.waitForSelector(".problems li");
+    expect(await on.text(".problems")).toMatch(/line \d+, column 13: .*did you mean 'store'/s);
+    await on.page.waitForSelector(".cm-lintRange-error:has-text('storr')");
+    expect(await on.text("header output")).toMatch(/line \d+: /);
   });
 });
 

@@ -76,7 +76,7 @@ export class ExplorerPage {
   /** Goes to a link and waits for its verdict. */
   async goto(hash = ""): Promise<void> {
     await this.page.goto(`${this.origin}/${hash}`);
-    await this.page.waitForSelector("header output b");
+    await this.page.waitForSelector("header output b, header output.bad");
     // The names are the last that comes.
     await this.page.waitForSelector("datalist#all-machine option[value='x86']", {
       state: "attached",

@@ -6,8 +6,10 @@ import {
   checkScenario,
   type HeldView,
   listNames,
+  listStatements,
   type Named,
   type OpenWalk,
+  openCheck,
   openWalk,
   openWitnessWalk,
   type Pair,
@@ -18,6 +20,7 @@ import {
   type ShownMove,
   type ShownName,
   type StagedStep,
+  type StatementName,
   type StateView,
   showName,
   type WalkOf,
@@ -118,20 +121,29 @@ const selection = ({ machine, kernel, set }: Configuration) => ({
   ...{ machines: [machine], kernels: [kernel], set, exact: true },
 });
 
+/** What the model is made of, and the words of scenarios. */
+export interface Names {
+  readonly names: readonly Named[];
+  readonly statements: readonly StatementName[];
+}
+
 /** Walks by a name that the page gives them; the last one of a name counts. */
 export class Engine {
   private readonly walks = new Map<string, { walk: OpenWalk; kept: number; branch: number[] }>();
 
-  names(): readonly Named[] {
-    return (["machines", "kernels", "knobs", "routines", "properties"] as const).flatMap(listNames);
+  names(): Names {
+    const kinds = ["machines", "kernels", "knobs", "routines", "properties"] as const;
+    return { names: kinds.flatMap(listNames), statements: listStatements() };
   }
 
   parse(text: string): Parsed {
     const read = parseScenario(text);
     if (!read.ok) return { problems: read.problems, test: "", intent: [], expectations: [] };
     const { name, intent, expectations } = read.scenario;
+    // Names in Result lines that mean nothing are no mistakes of the text, but they are said.
+    const opened = openCheck(text);
     return {
-      problems: [],
+      problems: opened.kind === "problems" ? opened.problems : [],
       test: name.text,
       intent: intent.paragraphs,
       expectations: expectations.map((e) => ({

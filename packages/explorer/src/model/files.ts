@@ -29,6 +29,12 @@ export async function contentOf(file: Blob): Promise<Content> {
   return { kind: "recording" };
 }
 
+/** What is larger and served is a recording, and never in memory as a whole. */
+const STREAMED_BYTES = 1 << 20;
+
+export const isStreamed = ({ name, size }: Offered): boolean =>
+  size > STREAMED_BYTES && !/\.(json|litmus)$/.test(name);
+
 /** The files that `serve` was given; none on any other server. */
 export async function offered(document: Document): Promise<readonly Offered[]> {
   const list = document.querySelector<HTMLMetaElement>('meta[name="shootdown-files"]')?.content;

@@ -4,6 +4,7 @@
 import type { parseScenario } from "shootdown";
 import type { Configuration } from "../engine/engine.ts";
 import type { Gallery, GalleryGroup, GalleryItem } from "./gallery.ts";
+import { counterparts } from "./verdict.ts";
 
 export type ParseScenario = typeof parseScenario;
 
@@ -42,15 +43,16 @@ function itemOf({ path, text }: File, parse: ParseScenario): GalleryItem | undef
   const { name, intent, expectations } = read.scenario;
   const configured = expectations.map((e) => ({
     expected: e.observation.text.toLowerCase(),
+    line: e.span.line,
     machine: e.machine?.text ?? "arm64+smmuv3",
     kernel: e.kernel?.text ?? "linux-6.12",
     set: Object.fromEntries(e.set.map((s) => [s.knob.text, s.value.text])),
   }));
   const bug = configured.find((c) => c.expected !== "never") ?? configured[0];
   if (!bug) return undefined;
-  const key = (c: Configuration) => JSON.stringify([c.machine, c.set]);
-  const clean = configured.filter((c) => c.expected === "never");
-  const fix = clean.find((c) => key(c) === key(bug)) ?? clean[0];
+  const isFound = bug.expected !== "never";
+  const nearest = isFound ? counterparts(configured, bug, bug.expected) : [];
+  const fix = nearest.find((c) => c.expected === "never");
   const plain = ({ machine, kernel, set }: Configuration): Configuration => ({
     machine,
     kernel,
@@ -62,8 +64,18 @@ function itemOf({ path, text }: File, parse: ParseScenario): GalleryItem | undef
     sentence: sentenceOf(intent.paragraphs),
     text,
     bug: plain(bug),
-    fix: fix && fix !== bug ? plain(fix) : null,
+    fix: fix ? plain(fix) : null,
+    is_found: isFound,
+    ...storyOf(intent.paragraphs.join(" ")),
   };
+}
+
+/** What the head of a bug says of its fix: the commit's title, and the versions that had it. */
+function storyOf(intent: string): Pick<GalleryItem, "fixes" | "versions"> {
+  const [, commit, title] = /\bFixes:\s+(not known|[0-9a-f]{12})\s+\("(.+?)"\)/.exec(intent) ?? [];
+  const versions = /\bVersions:\s+(.+?)(?=\s+(?:Class|Witness|Fixes):|$)/.exec(intent)?.[1];
+  const named = commit === "not known" ? "" : ` (${commit})`;
+  return { fixes: title === undefined ? null : `${title}${named}`, versions: versions ?? null };
 }
 
 function sentenceOf(paragraphs: readonly string[]): string {

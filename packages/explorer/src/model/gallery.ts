@@ -13,6 +13,11 @@ export interface GalleryItem {
   /** Where the bug is, and where it is not. */
   readonly bug: Configuration;
   readonly fix: Configuration | null;
+  /** Whether there is a bug at all: not in a scenario that is about what never happens. */
+  readonly is_found: boolean;
+  /** Of a bug that was fixed: by which commit, and which versions had it. */
+  readonly fixes: string | null;
+  readonly versions: string | null;
 }
 
 export interface GalleryGroup {

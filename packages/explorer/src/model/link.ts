@@ -30,6 +30,13 @@ export interface Link {
   readonly beside: Of | null;
 }
 
+/** Where a run that is opened again was. */
+export interface Target {
+  readonly keep?: number | null;
+  readonly branch?: readonly number[];
+  readonly at?: number | null;
+}
+
 export const NO_LINK: Link = {
   ...{ scenario: null, text: null, machine: null, kernel: null, set: {} },
   ...{ at: 0, keep: null, branch: [], beside: null },

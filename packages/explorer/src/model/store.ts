@@ -5,11 +5,12 @@
 //                                                     └──steps(window)──► stage
 
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { HeldView, Named, Problem, StagedStep, WhyPart } from "shootdown";
+import type { HeldView, Problem, StagedStep, WhyPart } from "shootdown";
 import type {
   Besides,
   Configuration,
   HangsOn,
+  Names,
   Parsed,
   Seen,
   Side,
@@ -18,24 +19,22 @@ import type {
 import { FIRST, type First, type Reason } from "../engine/first.ts";
 import type { RemoteEngine } from "../engine/protocol.ts";
 import { Compare } from "./compare.ts";
-import { contentOf, type Offered } from "./files.ts";
+import { contentOf, isStreamed, type Offered } from "./files.ts";
 import type { Gallery } from "./gallery.ts";
-import type { Link } from "./link.ts";
+import type { Link, Target } from "./link.ts";
 import { Recording } from "./recording.ts";
 import { Rounds } from "./rounds.ts";
 import { rowOf } from "./rows.ts";
 import { Steps } from "./steps.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
 
-/** What is larger and served is a recording, and never in memory as a whole. */
-const STREAMED_BYTES = 1 << 20;
-
 /** A search that took longer is not made again for each knob. */
 const QUICK_S = 1;
 
 export class Store {
   readonly gallery = signal<Gallery>({ groups: [] });
-  readonly names = signal<readonly Named[]>([]);
+  /** What the model is made of. */
+  readonly known = signal<Names>({ names: [], statements: [] });
   /** Path of the shipped scenario that the text began as. */
   readonly scenario = signal<string | null>(null);
   readonly text = signal("");
@@ -115,7 +114,7 @@ export class Store {
   async begin(gallery: Gallery, link: Link, begun = false): Promise<void> {
     this.gallery.value = gallery;
     if (!begun) await this.beginAt(link);
-    this.names.value = await this.engine.names();
+    this.known.value = await this.engine.names();
   }
 
   private async beginAt(link: Link): Promise<void> {
@@ -260,9 +259,10 @@ export class Store {
     await this.run();
   }
 
-  async openOffered({ name, url, size }: Offered): Promise<void> {
+  async openOffered(file: Offered): Promise<void> {
+    const { name, url, size } = file;
     const { href } = new URL(url, document.baseURI);
-    if (size > STREAMED_BYTES && !/\.(json|litmus)$/.test(name)) {
+    if (isStreamed(file)) {
       this.closeRecording();
       this.recording.value = new Recording(name, size, { url: href }, this.startTrace());
       return undefined;
@@ -290,7 +290,7 @@ export class Store {
       this.problems.value = opened.problems;
       if (opened.of) this.show(opened, this.firstSight(opened));
     });
-    this.names.value = await this.engine.names();
+    this.known.value = await this.engine.names();
   }
 
   stepsBetween(from: number, to: number): Promise<readonly StagedStep[]> {
@@ -440,11 +440,4 @@ export class Store {
       this.seen.value = { position, seen };
     }
   }
-}
-
-/** Where a run that is opened again was. */
-interface Target {
-  readonly keep?: number | null;
-  readonly branch?: readonly number[];
-  readonly at?: number | null;
 }

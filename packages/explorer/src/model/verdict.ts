@@ -50,11 +50,11 @@ export function counterparts(
 export function differsBy(c: Configuration, from: Configuration): string {
   const knobs = Object.entries(c.set).filter(([k, v]) => from.set[k] !== v);
   const open = Object.keys(from.set).filter((k) => !(k in c.set));
-  const parts = [
+  const where = [
     ...(c.kernel === from.kernel ? [] : [c.kernel]),
     ...(c.machine === from.machine ? [] : [c.machine]),
-    ...knobs.map(([k, v]) => `${k}=${v}`),
-    ...open.map((k) => `${k} open`),
-  ];
-  return parts.join(" on ") || c.kernel;
+  ].join(" on ");
+  const settings = [...knobs.map(([k, v]) => `${k}=${v}`), ...open.map((k) => `${k} open`)];
+  const parts = [...(where === "" ? [] : [where]), ...settings];
+  return parts.join(", ") || c.kernel;
 }

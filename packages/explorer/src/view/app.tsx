@@ -155,7 +155,7 @@ function Pickers(props: {
 }) {
   const { store, of, change, what } = props;
   const parsed = store.parsed.value;
-  const names = store.names.value;
+  const names = store.known.value.names;
   const listed = (kind: string, own: readonly string[]) => [
     ...new Set([...own, ...names.filter((n) => n.kind === kind).map((n) => n.name)]),
   ];

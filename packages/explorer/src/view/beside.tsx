@@ -76,9 +76,9 @@ export function Differing({ store }: { readonly store: Store }) {
       {differing.length === 0 && <p class="empty">nothing</p>}
       <dl>
         {differing.map((d) => (
-          <div key={d.name}>
+          <div key={d.name} class="apart">
             <dt>{d.name}</dt>
-            <dd>
+            <dd class="apart">
               {d.main} <small>here,</small> {d.other} <small>there</small>
             </dd>
           </div>

@@ -8,7 +8,8 @@ import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
 import { EditorState } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import type { Named, Problem } from "shootdown";
+import type { Problem } from "shootdown";
+import { type Completion, completionsAt, type Words } from "../model/complete.ts";
 
 export interface EditorHandle {
   set(text: string): void;
@@ -20,7 +21,7 @@ export interface EditorOptions {
   readonly text: string;
   readonly changed: (text: string) => void;
   readonly run: () => void;
-  readonly names: () => readonly Named[];
+  readonly words: () => Words;
 }
 
 const KEYWORDS = "MM mm page map vma device in exists forall kernel load store loop if else while";
@@ -49,14 +50,26 @@ const colours = HighlightStyle.define([
   { tag: tags.typeName, color: "var(--store)" },
 ]);
 
+/** Icons of the list. */
+const TYPES: Readonly<Record<Completion["kind"], string>> = {
+  ...{ machine: "class", kernel: "class", knob: "property", value: "enum", name: "variable" },
+  ...{ routine: "function", statement: "keyword", word: "keyword" },
+};
+
+/** After these a name is due. */
+const isAsked = (context: CompletionContext): boolean =>
+  context.matchBefore(/(?:machine|kernel|set|set=\w+)=|(?:machine|kernel)=\S*\+/) !== null;
+
 export function openEditor(parent: HTMLElement, options: EditorOptions): EditorHandle {
   const complete = (context: CompletionContext) => {
-    const word = context.matchBefore(/[\w+.-]+/);
-    if (!word && !context.explicit) return null;
-    const named = options.names().map(({ name, kind, describes }) => ({
-      ...{ label: name, type: kind === "routines" ? "function" : "constant", info: describes },
+    const found = completionsAt(context.state.doc.toString(), context.pos, options.words());
+    if (!found || (found.from === context.pos && !context.explicit && !isAsked(context)))
+      return null;
+    const named = found.all.map(({ label, kind, info }) => ({
+      ...{ label, type: TYPES[kind], detail: kind },
+      ...(info === "" ? {} : { info }),
     }));
-    return { from: word?.from ?? context.pos, options: named };
+    return { from: found.from, options: named };
   };
   const run = () => {
     options.run();
@@ -95,7 +108,8 @@ export function openEditor(parent: HTMLElement, options: EditorOptions): EditorH
 }
 
 function diagnostic({ state }: EditorView, problem: Problem): Diagnostic[] {
-  const { line, column, message } = problem;
+  const { line, column, notes } = problem;
+  const message = [problem.message, ...notes].join("; ");
   if (line === null || line > state.doc.lines) return [];
   const at = state.doc.line(line);
   const from = Math.min(at.to, at.from + (column ?? 1) - 1);

@@ -13,7 +13,7 @@ export function Editor({ store, alone }: { readonly store: Store; readonly alone
   const own = useRef<string | null>(null);
   const text = store.text.value;
   const problems = store.problems.value;
-  const names = store.names.value;
+  const names = store.known.value.names;
 
   useEffect(() => {
     if (alone) return;
@@ -27,7 +27,7 @@ export function Editor({ store, alone }: { readonly store: Store; readonly alone
           store.text.value = t;
         },
         run: () => void store.run(),
-        names: () => store.names.peek(),
+        words: () => store.known.peek(),
       });
       handle.current.mark(store.problems.peek());
     });

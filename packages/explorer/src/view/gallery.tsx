@@ -2,8 +2,10 @@
 // The scenarios that are shipped; a bug and its fix are one click each.
 
 import { useState } from "preact/hooks";
+import type { Configuration } from "../engine/engine.ts";
 import type { GalleryItem } from "../model/gallery.ts";
 import type { Store } from "../model/store.ts";
+import { differsBy } from "../model/verdict.ts";
 
 export function GalleryPanel({
   store,
@@ -15,8 +17,10 @@ export function GalleryPanel({
   const [wanted, setWanted] = useState("");
   const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
   const matches = (i: GalleryItem) => {
-    const text = `${i.path} ${i.sentence} ${i.bug.kernel}`.toLowerCase();
-    return words.every((w) => text.includes(w));
+    const { path, sentence, bug, fixes, versions } = i;
+    const text = `${path} ${sentence} ${bug.machine} ${bug.kernel} ${fixes} ${versions}`;
+    const lower = text.toLowerCase();
+    return words.every((w) => lower.includes(w));
   };
   return (
     <section class="gallery" aria-label="Scenarios">
@@ -50,20 +54,33 @@ export function GalleryPanel({
 }
 
 function Item({ item, store, done }: { item: GalleryItem; store: Store; done: () => void }) {
-  const open = (which: "bug" | "fix") => {
+  const { bug, fix, path } = item;
+  const open = (configuration: Configuration, beside: Configuration | null = null) => {
     done();
-    void store.choose(item.path, item[which] ?? item.bug);
+    void store.choose(path, configuration, beside);
   };
+  const isOpen = store.scenario.value === path;
   return (
-    <li class={store.scenario.value === item.path ? "current" : undefined}>
+    <li class={isOpen ? "current" : undefined} aria-current={isOpen ? "true" : undefined}>
       <b>{item.name}</b> <span>{item.sentence}</span>
+      {item.fixes && (
+        <small>
+          fixed by “{item.fixes}”{item.versions && `, in ${item.versions}`}
+        </small>
+      )}
       <div>
-        <button type="button" onClick={() => open("bug")}>
-          {item.fix ? "the bug" : "open"} <small>{item.bug.kernel}</small>
+        <button type="button" onClick={() => open(bug)}>
+          {item.is_found && fix ? "the bug" : "open"}{" "}
+          <small>{fix ? differsBy(bug, fix) : bug.kernel}</small>
         </button>
-        {item.fix && (
-          <button type="button" onClick={() => open("fix")}>
-            the fix <small>{item.fix.kernel}</small>
+        {fix && (
+          <button type="button" onClick={() => open(fix)}>
+            the fix <small>{differsBy(fix, bug)}</small>
+          </button>
+        )}
+        {fix && (
+          <button type="button" onClick={() => open(bug, fix)}>
+            side by side
           </button>
         )}
       </div>

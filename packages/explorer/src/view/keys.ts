@@ -54,7 +54,7 @@ export function keysOf(store: Store, hooks: Hooks): (event: KeyboardEvent) => vo
     const { target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (target instanceof HTMLElement && target.closest("input, textarea, .cm-editor")) {
-      if (event.key === "Escape") target.blur();
+      if (event.key === "Escape" && !event.defaultPrevented) target.blur();
       return;
     }
     const isShown = document.querySelector(".moves") !== null;

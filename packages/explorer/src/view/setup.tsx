@@ -43,7 +43,7 @@ function Knobs(props: {
 }) {
   const { store, label, configuration, asks, change } = props;
   const hangs = store.hangs.value;
-  const knobs = knobsOf(store.names.value, asks, configuration.set);
+  const knobs = knobsOf(store.known.value.names, asks, configuration.set);
   if (knobs.length === 0) return null;
   const put = (name: string, value: string) => {
     const { [name]: _, ...rest } = configuration.set;

@@ -151,12 +151,14 @@ export {
 } from "./mutate.ts";
 export {
   listNames,
+  listStatements,
   NAME_KINDS,
   type Named,
   type NameKind,
   type ShownName,
   type ShownRule,
   type ShowResult,
+  type StatementName,
   showName,
 } from "./names.ts";
 export {

@@ -15,6 +15,7 @@ import { DEFINITIONS, READ, VERSIONS } from "../kernel/kernels.ts";
 import { OVERLAYS } from "../kernel/overlays.ts";
 import type { Scenario } from "../litmus/ast.ts";
 import { AT_REST } from "../litmus/at-rest.ts";
+import { DICTIONARY } from "../litmus/dictionary.ts";
 import { kernelOf, type OwnKernel } from "../litmus/own-kernel.ts";
 import { ARCHITECTURES, type Architecture } from "../vocabulary/architecture.ts";
 import { OBSERVERS } from "../vocabulary/properties.ts";
@@ -89,6 +90,22 @@ const LISTS: Readonly<Record<NameKind, () => (readonly [string, string])[]>> = {
 /** Every name of a kind, in order. */
 export const listNames = (kind: NameKind): Named[] =>
   LISTS[kind]().map(([name, describes]) => ({ type: "name", kind, name, describes }));
+
+/** A word of the scenario language, and what follows it. */
+export interface StatementName {
+  readonly name: string;
+  /** Sorts of its arguments, or the words of which one stands there. */
+  readonly args: string;
+}
+
+/** The statements of the scenario language, in order. */
+export const listStatements = (): StatementName[] =>
+  [...DICTIONARY.verbs]
+    .map(([name, { params }]) => ({
+      name,
+      args: params.map((p) => (typeof p === "string" ? p : p.join("|"))).join(", "),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 
 export interface ShownName {
   readonly type: "definition";
