@@ -203,5 +203,32 @@ export {
 /** The version of this package. */
 export const version: string = __SHOOTDOWN_VERSION__;
 
+export type { Placement, SideOptions } from "../cost/compare.ts";
+export { DMA_MODES, type DmaMode } from "../cost/dma.ts";
+export type { Profile } from "../cost/profile.ts";
+export { PROFILES } from "../cost/profiles.ts";
+export { asExpected, type Validation, validate } from "../cost/validate.ts";
+export type { Workload } from "../cost/workload.ts";
+export { POPULATED, type Populated } from "../cost/workloads/address-space.ts";
+export { SHIPPED as SHIPPED_WORKLOADS } from "../cost/workloads/shipped.ts";
 export type { CacheEntry } from "../live/view.ts";
+export {
+  type CostStyle,
+  costNdjson,
+  footLines,
+  profileLines,
+  workloadLines,
+} from "../report/cost.ts";
+export { VALIDATION_HEAD, validationLines, validationNdjson } from "../report/validation.ts";
 export { type RunEvent, type RunResult, runOnce } from "../study/run.ts";
+export {
+  COST_KERNELS,
+  type CostPlan,
+  type CostSelection,
+  costOf,
+  openProfile,
+  type ProfileOpened,
+  planCost,
+  readWorkload,
+  type WorkloadOpened,
+} from "./cost.ts";

@@ -57,6 +57,11 @@ const SUBCOMMANDS: readonly Entry[] = [
     load: () => import("./replay.ts"),
   },
   {
+    name: "cost",
+    summary: "what placements of invalidations cost: counts, and times as intervals",
+    load: () => import("./cost.ts"),
+  },
+  {
     name: "serve",
     summary: "the explorer in the browser, on this machine alone",
     load: () => import("./serve.ts"),
