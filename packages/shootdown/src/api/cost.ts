@@ -29,7 +29,7 @@ export type WorkloadOpened =
   | { readonly ok: true; readonly workload: Workload }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Reads a workload: a file of a known format, or `synthetic:...`, for which `chunks` is not read. */
+/** Reads a workload: a file of a known format, or `synthetic:...`, which reads no `chunks`. */
 export async function readWorkload(
   name: string,
   chunks: ByteSource,

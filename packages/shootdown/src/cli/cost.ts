@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `shootdown cost WORKLOAD...`: what placements of invalidations cost, on machines one does not own.
+// `shootdown cost WORKLOAD...`: what placements of invalidations cost, on machines of others.
 
 import { createReadStream, existsSync, readFileSync } from "node:fs";
 import type { Command } from "commander";
@@ -34,8 +34,9 @@ import { columnsOf, out, paintFor, say, stdoutOpen } from "./output.ts";
 
 const EXAMPLES = `
 WORKLOAD is a recording of a kernel, the text of \`strace -f -ttt -T -e trace=%memory\`
-or of perf trace, - for stdin, the name of a shipped program (${SHIPPED_WORKLOADS.map((s) => s.name).join(", ")}),
-or synthetic:SHAPE,KEY=VALUE,... (docs/WORKLOADS.md). Each system call runs the
+or of perf trace, - for stdin, the name of a shipped program
+(${SHIPPED_WORKLOADS.map((s) => s.name).join(", ")}), or
+synthetic:SHAPE,KEY=VALUE,... (docs/WORKLOADS.md). Each system call runs the
 kernel's own routines; counts are exact, times are intervals over what is not known.
 
 Examples:

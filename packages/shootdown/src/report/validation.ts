@@ -41,4 +41,5 @@ export function validationLines(v: Validation, width: number, paint: Paint): str
   return [head, ...rows, ...notes];
 }
 
-export const VALIDATION_HEAD = `     ${pad("", 26)}${"published".padStart(10)}${"simulated".padStart(10)}  band`;
+export const VALIDATION_HEAD =
+  " ".repeat(31) + "published".padStart(10) + "simulated".padStart(10) + "  band";
