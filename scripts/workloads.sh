@@ -87,13 +87,26 @@ JS
 gcc_() {
   cat > "$work/small.c" <<'C'
 #include <stdio.h>
-int f1(int n) { int s = 0; for (int i = 0; i < n; i++) s += i * 7; return s; }
-int f2(int n) { int s = 1; for (int i = 1; i < n; i++) s *= i ^ n; return s; }
-int f3(int n) { return n < 2 ? n : f3(n - 1) + f3(n - 2); }
-int main(void) { printf("%d\n", f1(3) + f2(9) + f3(9)); return 0; }
+int fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+int main(void) { printf("%d\n", fib(9)); return 0; }
 C
-  record "$work/trace" gcc -O2 -o "$work/small" "$work/small.c"
-  keep gcc "gcc -O2, one small file, compiled, assembled, linked" "$(version gcc --version), small.c"
+  cat > "$work/configure" <<'SH'
+# As configure scripts do: what a command prints is asked for in a subshell.
+cc=$(command -v gcc); dir=$(dirname "$PWD")
+for f in -O2 -Wall -fPIC; do
+  name=$(echo "$f" | tr -d -)
+  [ -n "$name" ] && flags="$flags $f"
+done
+for h in stdio stdlib string unistd stdint; do
+  upper=$(printf '%s' "$h" | tr a-z A-Z)
+  defs="$defs -DHAVE_${upper}_H=$( (test -e "/usr/include/$h.h" && echo 1) || echo 0)"
+done
+version=$($cc -dumpversion)
+$cc $flags $defs -o small small.c
+SH
+  record "$work/trace" bash -c 'cd "$1" && . ./configure' bash "$work"
+  keep gcc "a configure script in bash, gcc -O2 of one file at its end: forks, copies, upgrades" \
+    "$(version gcc --version), bash, configure, small.c"
 }
 
 java_() {

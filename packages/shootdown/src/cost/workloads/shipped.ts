@@ -11,7 +11,7 @@ export interface Shipped {
 
 export const SHIPPED: readonly Shipped[] = [
   { name: "node", about: "node, arrays made and dropped" },
-  { name: "gcc", about: "gcc -O2 of one small file" },
+  { name: "gcc", about: "a configure script in bash and gcc -O2: forks, copies and upgrades" },
   { name: "java", also: "java-gc", about: "java with ParallelGC, byte arrays made and dropped" },
   { name: "python", about: "python3, byte arrays made and dropped" },
   { name: "sqlite", about: "sqlite3 on a mapped file" },
