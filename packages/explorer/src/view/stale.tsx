@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a cache still holds although memory says something else, in words, and why it is there.
 
-import type { StateView } from "shootdown";
+import { useState } from "preact/hooks";
+import type { HeldView, StateView } from "shootdown";
 import { staleIn } from "../model/stale.ts";
 import type { Store } from "../model/store.ts";
 import { WhyHeld } from "./why.tsx";
@@ -9,6 +10,9 @@ import { cacheTitle, laneTitle } from "./words.ts";
 
 /** So many are explained at once. */
 const SHOWN_MAX = 4;
+
+/** All steps before it are gone through for a reason: further on somebody has to ask for it. */
+const AT_ONCE_STEPS = 1000;
 
 export function StaleNow(props: {
   readonly view: StateView;
@@ -37,10 +41,23 @@ export function StaleNow(props: {
               </>
             )}
           </p>
-          <WhyHeld store={store} entry={entry} />
+          <WhyStale store={store} entry={entry} />
         </div>
       ))}
       {stale.length > SHOWN_MAX && <p class="empty">and {stale.length - SHOWN_MAX} more</p>}
     </section>
+  );
+}
+
+function WhyStale({ store, entry }: { readonly store: Store; readonly entry: HeldView }) {
+  const position = store.cursor.value;
+  const [asked, setAsked] = useState(-1);
+  if (position <= AT_ONCE_STEPS || asked === position) {
+    return <WhyHeld store={store} entry={entry} />;
+  }
+  return (
+    <button type="button" onClick={() => setAsked(position)}>
+      why?
+    </button>
   );
 }
