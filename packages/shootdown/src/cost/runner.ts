@@ -134,8 +134,9 @@ export class Runner {
   }
 
   private execute(routine: Routine, context: string, local: Local, to?: Local): Done {
-    const { live } = this.machine();
+    // First the process: for it there may be a new machine.
     const process = this.process(context);
+    const { live } = this.machine();
     const place = new Place(live, process, REGION, local);
     const span = Math.ceil((local.offset + local.length) / TABLE_PAGES);
     const target = to && new Place(live, process, REGION + span + 1, to);
