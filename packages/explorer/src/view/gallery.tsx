@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scenarios that are shipped; a bug and its fix are one click each.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Configuration } from "../engine/engine.ts";
 import type { GalleryItem } from "../model/gallery.ts";
 import type { Store } from "../model/store.ts";
@@ -60,8 +60,19 @@ function Item({ item, store, done }: { item: GalleryItem; store: Store; done: ()
     void store.choose(path, configuration, beside);
   };
   const isOpen = store.scenario.value === path;
+  const line = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    // Where the list has a column of its own, and the page does not move with it.
+    if (isOpen && matchMedia("(min-width: 901px)").matches) {
+      line.current?.scrollIntoView({ block: "nearest" });
+    }
+  }, [isOpen]);
   return (
-    <li class={isOpen ? "current" : undefined} aria-current={isOpen ? "true" : undefined}>
+    <li
+      ref={line}
+      class={isOpen ? "current" : undefined}
+      aria-current={isOpen ? "true" : undefined}
+    >
       <b>{item.name}</b> <span>{item.sentence}</span>
       {item.fixes && (
         <small>

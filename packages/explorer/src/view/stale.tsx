@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import type { HeldView, StateView } from "shootdown";
 import { staleIn } from "../model/stale.ts";
 import type { Store } from "../model/store.ts";
+import { counterparts, differsBy } from "../model/verdict.ts";
 import { WhyHeld } from "./why.tsx";
 import { cacheTitle, laneTitle } from "./words.ts";
 
@@ -44,6 +45,7 @@ export function StaleNow(props: {
           <WhyStale store={store} entry={entry} />
         </div>
       ))}
+      <Instead store={store} />
       {stale.length > SHOWN_MAX && <p class="empty">and {stale.length - SHOWN_MAX} more</p>}
     </section>
   );
@@ -59,5 +61,23 @@ function WhyStale({ store, entry }: { readonly store: Store; readonly entry: Hel
     <button type="button" onClick={() => setAsked(position)}>
       why?
     </button>
+  );
+}
+
+/** Where it does not happen, the answer is what is done there. */
+function Instead({ store }: { readonly store: Store }) {
+  const own = store.configuration.value;
+  const observed = store.verdict.value?.run.observed ?? "never";
+  if (observed === "never" || store.compare.configuration.value) return null;
+  const expectations = store.parsed.value?.expectations ?? [];
+  const [other] = counterparts(expectations, own, observed);
+  if (other?.expected.toLowerCase() !== "never") return null;
+  const { machine, kernel, set } = other;
+  return (
+    <p>
+      <button type="button" onClick={() => void store.compareWith({ machine, kernel, set })}>
+        never with {differsBy(other, own)}: what is done there instead?
+      </button>
+    </p>
   );
 }
