@@ -3,6 +3,7 @@
 
 import { v5, v6, v7, v8, v10 } from "./validate/dvm.ts";
 import { v13, v13Control } from "./validate/faults.ts";
+import { v14 } from "./validate/interrupts.ts";
 import { PROGRAMS, v11, v18, v19, v20, type Workloads } from "./validate/placements.ts";
 import { v1, v3, v4, v12, v21 } from "./validate/queue.ts";
 import type { Validation } from "./validate/result.ts";
@@ -28,6 +29,7 @@ export async function* validate(
   yield v10();
   yield v11();
   for (const check of [v12, v13, v13Control]) yield check();
+  yield v14(ROUTINES);
   const workloads: Workloads = new Map(
     await Promise.all(PROGRAMS.map(async (name) => [name, await load(name)] as const)),
   );

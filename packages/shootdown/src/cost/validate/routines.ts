@@ -17,25 +17,41 @@ const BYTES = 4096;
 export interface Routines {
   /** mprotect() that takes write permission from one page that is populated. */
   protect(): readonly Act[];
+  /** madvise(MADV_DONTNEED) of one populated page, x86, by a process that runs on so many CPUs. */
+  discard(cpus: number): readonly Act[];
   /** Reclaim takes so many pages from a process: with batches (6.12), or each at once (6.1). */
   unmap(batched: boolean, pages: number): readonly Act[];
 }
 
-export const ROUTINES: Routines = { protect, unmap };
+export const ROUTINES: Routines = { protect, discard, unmap };
 
 function protect(): readonly Act[] {
-  let last: readonly Act[] = [];
   const runner = new Runner({ machine: MACHINE, kernel: "linux-6.12", devices: 0 });
+  return last(runner, { call: "mprotect", span: PAGE, writable: false, accessible: true });
+}
+
+function discard(cpus: number): readonly Act[] {
+  const runner = new Runner({ machine: "x86", kernel: "linux-6.12", devices: 0, cpus });
+  return last(runner, { call: "madvise", span: PAGE, advice: "MADV_DONTNEED" }, cpus);
+}
+
+const START = 2 ** 30;
+const PAGE = { start: START, end: START + BYTES };
+
+/** What a call asks for where 64 pages from its page on are populated, and threads used one. */
+function last(runner: Runner, call: Call, threads = 1): readonly Act[] {
+  let found: readonly Act[] = [];
   const driver = new Driver(runner, ({ acts }) => {
-    last = acts;
+    found = acts;
   });
-  const span = { start: 2 ** 30, end: 2 ** 30 + 64 * BYTES };
-  const page = { start: 2 ** 30, end: 2 ** 30 + BYTES };
-  const step = (call: Call) => driver.step({ at_ns: 0, tid: 1, pid: 1, line: 0, call });
+  const span = { start: START, end: START + 64 * BYTES };
   const plain = { writable: true, accessible: true, shared: false, file: false, populate: true };
-  step({ call: "mmap", span, ...plain });
-  step({ call: "mprotect", span: page, writable: false, accessible: true });
-  return last;
+  const step = (tid: number, one: Call) =>
+    driver.step({ at_ns: 0, tid, pid: 1, line: 0, call: one });
+  step(1, { call: "mmap", span, ...plain });
+  for (let tid = 1; tid <= threads; tid++) step(tid, { call: "touch", span: PAGE, write: true });
+  step(1, call);
+  return found;
 }
 
 function unmap(batched: boolean, pages: number): readonly Act[] {
