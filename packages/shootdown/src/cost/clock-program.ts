@@ -157,7 +157,7 @@ class Builder {
     this.count("dsb_per_cpu_ns", this.features.cpus);
   }
 
-  /** Interrupts and flushes up to the next act of another kind belong to one shootdown. */
+  /** Interrupts, flushes and steps between them are one shootdown: it is waited for once. */
   private flushes(acts: readonly ClockAct[], from: number): number {
     let targets = 0;
     let remote = 0;
@@ -166,6 +166,7 @@ class Builder {
     for (; at < acts.length; at++) {
       const act = acts[at]!;
       if (act.act === "ipi") targets++;
+      else if (act.act === "steps" && goesOn(acts, at)) this.spend("step_ns", act.n);
       else if (act.act !== "flush") break;
       else if (act.own) own.push(act);
       else remote = Math.max(remote, pagesFlushed(act));
@@ -248,6 +249,13 @@ class Builder {
   private row(kind: number, ...numbers: readonly number[]): void {
     for (let i = 0; i < ROW; i++) this.rows.push(i === 0 ? kind : (numbers[i - 1] ?? 0));
   }
+}
+
+/** Whether steps are between interrupts and flushes of one shootdown. */
+function goesOn(acts: readonly ClockAct[], from: number): boolean {
+  let at = from;
+  while (acts[at]?.act === "steps") at++;
+  return acts[at]?.act === "ipi" || acts[at]?.act === "flush";
 }
 
 /** Times that a list of so many commands is handed to the queue. */

@@ -155,7 +155,10 @@ describe("one CPU alone", () => {
     const machine = { ...bench(given, { iommu: "none", cpus: 4 }), machine: "x86" };
     const two = course(
       { act: "ipi" },
+      { act: "steps", n: 12 },
+      { act: "steps", n: 1 },
       { act: "ipi" },
+      { act: "steps", n: 2 },
       { act: "flush", own: true, lo: 0, hi: 3 },
       { act: "flush", own: false, lo: 0, hi: 3 },
       { act: "flush", own: false, lo: 0, hi: 3 },

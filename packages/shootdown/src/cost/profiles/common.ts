@@ -45,8 +45,8 @@ export const ARM64: Quantities = {
   ),
   bystander_share: q(
     "D",
-    0.32,
-    "Re: [PATCH 2/2] arm64: tlb, Qi Fuli, 2020-02-12 (ThunderX2): 25.2 % / 78 % pending",
+    0.26,
+    "Re: [PATCH 2/2] arm64: tlb, Qi Fuli, 2020-02-12 (ThunderX2): 25.2 % / 97 % pending",
     [0.05, 0.5],
   ),
 };

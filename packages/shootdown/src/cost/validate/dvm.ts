@@ -179,7 +179,7 @@ export function v10(): Validation {
       },
     ],
     note:
-      "the work of a page and of a block is fitted on the ranged rows; 64 CPUs are assumed, as the " +
-      "mail does not say (from 58 to 79 are in the band); two completions each, as VHE code has",
+      "the work of a page and of a block is fitted on the ranged rows; 64 CPUs are assumed, as " +
+      "the mail does not say (58 to 79 are in the band); two completions each, as VHE code has",
   });
 }

@@ -30,7 +30,8 @@ export function v14(routines: Routines): Validation {
     ...{ profile: "amd-invlpgb", unit: "% of CPU time" },
     cells: [cell("interrupts", share, false, [30, 50]), cell("INVLPGB", 4, true, [0, 6])],
     note:
-      "the work beside the flush is that of the published loop; throughput, which the LRU lock " +
+      "what a handler takes is assumed, 400 ns (200 to 1000), and decides the first row; the " +
+      "work beside the flush is that of the published loop; throughput, which the LRU lock " +
       "holds where it was, is not compared: locks of the kernel are not modelled",
   });
 }
