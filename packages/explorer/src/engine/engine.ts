@@ -295,10 +295,12 @@ export class Engine {
     const read = parseScenario(text);
     const body = read.ok ? read.scenario.bodies.find((b) => b.agent.text === name) : undefined;
     if (read.ok && body) {
-      const statements = body.statements.map(
-        ({ span }, n) => `${`${n + 1}`.padStart(3)}     ${read.text.slice(span.offset, span.end)}`,
+      // Its steps are counted as the kernel's are: one statement may be several.
+      const own = body.statements.map(({ span }) => read.text.slice(span.offset, span.end));
+      const number = own.length === 1 ? "  1" : "   ";
+      return ["/* the scenario */", `${name} {`, ...own.map((t) => `${number}     ${t}`), "}"].join(
+        "\n",
       );
-      return ["/* the scenario */", `${name} {`, ...statements, "}"].join("\n");
     }
     const found = showName(name, kernel, read.ok ? read.scenario : undefined, machine);
     if (!found.ok) return found.message;

@@ -25,7 +25,10 @@ export interface Marked {
   readonly lines: readonly SourceLine[];
 }
 
-/** A statement goes on over lines without a number that are further in. */
+/**
+ * One statement may stand in several branches. The parts of a property count anew each: where a
+ * number is that of two statements, nothing is marked.
+ */
 export function marked(text: string, number: string): Marked {
   const all = text.trim().split("\n");
   const end = all[0]?.startsWith("/*") ? all.findIndex((l) => l.includes("*/")) : -1;
@@ -34,7 +37,10 @@ export function marked(text: string, number: string): Marked {
     .map((l) => l.replace(/^\s*\/?\*+\/?\s?|\*\/\s*$/g, "").trim())
     .filter((l) => l !== "");
   const body = all.slice(end + 1);
-  const lines = body.map((line) => ({ text: line, is_current: numberOf(line) === number }));
+  const texts = body.filter((line) => numberOf(line) === number).map((line) => line.trim());
+  const isClear = new Set(texts.map((t) => t.replace(/\s+/g, " "))).size === 1;
+  const isCurrent = (line: string) => isClear && numberOf(line) === number;
+  const lines = body.map((line) => ({ text: line, is_current: isCurrent(line) }));
   return { head, lines };
 }
 

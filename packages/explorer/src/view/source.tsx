@@ -33,6 +33,7 @@ export function SourcePanel({ store }: { readonly store: Store }) {
   if (!step) return <p class="empty">Nothing has been done yet.</p>;
   if (routine === "") return <p class="empty">Hardware does this by itself.</p>;
   const { head, lines } = marked(isHere ? text.text : "", number);
+  const first = lines.findIndex((l) => l.is_current);
   return (
     <div class="source">
       <nav aria-label="Calls">
@@ -58,7 +59,7 @@ export function SourcePanel({ store }: { readonly store: Store }) {
       <pre>
         {lines.map(({ text: l, is_current }, n) =>
           is_current ? (
-            <mark key={`${n}`} ref={line} aria-current="step">
+            <mark key={`${n}`} ref={n === first ? line : null} aria-current="step">
               {l}
               {"\n"}
             </mark>
