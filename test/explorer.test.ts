@@ -9,6 +9,7 @@ import { gunzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { checkScenario, openWitnessWalk } from "../packages/shootdown/src/api/index.ts";
 import { ensureBuilt, program, shootdown, workFolder } from "./support/cli.ts";
 import { root } from "./support/files.ts";
 
@@ -216,6 +217,36 @@ describe.skipIf(CHROMIUM === undefined)("in Chromium (apt-get install chromium)"
     await page.waitForSelector("dialog", { state: "detached" });
     await press("Home j ] [ End v");
     expect(await cursor()).toBeGreaterThan(0);
+  });
+
+  test("a run of 3000 steps: steps come as they are seen, reasons when they are asked for", async () => {
+    const text = readFileSync(join(root, "litmus/permission-upgrade/upgrade.litmus"), "utf8");
+    const on = { machines: ["arm64+smmuv3"], kernels: ["linux-6.1"], witness: "all" } as const;
+    const [found] = checkScenario(text, on);
+    const witness = found!.witness!;
+    const steps = [...witness.steps, ...witness.cycle];
+    const walked = openWitnessWalk(JSON.stringify(witness));
+    if (!walked.ok) throw new Error("not opened");
+    const tlb = /^tlb/;
+    const own = (at: number, kind: string) =>
+      walked.walk.moves(at).find((m) => m.step.kind === kind && tlb.test(m.step.name))!.step;
+    const fill = own(steps.length, "fill");
+    walked.walk.take(fill);
+    const drop = own(steps.length + 1, "evict");
+    while (steps.length < 3000) steps.push(fill, drop);
+    await opened();
+    await page.click("role=tab[name=files]");
+    const buffer = Buffer.from(JSON.stringify({ ...witness, steps, cycle: [] }));
+    const file = { name: "long.w.json", mimeType: "application/json", buffer };
+    await page.setInputFiles("input[type=file]", file);
+    await page.waitForSelector("canvas[data-drawn='3000'][data-missing='0']");
+    expect(await state()).toContain("stale");
+    await page.waitForTimeout(300);
+    expect(await page.locator(".stale-now .why").count()).toBe(0);
+    await page.click(".stale-now button:has-text('why?')");
+    await page.waitForSelector(".stale-now .why:has-text('nothing invalidated smmu_tlb')");
+    await press("Home");
+    await page.waitForSelector("canvas[data-cursor='0'][data-missing='0']");
   });
 
   test("the picture saved as SVG", async () => {

@@ -136,7 +136,7 @@ function Head({ store, help }: { readonly store: Store; readonly help: () => voi
           run
         </button>
       )}
-      <Said store={store} />
+      {!store.recording.value && <Said store={store} />}
       <span class="space" />
       <CopyLink store={store} />
       <button type="button" onClick={help} aria-label="Help">

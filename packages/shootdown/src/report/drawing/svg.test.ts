@@ -39,6 +39,8 @@ test("every step has its mark and words, every message its arrow", () => {
   expect(count(svg, /<polygon class="store"/g)).toBe(1);
   expect(count(svg, /<polygon class="bad"/g)).toBe(1);
   expect(count(svg, /<circle/g)).toBe(1);
+  // Words are filled, and not drawn around.
+  expect(svg).not.toMatch(/[^e]\.\w+\{[^}]*stroke/);
   expect(svg).toContain(">t: p &lt;on&gt; a &amp; b</title>");
 });
 

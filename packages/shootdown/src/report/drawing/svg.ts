@@ -89,13 +89,12 @@ export function svgOf(run: SvgRun): string {
 
 const style = (scheme: 0 | 1): string =>
   Object.entries(PALETTE)
-    .map(([name, colours]) => `.${name}{fill:${colours[scheme]};stroke:${colours[scheme]}}`)
+    .map(([name, { [scheme]: hex }]) => `.${name}{fill:${hex}}line.${name}{stroke:${hex}}`)
     .join("");
 
 const STYLE = [
   style(0),
   `@media(prefers-color-scheme:dark){${style(1)}}`,
-  "rect,circle,polygon,text{stroke:none}line{stroke-width:1}",
   "text{dominant-baseline:central;white-space:pre}",
   ".code{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}",
   ".note{font:italic 11px system-ui,sans-serif}.title{font:600 12px system-ui,sans-serif}",
