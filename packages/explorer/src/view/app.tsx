@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: what is run, its verdict, the stage, and beside it what is so and what can be.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Configuration } from "../engine/engine.ts";
 import { linkOf } from "../model/link-of.ts";
 import type { Store } from "../model/store.ts";
@@ -187,12 +187,17 @@ function Picker(props: {
 }) {
   const { label, value, all, change } = props;
   const list = `all-${label.replace(" ", "-")}`;
+  const box = useRef<HTMLInputElement>(null);
+  // Set when the value changes and not when this is drawn again: somebody may be typing.
+  useLayoutEffect(() => {
+    if (box.current) box.current.value = value;
+  }, [value]);
   return (
     <label>
       {label}
       <input
+        ref={box}
         list={list}
-        value={value}
         size={20}
         spellcheck={false}
         onChange={(e) => change(e.currentTarget.value.trim())}
