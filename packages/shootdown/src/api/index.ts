@@ -221,6 +221,7 @@ export {
 } from "../report/cost.ts";
 export { VALIDATION_HEAD, validationLines, validationNdjson } from "../report/validation.ts";
 export { type RunEvent, type RunResult, runOnce } from "../study/run.ts";
+export { type Calibrated, calibrateProfile } from "./calibrate.ts";
 export {
   COST_KERNELS,
   type CostPlan,

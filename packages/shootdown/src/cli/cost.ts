@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import {
   asExpected,
   type CostPlan,
+  calibrateProfile,
   costNdjson,
   costOf,
   DMA_MODES,
@@ -44,6 +45,7 @@ Examples:
   shootdown cost my.strace --profile mine.json --sweep atc_round_trip_ns=300..5000
   shootdown cost synthetic:dma,threads=64,ops=100000 --profile kunpeng-920
   shootdown cost --validate
+  shootdown cost --calibrate tlbi.txt dma.txt --profile grace > mine.json
 
 Exit status: 0, 1 if --validate is not as published, 2 usage or input error.`;
 
@@ -55,6 +57,7 @@ interface Options extends CommonOptions {
   readonly dma?: (typeof DMA_MODES)[number];
   readonly populated?: (typeof POPULATED)[number];
   readonly validate?: boolean;
+  readonly calibrate?: boolean;
 }
 
 type Planned = CostPlan & { readonly ok: true };
@@ -71,11 +74,13 @@ export function register(command: Command): void {
     .option("--bound <which>", "processes with a device: first or all", oneOf(BOUND))
     .option("--dma <mode>", "strict, lazy or passthrough", oneOf(DMA_MODES))
     .option("--populated <how>", "pages in use where faults are not recorded", oneOf(POPULATED))
-    .option("--validate", "published results, simulated");
+    .option("--validate", "published results, simulated")
+    .option("--calibrate", "a profile from outputs of docs/calibrate, given as files");
   addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(cost);
 }
 
 async function cost(workloads: readonly string[], options: Options): Promise<void> {
+  if (options.calibrate) return calibrated(workloads, options);
   const plan = planned(options);
   const none = workloads.length === 0 && !options.validate;
   const asked = none ? [problem("no workload", { note: `shipped: ${shippedNames()}` })] : [];
@@ -197,6 +202,31 @@ function progressOf({ quiet }: Options): (operations: number) => void {
     process.stderr.write(`\r\u001b[K${text}`);
   };
 }
+
+/** The profile on stdout, fits and residuals on stderr. */
+function calibrated(files: readonly string[], options: Options): void {
+  const plan = planned({ ...options, profile: options.profile ?? [DEFAULT_BASE] });
+  if (!plan.ok) return refuse(plan.problems, options);
+  if (files.length === 0) return refuse([problem("no file to calibrate from")], options);
+  const inputs: { file: string; text: string }[] = [];
+  const problems: Problem[] = [];
+  for (const file of files) {
+    try {
+      inputs.push({ file, text: readFileSync(file === "-" ? 0 : file, "utf8") });
+    } catch (error) {
+      problems.push(problem(explain(error), { file }));
+    }
+  }
+  if (problems.length > 0) return refuse(problems, options);
+  const found = calibrateProfile(inputs, plan.profiles[0]!);
+  if (!found.ok) return refuse(found.problems, options);
+  out(found.text);
+  const paint = paintFor(options.color, process.stderr);
+  if (!options.quiet) for (const line of found.report(paint)) say(line);
+}
+
+/** What gives the quantities that were not measured. */
+const DEFAULT_BASE = "n1-server";
 
 async function validated(options: Options): Promise<number> {
   const paint = paintFor(options.color, process.stdout);

@@ -125,10 +125,13 @@ function fitted(
   const files = [...new Set(points.map((p) => p.file))].join(", ");
   const source = `${program}, ${points.length} samples of ${files}`;
   const entries = Object.entries(found.values) as [QuantityName, Estimate][];
-  const values = entries.map(([name, estimate]) => [name, measured(estimate, source)] as const);
   const residuals = points.map((point) => ({ point, fitted: found.at(point.x) }));
   const names = entries.map(([name]) => name);
   const exact = points.length <= unknowns;
+  const values = entries.map(([name, { value, error }]) => {
+    const least = exact ? UNKNOWN_ERROR * value : 0;
+    return [name, measured({ value, error: Math.max(error, least) }, source)] as const;
+  });
   return {
     fit: { program, law, quantities: names, residuals, exact },
     values: Object.fromEntries(values),
@@ -140,6 +143,9 @@ function measured({ value, error }: Estimate, source: string): Quantity {
   const [low, high] = [round(Math.max(0, value - error)), round(Math.max(0, value + error))];
   return quantity("M", rounded, source, [Math.min(low, rounded), Math.max(high, rounded)]);
 }
+
+/** What is swept where the samples do not say how good they are. */
+const UNKNOWN_ERROR = 0.2;
 
 /** To four digits: more is not measured. */
 const round = (value: number) => Number(value.toPrecision(4));

@@ -35,7 +35,7 @@ export function v5(routines: Routines): Validation {
     return { label, ...(saved > 0 ? { published: saved } : {}), simulated, band, fitted };
   });
   return judged({
-    ...{ id: "V5", title: "Unmapping in batches, Arm", cells },
+    ...{ id: "V5", title: "Unmapping in batches, Arm", cells, known_outside: true },
     source:
       "[PATCH v11 4/4] arm64: support batched/deferred tlb shootdown during page " +
       "reclamation/migration, Song, Yang, 2023-07-17",

@@ -30,12 +30,16 @@ export interface Validation {
   readonly fitted: boolean;
   /** It has to fail: the model is known not to hold here. */
   readonly negative_control: boolean;
+  /** It is not reproduced, and the note says why: documented, not excused. */
+  readonly known_outside: boolean;
   /** What was assumed. */
   readonly note: string;
 }
 
-export type Case = Omit<Validation, "ok" | "error" | "fitted" | "negative_control"> & {
+type Judged = "ok" | "error" | "fitted" | "negative_control" | "known_outside";
+export type Case = Omit<Validation, Judged> & {
   readonly negative_control?: boolean;
+  readonly known_outside?: boolean;
 };
 
 export function judged(given: Case): Validation {
@@ -49,12 +53,13 @@ export function judged(given: Case): Validation {
     ...(errors.length > 0 ? { error: Math.max(...errors) } : {}),
     fitted: cells.some((cell) => cell.fitted),
     negative_control: given.negative_control ?? false,
+    known_outside: given.known_outside ?? false,
   };
 }
 
-/** As it has to be: in the band, or outside for a negative control. */
-export const asExpected = ({ ok, negative_control }: Validation): boolean =>
-  ok !== negative_control;
+/** In the band; outside for a negative control, and where it is known to be. */
+export const asExpected = ({ ok, negative_control, known_outside }: Validation): boolean =>
+  ok !== (negative_control || known_outside);
 
 const inBand = ({ simulated, band }: Cell) => simulated >= band[0] && simulated <= band[1];
 
