@@ -262,7 +262,7 @@ function goesOn(acts: readonly ClockAct[], from: number): boolean {
 export const submissions = (commands: number): number =>
   Math.max(1, Math.ceil(commands / CMDQ_BATCH_ENTRIES));
 
-/** Pages that the kernel flushes one by one; what is longer goes by table. */
+/** So many pages are not flushed one by one: what is a range all the same goes by table. */
 const MAX_DVM_OPS = 512;
 
 /** Versions differ in the order of range instructions, and hardly in their number. */
@@ -271,8 +271,9 @@ const VERSION = "6.12";
 function instructionsOf(act: Act & { readonly act: "tlbi" }, features: Features): number {
   if (act.hi === Number.POSITIVE_INFINITY || !act.op.startsWith("VA")) return 1;
   const pages = act.hi - act.lo;
-  const stride = pages > MAX_DVM_OPS ? MAX_DVM_OPS : 1;
-  return tlbiCount(pages, { rangeTlbi: features.tlbi_range, stride, version: VERSION });
+  const rangeTlbi = features.tlbi_range;
+  const stride = !rangeTlbi && pages >= MAX_DVM_OPS ? MAX_DVM_OPS : 1;
+  return tlbiCount(pages, { rangeTlbi, stride, version: VERSION });
 }
 
 function pagesFlushed({ lo, hi }: { readonly lo: number; readonly hi: number }): number {

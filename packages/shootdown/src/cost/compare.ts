@@ -25,6 +25,8 @@ export interface SideOptions {
   readonly dma?: DmaMode;
   /** Called now and then with how many operations were done. */
   readonly progress?: (operations: number) => void;
+  /** From `runnerOf` for this kernel and profile: what it has run once it remembers. */
+  readonly runner?: Runner;
 }
 
 /** One kernel on one profile. */
@@ -101,6 +103,20 @@ export function machineOf(profile: Profile): string {
 export const kernelOn = (kernel: string, profile: Profile): string =>
   profile.machine.includes("+btm") ? `${kernel}+btm-skip` : kernel;
 
+export function runnerOf(kernel: string, profile: Profile): Runner {
+  const { features } = profile;
+  const arm = profile.machine.startsWith("arm64");
+  return new Runner({
+    machine: machineOf(profile),
+    kernel: kernelOn(kernel, profile),
+    // Caches of translations set the access flag and the dirty state by themselves.
+    ...(arm ? { knobs: { hafdbs: "yes" } } : {}),
+    cpus: Math.min(features.cpus, CPUS_MAX),
+    devices: features.iommu === "smmuv3" ? features.devices : 0,
+    rangeCommands: features.range_inv,
+  });
+}
+
 class Run {
   private readonly kernel: string;
   private readonly profile: Profile;
@@ -117,17 +133,7 @@ class Run {
     const { features } = profile;
     this.kernel = kernel;
     this.profile = profile;
-    const devices = features.iommu === "smmuv3" ? features.devices : 0;
-    const arm = profile.machine.startsWith("arm64");
-    this.runner = new Runner({
-      machine: machineOf(profile),
-      kernel: kernelOn(kernel, profile),
-      // Caches of translations set the access flag and the dirty state by themselves.
-      ...(arm ? { knobs: { hafdbs: "yes" } } : {}),
-      cpus: Math.min(features.cpus, CPUS_MAX),
-      devices,
-      rangeCommands: features.range_inv,
-    });
+    this.runner = options.runner ?? runnerOf(kernel, profile);
     this.counter = new Counter({
       rangeTlbi: features.tlbi_range,
       rangeCommands: features.range_inv,
@@ -188,8 +194,8 @@ class Run {
 }
 
 const PAGE_BYTES = 4096;
-/** CPUs of a live machine. */
-const CPUS_MAX = 64;
+/** CPUs of a live machine: whom x86 interrupts. */
+export const CPUS_MAX = 64;
 
 /** What the IOMMU's TLB and the devices' hold of the accesses that the workload has. */
 class Caches {

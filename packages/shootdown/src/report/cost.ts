@@ -16,7 +16,7 @@ import type { Workload } from "../cost/workload.ts";
 import { type Paint, pad, wrapText } from "./columns.ts";
 
 /** How a count is called in a table. */
-const LABELS: Readonly<Record<CountName, string>> = {
+export const COUNT_LABELS: Readonly<Record<CountName, string>> = {
   flushes: "flushes of CPU TLBs",
   full_flushes: "  of an address space",
   tlbi: "TLBI instructions",
@@ -33,7 +33,7 @@ const LABELS: Readonly<Record<CountName, string>> = {
   faults: "page faults",
   steps: "steps of routines",
 };
-const ORDER = Object.keys(LABELS) as CountName[];
+const ORDER = Object.keys(COUNT_LABELS) as CountName[];
 /** Zero says something about these. */
 const ALWAYS: ReadonlySet<CountName> = new Set(["flushes", "notifier_calls", "pages_asked"]);
 
@@ -82,14 +82,12 @@ export function profileLines(sides: readonly Placement[], style: CostStyle): str
   const right = (text: string) => text.padStart(column);
   const title = `${paint("strong", profile.name)}  ${profile.title}`;
   const heads = sides.map((s) => right(s.kernel)).join("");
-  const rows = ORDER.filter((name) => name !== "steps" || style.verbose)
-    .filter((name) => ALWAYS.has(name) || sides.some((s) => s.counts[name] !== 0))
-    .map((name) =>
-      row(
-        LABELS[name],
-        sides.map((s) => right(number(s.counts[name]))),
-      ),
-    );
+  const rows = countsShown(sides, style.verbose).map((name) =>
+    row(
+      COUNT_LABELS[name],
+      sides.map((s) => right(number(s.counts[name]))),
+    ),
+  );
   const unit = unitOf(Math.max(...sides.map((s) => s.time.mid)));
   const times = (["low", "mid", "high"] as const).map((corner) =>
     row(
@@ -100,12 +98,33 @@ export function profileLines(sides: readonly Placement[], style: CostStyle): str
   return [title, pad("", LABEL) + heads, ...rows, ...times, ...verdicts(sides, style)];
 }
 
+/** Counts that say something of these, in their order. */
+export function countsShown(sides: readonly Placement[], verbose: boolean): CountName[] {
+  return ORDER.filter((name) => name !== "steps" || verbose).filter(
+    (name) => ALWAYS.has(name) || sides.some((s) => s.counts[name] !== 0),
+  );
+}
+
 const LABEL = 26;
 const row = (label: string, cells: readonly string[]): string =>
   pad(`  ${label}`, LABEL) + cells.join("");
 
-/** Of each further kernel: what it saves, and what would have to be measured. */
 function verdicts(sides: readonly Placement[], { width, paint }: CostStyle): string[] {
+  return verdictsOf(sides).flatMap(({ text, sign }) => {
+    const said = indented(text, width, 2);
+    // The first line alone of what is not decided.
+    if (sign === "unsure") return said.map((l, n) => (n === 0 ? paint(sign, l) : l));
+    return sign === "same" ? said : said.map((l) => paint(sign, l));
+  });
+}
+
+export interface CostVerdict {
+  readonly text: string;
+  readonly sign: "good" | "bad" | "unsure" | "same";
+}
+
+/** Of each further kernel: what it saves, and what would have to be measured. */
+export function verdictsOf(sides: readonly Placement[]): CostVerdict[] {
   const [first] = sides;
   const said = new Map<string, string[]>();
   // Kernels that come out alike are said in one line.
@@ -114,29 +133,29 @@ function verdicts(sides: readonly Placement[], { width, paint }: CostStyle): str
     const key = JSON.stringify(saves);
     said.set(key, [...(said.get(key) ?? []), kernel]);
   }
-  return [...said.values()].flatMap((kernels) => {
+  return [...said.values()].map((kernels) => {
     const side = sides.find((s) => s.kernel === kernels[0])!;
-    const saves = side.saves!;
-    const { low, mid, high } = saves.interval;
-    const against = `${kernels.join(", ")} against ${first!.kernel}`;
-    if (low === 0 && high === 0) return [`  ${against}: the same`];
-    const unit = unitOf(Math.max(Math.abs(low), Math.abs(high)));
-    const range = (a: number, b: number) =>
-      `${fixed(a / unit.ns)} to ${fixed(b / unit.ns)} ${unit.name}`;
-    const decided = saves.decided_by === undefined ? "" : `; ${decides(side, saves.decided_by)}`;
-    if (saves.undecided) {
-      const text = `${against}: undecided on public data, ${range(low, high)} saved${decided}`;
-      return indented(text, width, 2).map((l, n) => (n === 0 ? paint("unsure", l) : l));
-    }
-    const share = mid / Math.max(first!.time.mid, side.time.mid);
-    const percent = `${Math.abs(100 * share).toFixed(Math.abs(share) < 0.1 ? 1 : 0)} %`;
-    const text =
-      mid > 0
-        ? `${against}: saves ${range(low, high)} (${percent})${decided}`
-        : `${against}: costs ${range(-high, -low)} more (${percent})${decided}`;
-
-    return indented(text, width, 2).map((l) => paint(mid > 0 ? "good" : "bad", l));
+    return verdictOf(side, first!, `${kernels.join(", ")} against ${first!.kernel}`);
   });
+}
+
+function verdictOf(side: Placement, first: Placement, against: string): CostVerdict {
+  const { interval, undecided, decided_by } = side.saves!;
+  const { low, mid, high } = interval;
+  if (low === 0 && high === 0) return { text: `${against}: the same`, sign: "same" };
+  const unit = unitOf(Math.max(Math.abs(low), Math.abs(high)));
+  const range = (a: number, b: number) =>
+    `${fixed(a / unit.ns)} to ${fixed(b / unit.ns)} ${unit.name}`;
+  const decided = decided_by === undefined ? "" : `; ${decides(side, decided_by)}`;
+  if (undecided) {
+    const text = `${against}: undecided on public data, ${range(low, high)} saved${decided}`;
+    return { text, sign: "unsure" };
+  }
+  const share = mid / Math.max(first.time.mid, side.time.mid);
+  const percent = `${Math.abs(100 * share).toFixed(Math.abs(share) < 0.1 ? 1 : 0)} %`;
+  return mid > 0
+    ? { text: `${against}: saves ${range(low, high)} (${percent})${decided}`, sign: "good" }
+    : { text: `${against}: costs ${range(-high, -low)} more (${percent})${decided}`, sign: "bad" };
 }
 
 /** The quantity that decides, its value and how it is known. */
@@ -164,7 +183,7 @@ function indented(text: string, width: number, by: number): string[] {
   return [first, ...more.map((l) => " ".repeat(by + 4) + l)];
 }
 
-interface Unit {
+export interface Unit {
   readonly name: string;
   readonly ns: number;
 }
@@ -174,9 +193,10 @@ const UNITS: readonly Unit[] = [
   { name: "us", ns: 1e3 },
   { name: "ns", ns: 1 },
 ];
-const unitOf = (ns: number): Unit => UNITS.find((u) => ns >= 10 * u.ns) ?? UNITS.at(-1)!;
+export const unitOf = (ns: number): Unit => UNITS.find((u) => ns >= 10 * u.ns) ?? UNITS.at(-1)!;
 
-const fixed = (x: number): string => number(x, Math.abs(x) >= 100 ? 0 : Math.abs(x) >= 10 ? 1 : 2);
+export const fixed = (x: number): string =>
+  number(x, Math.abs(x) >= 100 ? 0 : Math.abs(x) >= 10 ? 1 : 2);
 
 /** 12,345.6 */
 export function number(x: number, digits = 0): string {
