@@ -34,8 +34,8 @@ import { addCommon, type CommonOptions, collect, oneOf, reportAll, USAGE } from 
 import { columnsOf, out, paintFor, say, stdoutOpen } from "./output.ts";
 
 const EXAMPLES = `
-WORKLOAD is a recording of a kernel, the text of \`strace -f -ttt -T -e trace=%memory\`
-or of perf trace, - for stdin, the name of a shipped program
+WORKLOAD is a recording of a kernel, text of \`strace -f -ttt -T -e trace=%memory\` or
+of perf trace, - for stdin, the name of a shipped program
 (${SHIPPED_WORKLOADS.map((s) => s.name).join(", ")}), or
 synthetic:SHAPE,KEY=VALUE,... (docs/WORKLOADS.md). Each system call runs the
 kernel's own routines; counts are exact, times are intervals over what is not known.
