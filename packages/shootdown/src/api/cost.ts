@@ -8,6 +8,7 @@ import { compare, type Placement, type SideOptions } from "../cost/compare.ts";
 import type { Profile } from "../cost/profile.ts";
 import { readProfile } from "../cost/profile-json.ts";
 import { FIVE, PROFILES, profileNamed } from "../cost/profiles.ts";
+import { readSetting, type Setting, withSettings } from "../cost/setting.ts";
 import { readSweep, type Sweep, swept } from "../cost/sweep.ts";
 import type { Workload } from "../cost/workload.ts";
 import type { ReadOptions } from "../cost/workloads/input.ts";
@@ -46,6 +47,8 @@ export interface CostSelection {
   readonly profiles?: readonly (string | Profile)[];
   /** `QUANTITY=LOW..HIGH` */
   readonly sweeps?: readonly string[];
+  /** `FEATURE=VALUE` */
+  readonly settings?: readonly string[];
 }
 
 export type CostPlan =
@@ -58,7 +61,7 @@ export type CostPlan =
 
 /** What is to be compared, with every mistake in the names. */
 export function planCost(selection: CostSelection): CostPlan {
-  const { kernels = [], profiles = [], sweeps = [] } = selection;
+  const { kernels = [], profiles = [], sweeps = [], settings = [] } = selection;
   const problems: Problem[] = [...selectionProblems({ kernels })];
   const found: Profile[] = [];
   for (const given of profiles) {
@@ -72,6 +75,12 @@ export function planCost(selection: CostSelection): CostPlan {
     if ("quantity" in sweep) read.push(sweep);
     else problems.push(problemAt(sweep, text));
   }
+  const set: Setting[] = [];
+  for (const text of settings) {
+    const setting = readSetting(text);
+    if ("feature" in setting) set.push(setting);
+    else problems.push(problemAt(setting, text));
+  }
   if (problems.length > 0) return { ok: false, problems };
   const chosen = found.length > 0 ? found : FIVE;
   for (const { quantity } of read) {
@@ -82,7 +91,7 @@ export function planCost(selection: CostSelection): CostPlan {
   return {
     ok: true,
     kernels: kernels.length > 0 ? kernels : COST_KERNELS,
-    profiles: chosen.map((p) => swept(p, read)),
+    profiles: chosen.map((p) => withSettings(swept(p, read), set)),
   };
 }
 

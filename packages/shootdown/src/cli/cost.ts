@@ -53,6 +53,7 @@ interface Options extends CommonOptions {
   readonly kernel?: readonly string[];
   readonly profile?: readonly string[];
   readonly sweep?: readonly string[];
+  readonly set?: readonly string[];
   readonly bound?: "first" | "all";
   readonly dma?: (typeof DMA_MODES)[number];
   readonly populated?: (typeof POPULATED)[number];
@@ -71,6 +72,7 @@ export function register(command: Command): void {
     .option("--kernel <kernel>", "a placement to compare (repeatable)", collect)
     .option("--profile <profile>", "on this machine, a name or a JSON file (repeatable)", collect)
     .option("--sweep <param=low..high>", "what is not known of a quantity (repeatable)", collect)
+    .option("--set <feature=value>", "a machine's feature, as smmus=8 (repeatable)", collect)
     .option("--bound <which>", "processes with a device: first or all", oneOf(BOUND))
     .option("--dma <mode>", "strict, lazy or passthrough", oneOf(DMA_MODES))
     .option("--populated <how>", "pages in use where faults are not recorded", oneOf(POPULATED))
@@ -107,7 +109,7 @@ function refuse(problems: readonly Problem[], { format }: Options): void {
 const shippedNames = () => SHIPPED_WORKLOADS.map((s) => s.name).join(", ");
 
 /** Names, and profiles that are files. */
-function planned({ kernel = [], profile = [], sweep = [] }: Options): CostPlan {
+function planned({ kernel = [], profile = [], sweep = [], set = [] }: Options): CostPlan {
   const problems: Problem[] = [];
   const profiles = profile.map((name): string | Profile => {
     if (!/[./]/.test(name) && !existsSync(name)) return name;
@@ -121,7 +123,7 @@ function planned({ kernel = [], profile = [], sweep = [] }: Options): CostPlan {
     return "";
   });
   const known = profiles.filter((p) => p !== "");
-  const plan = planCost({ kernels: kernel, profiles: known, sweeps: sweep });
+  const plan = planCost({ kernels: kernel, profiles: known, sweeps: sweep, settings: set });
   if (problems.length === 0) return plan;
   return { ok: false, problems: [...problems, ...(plan.ok ? [] : plan.problems)] };
 }

@@ -114,6 +114,7 @@ export function runnerOf(kernel: string, profile: Profile): Runner {
     cpus: Math.min(features.cpus, CPUS_MAX),
     devices: features.iommu === "smmuv3" ? features.devices : 0,
     rangeCommands: features.range_inv,
+    limits: features.range_inv ? {} : { CMDQ_MAX_TLBI_OPS: features.cmdq_max_tlbi_ops },
   });
 }
 

@@ -33,18 +33,19 @@ const MEMBERS = ["name", "title", "machine", "based_on", "features", "quantities
 const QUANTITY_MEMBERS = ["value", "low", "high", "tag", "source"] as const;
 
 /** Features that count something: the least and the greatest that is believed. */
-const COUNTED: Readonly<Record<string, readonly [number, number]>> = {
+export const COUNTED: Readonly<Record<string, readonly [number, number]>> = {
   cpus: [1, 4096],
   nodes: [1, 1024],
   smmus: [1, 256],
   queues: [1, 4096],
+  cmdq_max_tlbi_ops: [1, 2 ** 36],
   devices: [0, 4096],
   tlb_entries: [0, 2 ** 24],
   iotlb_entries: [0, 2 ** 24],
   atc_entries: [0, 2 ** 24],
 };
 
-const WORDS: Readonly<Record<string, readonly string[]>> = {
+export const WORDS: Readonly<Record<string, readonly string[]>> = {
   iommu: IOMMUS,
   smmu_order: ["sequential", "overlapped"],
   atc_span: ["covering", "exact"],

@@ -37,6 +37,8 @@ export interface Features {
   readonly smmu_order: "sequential" | "overlapped";
   /** Command queues of one IOMMU (ECMDQ, CMDQV): CPUs are spread over them. */
   readonly queues: number;
+  /** Pages from which on the driver of an SMMUv3 without range commands invalidates an ASID. */
+  readonly cmdq_max_tlbi_ops: number;
   /** The queue's memory is on another node than the CPUs that use it. */
   readonly queue_remote: boolean;
   /** Devices of a process, spread over the IOMMUs. */
@@ -65,6 +67,7 @@ export const DEFAULT_FEATURES: Features = {
   smmus: 1,
   smmu_order: "sequential",
   queues: 1,
+  cmdq_max_tlbi_ops: 512,
   queue_remote: false,
   devices: 1,
   tlbi_range: false,
