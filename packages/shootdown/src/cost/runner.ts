@@ -100,6 +100,8 @@ export class Runner {
   ran = 0;
   known = 0;
   private readonly x86: boolean;
+  /** CPUs of the machine: on arm64 one, whose broadcasts are the same however many hear them. */
+  private readonly cpus: number;
   private opened: Opened | undefined;
   private readonly memory = new Map<string, Done>();
   private steps = 0;
@@ -108,6 +110,7 @@ export class Runner {
   constructor(options: RunnerOptions) {
     this.options = options;
     this.x86 = options.machine.split("+")[0] === "x86";
+    this.cpus = this.x86 ? (options.cpus ?? 1) : 1;
     // A wrong name is found before the first operation.
     this.machine();
   }
@@ -129,7 +132,7 @@ export class Runner {
 
   /** A context as far as it matters: arm64 interrupts nobody, and who exits runs alone. */
   private nameOf(routine: Routine, { bound, cpus }: Context): string {
-    const most = this.x86 && routine !== "exit" ? Math.min(cpus, this.options.cpus ?? 1) : 1;
+    const most = routine === "exit" ? 1 : Math.min(cpus, this.cpus);
     return `${bound ? BOUND : ""}${most}`;
   }
 
@@ -150,7 +153,7 @@ export class Runner {
     };
     live.finish(task);
     live.onLog = undefined;
-    const acts = actsOf(this.log, place.base, this.options.cpus ?? 1);
+    const acts = actsOf(this.log, place.base, this.cpus);
     if (this.steps > 0) acts.push({ act: "steps", n: this.steps });
     const steps = acts.reduce((sum, a) => (a.act === "steps" ? sum + a.n : sum), 0);
     const after = place.take();
@@ -211,9 +214,11 @@ export class Runner {
 
   private machine(): Opened {
     if (this.opened) return this.opened;
-    const { machine, kernel, knobs, cpus = 1, rangeCommands = false, limits = {} } = this.options;
+    const { cpus } = this;
+    const { machine, kernel, knobs, rangeCommands = false, limits = {} } = this.options;
     const trace = () => {
-      this.steps++;
+      // What others do meanwhile, hardware or handlers of interrupts, is no step of this CPU.
+      if (!this.opened?.live.waiting) this.steps++;
     };
     const live = new LiveMachine(
       { machine, kernel, cpus, ...(knobs && { knobs }) },

@@ -75,6 +75,8 @@ export class LiveMachine {
   private log: OpenLogEntry[] = [];
   /** Receives log entries instead of the log. */
   onLog: ((e: OpenLogEntry) => void) | undefined;
+  /** A task that is being finished waits, and what runs is something else. */
+  waiting = false;
   private readonly scheduler = prompt();
   private readonly open: OpenMachine;
   private readonly system: System;
@@ -239,10 +241,12 @@ export class LiveMachine {
   /** Runs until the task is done. Throws if it waits for ever. */
   finish(task: Task): void {
     for (let n = 0; !task.done; n++) {
-      if (!task.step() && !this.scheduler(this.open)) {
-        throw new Error(`${task.name} waits for ever`);
-      }
       if (n > STEPS_MAX) throw new Error(`${task.name} does not end`);
+      if (task.step()) continue;
+      this.waiting = true;
+      const moved = this.scheduler(this.open);
+      this.waiting = false;
+      if (!moved) throw new Error(`${task.name} waits for ever`);
     }
     this.open.retire();
   }
