@@ -29,6 +29,8 @@ import {
   type Workload,
   workloadLines,
 } from "../api/index.ts";
+import { COST_EXPORTS, CostExport } from "./export-cost.ts";
+import { exportTargets } from "./export-files.ts";
 import { explain, fixture } from "./files.ts";
 import { addCommon, type CommonOptions, collect, oneOf, reportAll, USAGE } from "./options.ts";
 import { columnsOf, out, paintFor, say, stdoutOpen } from "./output.ts";
@@ -44,6 +46,7 @@ Examples:
   shootdown cost java --kernel linux-6.1 --kernel linux-6.12 --profile grace
   shootdown cost my.strace --profile mine.json --sweep atc_round_trip_ns=300..5000
   shootdown cost synthetic:dma,threads=64,ops=100000 --profile kunpeng-920
+  shootdown cost java gcc --export html=cost.html
   shootdown cost --validate
   shootdown cost --calibrate tlbi.txt dma.txt --profile grace > mine.json
 
@@ -59,6 +62,7 @@ interface Options extends CommonOptions {
   readonly populated?: (typeof POPULATED)[number];
   readonly validate?: boolean;
   readonly calibrate?: boolean;
+  readonly export?: readonly string[];
 }
 
 type Planned = CostPlan & { readonly ok: true };
@@ -76,6 +80,7 @@ export function register(command: Command): void {
     .option("--bound <which>", "processes with a device: first or all", oneOf(BOUND))
     .option("--dma <mode>", "strict, lazy or passthrough", oneOf(DMA_MODES))
     .option("--populated <how>", "pages in use where faults are not recorded", oneOf(POPULATED))
+    .option("--export <format=file>", "html=FILE: a report with plots", collect)
     .option("--validate", "published results, simulated")
     .option("--calibrate", "a profile from outputs of docs/calibrate, given as files");
   addCommon(command, ["text", "ndjson"]).addHelpText("after", EXAMPLES).action(cost);
@@ -87,18 +92,38 @@ async function cost(workloads: readonly string[], options: Options): Promise<voi
   const none = workloads.length === 0 && !options.validate;
   const asked = none ? [problem("no workload", { note: `shipped: ${shippedNames()}` })] : [];
   const problems = [...asked, ...(plan.ok ? [] : plan.problems)];
+  const exported = exportOf(workloads, options);
+  problems.push(...exported.problems);
   if (!plan.ok || problems.length > 0) return refuse(problems, options);
   const statuses: number[] = [];
   for (const [n, name] of workloads.entries()) {
     if (!stdoutOpen()) break;
     if (n > 0 && options.format === "text") out("\n");
-    statuses.push(await one(name, plan, options));
+    statuses.push(await one(name, plan, options, exported.report));
   }
+  if (exported.report && !exported.report.write(plan, noteOf(options))) statuses.push(USAGE);
   if (options.validate) statuses.push(await validated(options));
   if (options.format === "ndjson") {
     out(`${JSON.stringify({ type: "summary", workloads: workloads.length })}\n`);
   }
   process.exitCode = statuses.includes(USAGE) ? USAGE : Math.max(0, ...statuses);
+}
+
+/** What --export asks for, opened before anything runs. */
+function exportOf(workloads: readonly string[], options: Options): Exported {
+  const values = options.export ?? [];
+  const { targets, wrong } = exportTargets(values, workloads, COST_EXPORTS, true);
+  const problems = [...wrong];
+  if (values.length > 0 && workloads.length === 0) problems.push(problem("--export: no workload"));
+  if (targets.length > 1) problems.push(problem("--export: one report is enough"));
+  if (problems.length > 0 || targets.length === 0) return { problems };
+  const report = CostExport.open(targets[0]!);
+  return report instanceof CostExport ? { report, problems } : { problems: [report] };
+}
+
+interface Exported {
+  readonly report?: CostExport;
+  readonly problems: readonly Problem[];
 }
 
 function refuse(problems: readonly Problem[], { format }: Options): void {
@@ -129,13 +154,18 @@ function planned({ kernel = [], profile = [], sweep = [], set = [] }: Options): 
 }
 
 /** One workload; its status. */
-async function one(name: string, plan: Planned, options: Options): Promise<number> {
+async function one(
+  name: string,
+  plan: Planned,
+  options: Options,
+  report: CostExport | undefined,
+): Promise<number> {
   const read = await opened(name, options);
   if (!read.ok) {
     reportAll(read.problems, options.format);
     return USAGE;
   }
-  print(read.workload, plan, options);
+  print(read.workload, plan, options, report);
   return 0;
 }
 
@@ -163,7 +193,12 @@ async function opened(name: string, { populated }: Options): ReturnType<typeof r
   }
 }
 
-function print(workload: Workload, plan: Planned, options: Options): void {
+function print(
+  workload: Workload,
+  plan: Planned,
+  options: Options,
+  report: CostExport | undefined,
+): void {
   const style = {
     width: columnsOf(process.stdout),
     paint: paintFor(options.color, process.stdout),
@@ -173,7 +208,8 @@ function print(workload: Workload, plan: Planned, options: Options): void {
   const all: Placement[] = [];
   const ofProfile: Placement[] = [];
   for (const side of costOf(workload, plan, { ...sideOptions(options), progress })) {
-    if (!stdoutOpen()) return;
+    if (!stdoutOpen() && report === undefined) return;
+    report?.add(workload, side);
     if (options.format === "ndjson") {
       out(costNdjson(workload.name, side));
       continue;
@@ -196,13 +232,15 @@ const sideOptions = ({ bound, dma }: Options) => ({
   ...(dma === undefined ? {} : { dma }),
 });
 
+function progressOf(options: Options): (operations: number) => void {
+  const note = noteOf(options);
+  return (n) => note(n === 0 ? "" : `${(n / 1000).toFixed(0)}k operations`);
+}
+
 /** A line on a terminal, gone when there is something to print. */
-function progressOf({ quiet }: Options): (operations: number) => void {
+function noteOf({ quiet }: Options): (text: string) => void {
   if (quiet || !process.stderr.isTTY) return () => undefined;
-  return (operations) => {
-    const text = operations === 0 ? "" : `${(operations / 1000).toFixed(0)}k operations`;
-    process.stderr.write(`\r\u001b[K${text}`);
-  };
+  return (text) => process.stderr.write(`\r\u001b[K${text}`);
 }
 
 /** The profile on stdout, fits and residuals on stderr. */

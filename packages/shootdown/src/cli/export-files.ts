@@ -42,6 +42,8 @@ export function exportTargets<F extends string>(
   values: readonly string[],
   inputs: readonly string[],
   formats: readonly F[],
+  /** One file is made of all inputs together. */
+  together = false,
 ): { readonly targets: readonly ExportTarget<F>[]; readonly wrong: readonly Problem[] } {
   const expected = `expected ${formats.map((name) => `${name}=FILE`).join(" or ")}`;
   const targets: ExportTarget<F>[] = [];
@@ -61,7 +63,7 @@ export function exportTargets<F extends string>(
       bad(at + 2, "expected a file that is not read,");
     } else targets.push({ format, path });
   }
-  if (values.length > 0 && inputs.length > 1) {
+  if (values.length > 0 && inputs.length > 1 && !together) {
     wrong.push(problem("--export takes one recording: name one FILE, or a folder"));
   }
   return { targets, wrong };

@@ -34,3 +34,12 @@ export const SERVED_POLICY = `${PAGE_POLICY}; frame-ancestors ${NONE}`;
 /** Of one file with everything in it; `hash` is that of its script, and its Worker is a blob. */
 export const filePolicy = (hash: string): string =>
   policyOf({ scripts: [`'sha256-${hash}'`, "blob:"], files: "" });
+
+/** Of a report, which runs nothing and loads nothing; `hash` is that of its style. */
+export const reportPolicy = (hash: string): string =>
+  [
+    `default-src ${NONE}`,
+    `style-src 'sha256-${hash}'`,
+    `base-uri ${NONE}`,
+    `form-action ${NONE}`,
+  ].join("; ");
