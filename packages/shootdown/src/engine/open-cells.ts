@@ -132,6 +132,14 @@ export class OpenCells {
     for (let d = 0; d < run.count; d++) this.add(name, keyAt(run, d), sweepAt(run.value, d));
   }
 
+  /** Forgets keys that hold nothing any more. Not while changes may be taken back. */
+  prune(): void {
+    if (this.machine.journal.open) return;
+    for (const { contents } of this.groups.values()) {
+      for (const [text, { values }] of contents) if (values.length === 0) contents.delete(text);
+    }
+  }
+
   /** Called by the `yield` instruction of a fill. */
   yielded(value: number): void {
     this.collected!.add(value);

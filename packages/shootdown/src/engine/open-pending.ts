@@ -45,6 +45,12 @@ export class PendingGroup {
       .sort(compareKeys);
   }
 
+  /** Whether any key has entries. */
+  get busy(): boolean {
+    for (const { entries } of this.instances.values()) if (entries.length > 0) return true;
+    return false;
+  }
+
   entries(key: readonly number[]): readonly PendingEntry[] {
     return this.instances.get(key.join())?.entries ?? [];
   }

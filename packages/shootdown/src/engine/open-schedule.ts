@@ -19,14 +19,12 @@ export interface PromptOptions {
  */
 export function prompt(options: PromptOptions = {}): Scheduler {
   let turn = 0;
-  const first = (machine: OpenMachine, ts: readonly OpenTransition[]) =>
-    ts.find((t) => machine.step(t));
   const threads = (machine: OpenMachine) => {
     for (const t of machine.threads) if (machine.step(t.transition)) return t.transition;
     return undefined;
   };
   return (machine) => {
-    const effects = () => first(machine, machine.effects());
+    const effects = () => machine.stepEffect();
     const moved = options.eager ? (effects() ?? threads(machine)) : (threads(machine) ?? effects());
     if (moved || machine.threads.every((t) => machine.halted(t))) return moved;
     const rules = machine.rules();

@@ -106,10 +106,11 @@ export class OpenMachine {
     return added;
   }
 
-  /** Forgets the threads that were spawned last, as far as they have ended. */
+  /** Forgets the threads that were spawned last, as far as they have ended, and what is empty. */
   retire(): void {
     const { threads } = this;
     while (threads.length > 0 && this.halted(threads.at(-1)!)) threads.pop();
+    this.cells.prune();
   }
 
   halted(thread: OpenThread): boolean {
@@ -184,6 +185,24 @@ export class OpenMachine {
           );
       }),
     );
+  }
+
+  /** Lets the first of `effects` happen that is enabled, and says which. */
+  stepEffect(): OpenTransition | undefined {
+    const { groups } = this.pendings;
+    const none = { kind: "effect", name: "", free: false } as const;
+    for (let index = 0; index < groups.length; index++) {
+      const group = groups[index]!;
+      if (!group.busy) continue;
+      for (const key of group.keys()) {
+        const { length } = group.entries(key);
+        for (let slot = 0; slot < length; slot++) {
+          const t = { ...none, index, key, slot };
+          if (this.step(t)) return { ...t, name: `${group.decl.name}[${key.join()}]` };
+        }
+      }
+    }
+    return undefined;
   }
 
   /** Rules with the arguments that the program lists, enabled or not. */
