@@ -69,7 +69,8 @@ const rounded = ({ low, mid, high }: Interval): Interval => ({
 export function workloadLines(workload: Workload, operations: number, style: CostStyle): string[] {
   const { width, paint } = style;
   const count = `${number(operations)} operations`;
-  const head = [`${paint("strong", workload.name)}: ${workload.title} (${count})`];
+  const [first, ...more] = indented(`${workload.name}: ${workload.title} (${count})`, width, 0);
+  const head = [first!.replace(workload.name, paint("strong", workload.name)), ...more];
   const assumed = workload.assumptions.flatMap((a) => indented(`assumed: ${a}`, width, 2));
   return [...head, ...indented(workload.provenance, width, 2), ...assumed];
 }

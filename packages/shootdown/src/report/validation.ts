@@ -42,4 +42,4 @@ export function validationLines(v: Validation, width: number, paint: Paint): str
 }
 
 export const VALIDATION_HEAD =
-  " ".repeat(31) + "published".padStart(10) + "simulated".padStart(10) + "  band";
+  `${" ".repeat(31)}${"published".padStart(10)}${"simulated".padStart(10)}  band`;
