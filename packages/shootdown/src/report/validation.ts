@@ -41,5 +41,5 @@ export function validationLines(v: Validation, width: number, paint: Paint): str
   return [head, ...rows, ...notes];
 }
 
-const HEADS = ["", "published", "simulated"];
-export const VALIDATION_HEAD = `${HEADS.map((h, n) => h.padStart(n === 0 ? 31 : 10)).join("")}  band`;
+const HEADS = ["".padStart(31), "published".padStart(10), "simulated".padStart(10), "  band"];
+export const VALIDATION_HEAD = HEADS.join("");
