@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `shootdown cost` as scripts see it: the contract's fields, the counts of the shipped programs, and
+// `shootdown cost` as scripts see it: fields of the contract, counts of the shipped programs, and
 // messages for what makes no sense.
 
 import { writeFileSync } from "node:fs";
