@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { rolldown } from "rolldown";
 import { constants, root } from "../scripts/constants.mjs";
+import { COST_BENCHES, costText, isCost, runCost } from "./cost.mjs";
 import { EXPLORER_BENCHES, explorerText, isExplorer, watchExplorer } from "./explorer.mjs";
 import { makeMeasure, makePeers, PEER_NAMES } from "./peers.mjs";
 import { competeTraces, isTrace, TRACE_BENCHES } from "./trace.mjs";
@@ -26,7 +27,7 @@ process.env.BENCH_SCENARIO = join(root, "litmus/permission-upgrade/upgrade.litmu
 
 async function bundle(dir) {
   const build = await rolldown({
-    input: { benches: join(root, "bench/benches.ts") },
+    input: { benches: join(root, "bench/benches.ts"), cost: join(root, "bench/cost.ts") },
     platform: "node",
     transform: { define: constants() },
   });
@@ -201,6 +202,12 @@ function choose(known, words) {
   return known.filter((k) => (names.length > 0 ? names.includes(k.name) : !k.slow));
 }
 
+function runnerOf(bench) {
+  if (isExplorer(bench)) return watchExplorer;
+  if (isCost(bench)) return runCost;
+  return isTrace(bench) ? competeTraces : compete;
+}
+
 async function main() {
   const asked = options();
   if (asked.help) return void process.stdout.write(`${USAGE}\n`);
@@ -212,7 +219,7 @@ async function main() {
     tools.program = await bundle(dir);
     const known = spawnSync(process.execPath, [tools.program], { encoding: "utf8" });
     chosen = choose(
-      [...JSON.parse(known.stdout), ...TRACE_BENCHES, ...EXPLORER_BENCHES],
+      [...JSON.parse(known.stdout), ...TRACE_BENCHES, ...EXPLORER_BENCHES, ...COST_BENCHES],
       asked.names,
     );
   } catch (e) {
@@ -225,8 +232,8 @@ async function main() {
   let failed = 0;
   for (const bench of chosen) {
     try {
-      const run = isExplorer(bench) ? watchExplorer : isTrace(bench) ? competeTraces : compete;
-      const shown = isExplorer(bench) ? explorerText : text;
+      const run = runnerOf(bench);
+      const shown = isExplorer(bench) ? explorerText : isCost(bench) ? costText : text;
       for await (const result of run(bench, tools)) {
         process.stdout.write(`${ndjson ? JSON.stringify(result) : shown(result)}\n`);
       }

@@ -11,7 +11,7 @@ import type { Act, Counts, Course } from "./course.ts";
 import { Dma, type DmaMode } from "./dma.ts";
 import { Driver } from "./driver.ts";
 import type { Profile } from "./profile.ts";
-import { Runner } from "./runner.ts";
+import { Runner, type RunnerOptions } from "./runner.ts";
 import type { Space } from "./space.ts";
 import { Timeline } from "./timeline.ts";
 import type { Timing } from "./timing.ts";
@@ -25,6 +25,8 @@ export interface SideOptions {
   readonly dma?: DmaMode;
   /** Called now and then with how many operations were done. */
   readonly progress?: (operations: number) => void;
+  /** False: every operation is run anew, as if nothing like it had been before. Default true. */
+  readonly memory?: boolean;
   /** From `runnerOf` for this kernel and profile: what it has run once it remembers. */
   readonly runner?: Runner;
 }
@@ -42,7 +44,7 @@ export interface Side {
   readonly refills: number;
   /** What was not run, and how often. */
   readonly skipped: ReadonlyMap<string, number>;
-  /** Routines that were run, and those whose course was known. */
+  /** Routines that were run, and those whose course was known, perhaps from another profile. */
   readonly ran: number;
   readonly known: number;
 }
@@ -59,10 +61,12 @@ export function* compare(
   profiles: readonly Profile[],
   options: SideOptions = {},
 ): Generator<Placement, void, undefined> {
+  const runners = new Map<string, Runner>();
   for (const profile of profiles) {
     let first: Side | undefined;
     for (const kernel of kernels) {
-      const side = runSide(workload, kernel, profile, options);
+      const runner = options.runner ?? sharedRunner(runners, kernel, profile, options);
+      const side = runSide(workload, kernel, profile, { ...options, runner });
       const saves = first && difference(first.timing, side.timing);
       yield { ...side, saves };
       first ??= side;
@@ -103,10 +107,27 @@ export function machineOf(profile: Profile): string {
 export const kernelOn = (kernel: string, profile: Profile): string =>
   profile.machine.includes("+btm") ? `${kernel}+btm-skip` : kernel;
 
-export function runnerOf(kernel: string, profile: Profile): Runner {
+export const runnerOf = (kernel: string, profile: Profile): Runner =>
+  new Runner(runnerOptions(kernel, profile));
+
+/** What is run of a kernel is the same on profiles that differ in nothing that it looks at. */
+function sharedRunner(
+  known: Map<string, Runner>,
+  kernel: string,
+  profile: Profile,
+  { memory = true }: SideOptions,
+): Runner {
+  const options = { ...runnerOptions(kernel, profile), memory };
+  const key = JSON.stringify(options);
+  let runner = known.get(key);
+  if (!runner) known.set(key, (runner = new Runner(options)));
+  return runner;
+}
+
+function runnerOptions(kernel: string, profile: Profile): RunnerOptions {
   const { features } = profile;
   const arm = profile.machine.startsWith("arm64");
-  return new Runner({
+  return {
     machine: machineOf(profile),
     kernel: kernelOn(kernel, profile),
     // Caches of translations set the access flag and the dirty state by themselves.
@@ -115,7 +136,7 @@ export function runnerOf(kernel: string, profile: Profile): Runner {
     devices: features.iommu === "smmuv3" ? features.devices : 0,
     rangeCommands: features.range_inv,
     limits: features.range_inv ? {} : { CMDQ_MAX_TLBI_OPS: features.cmdq_max_tlbi_ops },
-  });
+  };
 }
 
 class Run {
@@ -129,12 +150,16 @@ class Run {
   private readonly numbers = new Map<Course, number>();
   private readonly dma: Dma;
   private readonly caches: Caches;
+  /** What the runner had done before. */
+  private readonly before: { readonly ran: number; readonly known: number };
 
   constructor(kernel: string, profile: Profile, options: SideOptions) {
     const { features } = profile;
     this.kernel = kernel;
     this.profile = profile;
     this.runner = options.runner ?? runnerOf(kernel, profile);
+    const { ran, known } = this.runner;
+    this.before = { ran, known };
     this.counter = new Counter({
       rangeTlbi: features.tlbi_range,
       rangeCommands: features.range_inv,
@@ -177,7 +202,7 @@ class Run {
   }
 
   finish(): Omit<Side, "operations"> {
-    const { kernel, profile, timeline, courses, runner, caches } = this;
+    const { kernel, profile, timeline, courses, runner, caches, before } = this;
     const timing = timed(timeline, courses, profile, caches.amounts);
     return {
       kernel,
@@ -188,8 +213,8 @@ class Run {
       decided_by: decidedBy(timing),
       refills: caches.refills,
       skipped: this.driver.skipped,
-      ran: runner.ran,
-      known: runner.known,
+      ran: runner.ran - before.ran,
+      known: runner.known - before.known,
     };
   }
 }

@@ -259,9 +259,13 @@ export function cut(space: Space, lo: number, hi: number, frees: boolean): Local
   const last = Math.floor((hi - 1) / TABLE_PAGES);
   const before = space.hasVma(region * TABLE_PAGES, lo);
   const behind = space.hasVma(hi, (last + 1) * TABLE_PAGES);
-  const pieces = space
-    .pieces(lo, hi)
-    .map((p) => ({ ...p, lo: p.lo - lo, hi: p.hi - lo, frame: 0 }));
+  const pieces: { lo: number; hi: number; code: number; frame: number }[] = [];
+  for (const p of space.pieces(lo, hi)) {
+    const last = pieces.at(-1);
+    // Which frames they have, one after the other or not, is all the same.
+    if (last?.hi === p.lo - lo && last.code === p.code) last.hi = p.hi - lo;
+    else pieces.push({ lo: p.lo - lo, hi: p.hi - lo, code: p.code, frame: 0 });
+  }
   const length = hi - lo;
   const few = length < TABLE_PAGES;
   const stays = region === last ? before || behind : before && behind && last === region + 1;

@@ -6,7 +6,8 @@ import { bytesOf } from "../trace/importers/bytes.ts";
 import { Counter } from "./counter.ts";
 import type { CountName } from "./course.ts";
 import { Driver } from "./driver.ts";
-import { Runner } from "./runner.ts";
+import { PAGE } from "./page.ts";
+import { type Routine, Runner } from "./runner.ts";
 import { readText, TEXT_HEAD } from "./workloads/text.ts";
 
 const lines = (children: number): string[] => {
@@ -41,4 +42,21 @@ test("each child costs what the one before it cost", { timeout: 60_000 }, async 
     const [few, more, most] = await Promise.all([3, 4, 20].map((n) => count(n, name)));
     expect(most! - more!).toBe(16 * (more! - few!));
   }
+});
+
+test("an exit leaves the machine as it was", () => {
+  const local = { length: 3, offset: 1, before: true, behind: false };
+  const code = PAGE.valid | PAGE.AF | PAGE.DBM | PAGE.DIRTY | PAGE.vma | PAGE.VM_WRITE;
+  const pieces = [{ lo: 0, hi: 3, code: code | PAGE.exclusive, frame: 0 }];
+  const bound = { bound: true, cpus: 1 };
+  const options = { machine: "arm64+smmuv3+ats", kernel: "linux-6.12", devices: 1 };
+  const runner = new Runner({ ...options, memory: false });
+  const run = (routine: Routine) =>
+    runner.run(routine, bound, { ...local, pieces, tables: [{ start: 0, end: 1 }] });
+  // The first frame ever freed takes one step less.
+  run("munmap");
+  const before = [run("munmap"), run("fork"), run("exit")];
+  expect([run("munmap"), run("fork"), run("exit")]).toEqual(before);
+  const asks = before.map(({ course }) => course.acts.some((a) => a.act === "cmdlist"));
+  expect(asks).toEqual([true, true, true]);
 });

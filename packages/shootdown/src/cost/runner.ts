@@ -41,6 +41,8 @@ export interface RunnerOptions {
   /** The SMMU has range commands (SMMU_IDR3.RIL): the driver has no threshold. */
   readonly rangeCommands?: boolean;
   readonly limits?: Readonly<Record<string, number>>;
+  /** False: what was run is run again each time. Default true. */
+  readonly memory?: boolean;
 }
 
 /** What a routine is called for. */
@@ -76,7 +78,7 @@ export interface Done {
 
 /** Where operations run: a region with a free one before it. */
 const REGION = 2;
-/** Processes of a machine; one that has exited is none any more. */
+/** Processes of a machine: one for each context. */
 const PROCESSES = 8;
 
 /** How the name of a context begins whose process has devices. */
@@ -126,7 +128,7 @@ export class Runner {
     }
     this.ran++;
     done = this.execute(routine, name, local, to);
-    this.memory.set(key, done);
+    if (this.options.memory !== false) this.memory.set(key, done);
     return done;
   }
 
@@ -140,6 +142,8 @@ export class Runner {
     // First the process: for it there may be a new machine.
     const process = this.process(context);
     const { live } = this.machine();
+    // Who exits is there again afterwards.
+    const undo = routine === "exit" ? live.attempt() : undefined;
     const place = new Place(live, process, REGION, local);
     const span = Math.ceil((local.offset + local.length) / TABLE_PAGES);
     const target = to && new Place(live, process, REGION + span + 1, to);
@@ -159,7 +163,7 @@ export class Runner {
     const after = place.take();
     target?.take();
     if (task.name === "access" || devicesUsed(routine)) live.evictAll();
-    if (routine === "exit") this.exited(context);
+    undo?.();
     return { course: { acts, steps }, after };
   }
 
@@ -200,15 +204,6 @@ export class Runner {
         return how === "read"
           ? live.read(devices[0]!, base * 4096)
           : live.write(devices[0]!, base * 4096);
-    }
-  }
-
-  /** A machine has few devices: whoever had them leaves it with them. */
-  private exited(context: string): void {
-    if (context.startsWith(BOUND)) this.opened = undefined;
-    else {
-      this.opened!.processes.delete(context);
-      this.opened!.running = undefined;
     }
   }
 

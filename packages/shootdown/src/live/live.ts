@@ -251,6 +251,18 @@ export class LiveMachine {
     this.open.retire();
   }
 
+  /** From here on until the result is called everything that happens is taken back by it. */
+  attempt(): () => void {
+    const { journal } = this.open;
+    const mark = journal.mark();
+    const { nextTable } = this;
+    return () => {
+      journal.rollback(mark);
+      journal.close(mark);
+      this.nextTable = nextTable;
+    };
+  }
+
   /** Every entry of every cache, and whether it is stale. */
   caches(): CacheEntry[] {
     return cacheEntries(this.open, this.system, this.processes, this.devices);
