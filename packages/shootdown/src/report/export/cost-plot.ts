@@ -50,7 +50,7 @@ export const PLOT_WORDS: Readonly<Record<PlotKind, Words>> = {
 
 const WIDTH = 460;
 const LEFT = 58;
-const RIGHT = 16;
+const RIGHT = 24;
 const HEIGHT = 240;
 const FOOT = 40;
 const LEGEND = 18;
@@ -64,7 +64,7 @@ export function plotSvg(plot: Plot, names: readonly string[]): string {
   const marks = marksOf(series);
   const top = series.length * LEGEND + marks.length * MARK + 8;
   const foot = top + HEIGHT;
-  const points = series.flatMap((s) => s.points);
+  const points = series.flatMap(withEdges);
   const xs = points.map((p) => p.x);
   const ys = points.flatMap((p) => [p.time.low, p.time.high]).filter((y) => y > 0);
   const straight = plot.kind === "devices";
