@@ -2,7 +2,7 @@
 // Builds the page to a folder of static files that works from any web server.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 import { constants, root } from "../../scripts/constants.mjs";
 import { PAGE_POLICY } from "../shootdown/src/cli/policy.ts";
@@ -42,6 +42,25 @@ function gallery(): Plugin {
   };
 }
 
+/** workloads/: the recorded programs, as the package ships them. */
+function workloads(): Plugin {
+  const folder = join(root, "packages/shootdown/fixtures/workloads");
+  return {
+    name: "workloads",
+    generateBundle() {
+      for (const name of readdirSync(folder).filter((file) => file.endsWith(".gz"))) {
+        const source = readFileSync(join(folder, name));
+        this.emitFile({ type: "asset", fileName: `workloads/${name}`, source });
+      }
+    },
+    configureServer(server) {
+      server.middlewares.use("/workloads/", (request, response) => {
+        response.end(readFileSync(join(folder, basename(request.url ?? ""))));
+      });
+    },
+  };
+}
+
 const FIRST_DATA = { type: "application/json", id: "first" };
 
 /** The policy, and the first picture as data: it is there before any program has run. */
@@ -71,7 +90,7 @@ export default defineConfig({
   define: constants(),
   resolve: { alias: { shootdown: join(src, "api/index.ts") } },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [gallery(), inDocument],
+  plugins: [gallery(), workloads(), inDocument],
   worker: { format: "es", rolldownOptions: { treeshake } },
   build: {
     outDir: join(home, "dist"),

@@ -11,7 +11,7 @@ import { FilesPanel, takeDrops } from "./files.tsx";
 import { GalleryPanel } from "./gallery.tsx";
 import { Help } from "./help.tsx";
 import { keysOf } from "./keys.ts";
-import { LateRecording } from "./late.tsx";
+import { LateCost, LateRecording } from "./late.tsx";
 import { MovesPanel } from "./moves.tsx";
 import { Said } from "./said.tsx";
 import { Setup } from "./setup.tsx";
@@ -28,6 +28,7 @@ export function App({ store, alone }: { readonly store: Store; readonly alone: b
   const [left, setLeft] = useState<(typeof LEFT)[number] | null>(alone ? null : "scenarios");
   const [right, setRight] = useState<(typeof RIGHT)[number]>("state");
   const [help, setHelp] = useState(false);
+  const [cost, setCost] = useState(false);
   const recording = store.recording.value;
   const beside = store.compare.besides.value !== null && !recording;
   // Two runs need the room.
@@ -49,25 +50,34 @@ export function App({ store, alone }: { readonly store: Store; readonly alone: b
   }, []);
   return (
     <div class="page">
-      <Head store={store} help={() => setHelp(true)} />
-      {!alone && !recording && (
+      <Head
+        store={store}
+        help={() => setHelp(true)}
+        cost={alone ? undefined : () => setCost((c) => !c)}
+        run={!cost && !recording}
+      />
+      {!alone && !recording && !cost && (
         <Setup
           store={store}
           pick={(of, change, what) => <Pickers store={store} of={of} change={change} what={what} />}
         />
       )}
-      <main class={`left-${left ?? "none"}${recording ? " wide" : ""}`}>
-        <aside class="left" aria-label="What is run">
-          <Tabs
-            names={names}
-            chosen={left}
-            choose={(name) => setLeft(name === left ? null : name)}
-          />
-          {left === "scenarios" && <GalleryPanel store={store} done={() => undefined} />}
-          {left === "text" && <Editor store={store} alone={alone} />}
-          {left === "files" && <FilesPanel store={store} />}
-        </aside>
-        {recording ? (
+      <main class={`left-${left ?? "none"}${recording || cost ? " wide" : ""}`}>
+        {!cost && (
+          <aside class="left" aria-label="What is run">
+            <Tabs
+              names={names}
+              chosen={left}
+              choose={(name) => setLeft(name === left ? null : name)}
+            />
+            {left === "scenarios" && <GalleryPanel store={store} done={() => undefined} />}
+            {left === "text" && <Editor store={store} alone={alone} />}
+            {left === "files" && <FilesPanel store={store} />}
+          </aside>
+        )}
+        {cost ? (
+          <LateCost close={() => setCost(false)} />
+        ) : recording ? (
           <LateRecording
             key={recording.name}
             recording={recording}
@@ -78,7 +88,7 @@ export function App({ store, alone }: { readonly store: Store; readonly alone: b
         ) : (
           <Stage store={store} />
         )}
-        {!recording && (
+        {!recording && !cost && (
           <aside class="right" aria-label="What is so">
             {beside && <SideTabs store={store} />}
             <Tabs names={RIGHT} chosen={right} choose={setRight} />
@@ -117,7 +127,15 @@ function Tabs<T extends string>(props: {
   );
 }
 
-function Head({ store, help }: { readonly store: Store; readonly help: () => void }) {
+function Head(props: {
+  readonly store: Store;
+  readonly help: () => void;
+  /** None in a file that is alone. */
+  readonly cost: (() => void) | undefined;
+  /** A run is shown. */
+  readonly run: boolean;
+}) {
+  const { store, help, cost, run } = props;
   const change = (configuration: Configuration) => {
     store.configuration.value = configuration;
     void store.run();
@@ -136,8 +154,13 @@ function Head({ store, help }: { readonly store: Store; readonly help: () => voi
           run
         </button>
       )}
-      {!store.recording.value && <Said store={store} />}
+      {run && <Said store={store} />}
       <span class="space" />
+      {cost && (
+        <button type="button" onClick={cost}>
+          cost
+        </button>
+      )}
       <CopyLink store={store} />
       <button type="button" onClick={help} aria-label="Help">
         ?

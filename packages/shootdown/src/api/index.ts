@@ -205,7 +205,7 @@ export const version: string = __SHOOTDOWN_VERSION__;
 
 export type { Placement, SideOptions } from "../cost/compare.ts";
 export { DMA_MODES, type DmaMode } from "../cost/dma.ts";
-export { type Plot, type PlotKind, plotOf, plotsOf } from "../cost/plots.ts";
+export { type Plot, plotsOf } from "../cost/plots.ts";
 export type { Profile } from "../cost/profile.ts";
 export { PROFILES } from "../cost/profiles.ts";
 export { asExpected, type Validation, validate } from "../cost/validate.ts";
@@ -220,10 +220,13 @@ export {
   profileLines,
   workloadLines,
 } from "../report/cost.ts";
-export { savingBars, timeBars } from "../report/export/cost-bars.ts";
-export { type CostOfWorkload, type CostReport, costHtml } from "../report/export/cost-html.ts";
-export { cliffLines, PLOT_WORDS, plotSvg } from "../report/export/cost-plot.ts";
-export { COST_PICTURE_STYLE, COST_STYLE } from "../report/export/cost-style.ts";
+export {
+  type CostOfWorkload,
+  type CostReport,
+  costHtml,
+  costSections,
+} from "../report/export/cost-html.ts";
+export { COST_SECTIONS_STYLE, COST_STYLE } from "../report/export/cost-style.ts";
 export { VALIDATION_HEAD, validationLines, validationNdjson } from "../report/validation.ts";
 export { type RunEvent, type RunResult, runOnce } from "../study/run.ts";
 export { type Calibrated, calibrateProfile } from "./calibrate.ts";

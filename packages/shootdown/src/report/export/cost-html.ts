@@ -49,15 +49,21 @@ export function costHtml(report: CostReport, policy: string): string {
     "<body>",
     ...head(report, names),
     "<main>",
-    ...report.workloads.flatMap((w) => ofWorkload(w, report)),
-    ...plotsIn(report),
-    ...report.profiles.flatMap(quantitiesOf),
+    costSections(report),
     "</main>",
     "</body>",
     "</html>",
     "",
   ].join("\n");
 }
+
+/** Its sections, for a page that has a head of its own. */
+export const costSections = (report: CostReport): string =>
+  [
+    ...report.workloads.flatMap((w) => ofWorkload(w, report)),
+    ...plotsIn(report),
+    ...report.profiles.flatMap(quantitiesOf),
+  ].join("\n");
 
 function head({ kernels, profiles, version }: CostReport, names: string): string[] {
   return [

@@ -44,10 +44,13 @@ const PICTURES = [
   "svg.cost{display:block;width:100%;height:auto;max-width:40rem}",
 ];
 
-const PAGE = [
+const BODY = [
   "*{box-sizing:border-box}",
   "body{margin:0 auto;padding:1rem;max-width:76rem;background:var(--paper);color:var(--ink);",
   "font:15px/1.45 system-ui,sans-serif}",
+];
+
+const ELEMENTS = [
   "h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.25rem;margin:2rem 0 .5rem;",
   "border-bottom:2px solid var(--line)}h3{font-size:1.05rem;margin:1.4rem 0 .4rem}",
   "h3 small{font-weight:400;color:var(--faint)}p{max-width:48rem}.faint{color:var(--faint)}",
@@ -78,14 +81,14 @@ const PRINTED = [
 export const COST_STYLE = [
   `:root{color-scheme:light dark;${colours(0)}}`,
   `@media(prefers-color-scheme:dark){:root{${colours(1)}}}`,
-  ...PAGE,
+  ...BODY,
+  ...ELEMENTS,
   ...PICTURES,
   ...PRINTED,
 ].join("");
 
-/** Of the pictures alone, for a page that has a style of its own. */
-export const COST_PICTURE_STYLE = [
-  `.cost{${colours(0)}}`,
-  `@media(prefers-color-scheme:dark){.cost{${colours(1)}}}`,
-  ...PICTURES,
+/** Of the sections alone, within `.cost-report` of a page that has a style of its own. */
+export const COST_SECTIONS_STYLE = [
+  `.cost-report{${colours(0)};${[...ELEMENTS, ...PICTURES].join("")}}`,
+  `@media(prefers-color-scheme:dark){.cost-report{${colours(1)}}}`,
 ].join("");
