@@ -22,7 +22,8 @@ export interface Features {
 
 /** What does not depend on where the course runs, and the ranges that do. */
 interface Static {
-  readonly counts: Record<CountName, number>;
+  /** In the order of COUNTS. */
+  readonly counts: Float64Array;
   /** Ranges of ATC invalidations, and for how many devices. */
   readonly atc: readonly (Pages & { readonly devices: number })[];
   /** How often all of the address space is asked for, and invalidated. */
@@ -49,7 +50,7 @@ export class Counter {
     let s = this.known.get(course);
     if (!s) this.known.set(course, (s = this.prepare(course, base)));
     const { sums } = this;
-    for (let n = 0; n < COUNTS.length; n++) sums[n]! += repeat * s.counts[COUNTS[n]!];
+    for (let n = 0; n < sums.length; n++) sums[n]! += repeat * s.counts[n]!;
     sums[ASKED]! += repeat * s.allAsked * mapped;
     sums[INVALIDATED]! += repeat * s.allInvalidated * mapped;
     for (const { lo, hi, devices } of s.atc) {
@@ -98,7 +99,8 @@ export class Counter {
         else atc.push({ lo: a.lo, hi: a.hi, devices: a.devices });
       } else if (!ats && a.op.startsWith("CMD_TLBI")) invalidated(a);
     }
-    return { counts, atc, allAsked, allInvalidated };
+    const inOrder = Float64Array.from(COUNTS, (name) => counts[name]);
+    return { counts: inOrder, atc, allAsked, allInvalidated };
   }
 
   /** One act's share of what does not depend on the place; ATC_INV of a range is added there. */

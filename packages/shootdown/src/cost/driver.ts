@@ -7,7 +7,7 @@
 import type { Course } from "./course.ts";
 import type { After, Local } from "./local.ts";
 import { faults, forbidden, isMapped, PAGE } from "./page.ts";
-import type { Routine, Runner } from "./runner.ts";
+import type { Access, Routine, Runner } from "./runner.ts";
 import type { Piece } from "./space.ts";
 import { Frames, Space, TABLE_PAGES } from "./space.ts";
 import type { Call, Operation, Span } from "./workload.ts";
@@ -200,7 +200,7 @@ export class Driver {
     operation: Operation,
   ): void {
     const [lo, hi] = pagesOf(span);
-    const routine: Routine = device
+    const routine: Access = device
       ? write
         ? "device write"
         : "device read"
@@ -218,14 +218,9 @@ export class Driver {
    * A fault on each page of a piece. That a table is made where there is none is nothing that
    * anybody is told: the routines have it already.
    */
-  private fault(routine: Routine, space: Space, piece: Piece, operation: Operation): void {
-    const local: Local = {
-      ...{ length: 1, offset: 0, before: false, behind: false },
-      pieces: [{ ...piece, lo: 0, hi: 1, frame: 0 }],
-      tables: [{ start: 0, end: 1 }],
-    };
+  private fault(routine: Access, space: Space, piece: Piece, operation: Operation): void {
     const { lo, hi } = piece;
-    const { course, after } = this.runner.run(routine, space, local);
+    const { course, after } = this.runner.access(routine, space, piece.code);
     this.sink(course, lo, hi - lo, space, operation);
     const { code, kept } = after.pages[0]!;
     space.put(lo, hi, { code: landed(code, routine), frame: kept ? piece.frame : "new" });

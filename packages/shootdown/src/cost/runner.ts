@@ -63,6 +63,11 @@ export type Routine =
   | "device read"
   | "device write";
 
+const ACCESSES = ["read", "write", "device read", "device write"] as const;
+export type Access = (typeof ACCESSES)[number];
+/** More than a machine has. */
+const CPUS = 128;
+
 /** In what process a routine runs. */
 export interface Context {
   /** A secondary TLB translates with its tables. */
@@ -106,6 +111,7 @@ export class Runner {
   private readonly cpus: number;
   private opened: Opened | undefined;
   private readonly memory = new Map<string, Done>();
+  private readonly accesses = new Map<number, Done>();
   private steps = 0;
   private log: { entry: OpenLogEntry; steps: number }[] = [];
 
@@ -129,6 +135,23 @@ export class Runner {
     this.ran++;
     done = this.execute(routine, name, local, to);
     if (this.options.memory !== false) this.memory.set(key, done);
+    return done;
+  }
+
+  /** Runs an access to one page whose table is there, or remembers it. */
+  access(routine: Access, context: Context, code: number): Done {
+    const { bound, cpus } = context;
+    const kind = 2 * ACCESSES.indexOf(routine) + (bound ? 1 : 0);
+    const key = (code * 2 * ACCESSES.length + kind) * CPUS + Math.min(cpus, this.cpus);
+    let done = this.accesses.get(key);
+    if (done) {
+      this.known++;
+      return done;
+    }
+    const local = { length: 1, offset: 0, before: false, behind: false };
+    const pieces = [{ lo: 0, hi: 1, code, frame: 0 }];
+    done = this.run(routine, context, { ...local, pieces, tables: [{ start: 0, end: 1 }] });
+    if (this.options.memory !== false) this.accesses.set(key, done);
     return done;
   }
 
