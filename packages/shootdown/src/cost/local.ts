@@ -102,7 +102,10 @@ export class Place {
     live.fill(vma.decl, [mm, first], count, 1);
     if (code & PAGE.VM_WRITE) live.fill(VM_WRITE.decl, [mm, first], count, 1);
     if (code & PAGE.VM_NONE) live.fill(VM_NONE.decl, [mm, first], count, 1);
-    if (!isMapped(code)) return;
+    if (!isMapped(code)) {
+      this.loaded.push({ lo: first, hi: first + count, code, frame: -1 });
+      return;
+    }
     const zero = (code & PAGE.zero) !== 0;
     const frame = zero ? ZERO_PFN : live.get(next_free_page.decl, []);
     if (!zero) this.own(frame, count, code);
@@ -211,7 +214,7 @@ export class Place {
     const kind = layout.get(word, "kind");
     if (low % 2 === 1 || kind !== 0) {
       const frame = layout.get(word, "pfn");
-      kept = was !== undefined && frame === was.frame + lo - was.lo;
+      kept = was !== undefined && was.frame >= 0 && frame === was.frame + lo - was.lo;
       code |= low | (kind << KIND_SHIFT);
       if (live.get(PageAnonExclusive.decl, [frame]) === 1) code |= PAGE.exclusive;
       if (frame === ZERO_PFN) code |= PAGE.zero;
