@@ -4,6 +4,7 @@
 //   npm test                       all of it
 //   npm test -- types layers       only these checks (style, types, layers, unit)
 //   npm test -- unit -- -t name    the words after a second `--` go to vitest
+//   npm run test:slow              tests of minutes, *.slow.test.ts: a step of their own
 //
 // The style, type and layer checks count as one test each; `unit` counts every vitest test.
 
@@ -71,11 +72,11 @@ async function runChecks(list, counts) {
   await Promise.all([worker(), worker()]);
 }
 
-async function runUnit(args, counts) {
+async function runUnit(args, counts, slow = false) {
   const dir = mkdtempSync(join(tmpdir(), "shootdown-test-"));
   const report = join(dir, "report.json");
   const command = ["vitest", "run", "--reporter=default", "--reporter=./scripts/vitest-report.mjs"];
-  const env = { SHOOTDOWN_TEST_REPORT: report };
+  const env = { SHOOTDOWN_TEST_REPORT: report, SHOOTDOWN_SLOW: slow ? "1" : "0" };
   const { ok } = await run([...command, ...args], { quiet: false, env });
   const result = existsSync(report)
     ? JSON.parse(readFileSync(report, "utf8"))
@@ -89,7 +90,7 @@ async function runUnit(args, counts) {
 async function main(args) {
   const end = args.indexOf("--");
   const kinds = end < 0 ? args : args.slice(0, end);
-  const known = ["style", "types", "layers", "unit"];
+  const known = ["style", "types", "layers", "unit", "slow"];
   const unknown = kinds.find((kind) => !known.includes(kind));
   if (unknown !== undefined) {
     process.stderr.write(`test: no check is called ${unknown}; there are ${known.join(", ")}\n`);
@@ -102,7 +103,9 @@ async function main(args) {
     checks().filter((check) => chosen(check.kind)),
     counts,
   );
-  if (chosen("unit")) await runUnit(end < 0 ? [] : args.slice(end + 1), counts);
+  const words = end < 0 ? [] : args.slice(end + 1);
+  if (chosen("unit")) await runUnit(words, counts);
+  if (kinds.includes("slow")) await runUnit(words, counts, true);
   for (const { name, reason } of counts.skipped) {
     process.stdout.write(`skipped ${name}: ${reason}\n`);
   }

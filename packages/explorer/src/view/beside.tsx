@@ -11,8 +11,8 @@ import { differsBy, type Verdict } from "../model/verdict.ts";
 import { laneTitle, VERDICTS } from "./words.ts";
 
 const ROW_PX = 24;
-const LANE_PX = 24;
-const NUMBER_PX = 30;
+const LANE_PX = 36;
+const NUMBER_PX = 26;
 
 export function BesideView({ store }: { readonly store: Store }) {
   const { compare } = store;
