@@ -299,3 +299,15 @@ test("commands for several devices are one list for each SMMU that has some", ()
   expect(counter.counts.cmd_sync).toBe(2 * (4 + 2));
   expect(counter.counts.atc_inv).toBe(2 * 2);
 });
+
+test("a device of the first process is not one of whoever comes after it", () => {
+  const mmap: Call = { call: "mmap", span: one, writable: true, ...plain };
+  const munmap: Call = { call: "munmap", span: one };
+  const life = [mmap, write, munmap, { call: "exit" } as const];
+  const all = actsOn("linux-6.12", 1, [
+    ...life.map((c) => [1, c] as const),
+    ...life.map((c) => [2, c] as const),
+  ]);
+  expect([has(all[2]!, "cmdlist"), has(all[6]!, "tlbi")]).toEqual([true, true]);
+  expect(has(all[6]!, "cmdlist")).toBe(false);
+});

@@ -7,6 +7,7 @@ import { wordLayout } from "../../../packages/shootdown/src/engine/word.ts";
 import type { FieldDecl, Sorts } from "../../../packages/shootdown/src/ir/expr.ts";
 import type { Declaration } from "../../../packages/shootdown/src/ir/machine.ts";
 import type { AnySort } from "../../../packages/shootdown/src/ir/sort.ts";
+import { tlbiPieces } from "../../../packages/shootdown/src/kernel/arch/arm64/asm/tlbi-ranges.ts";
 import {
   mm_subscribed,
   next_free_page,
@@ -258,9 +259,8 @@ function word(line: string, later: number, folder: Folder): string[] {
 }
 
 /**
- * The instructions that a TLBI of the model stands for. Without FEAT_TLBIRANGE one a page, or one a
- * table; with it (count+1)*2^(5*scale+1) pages at a time, the smallest first in 6.1, the greatest
- * first since 6.12. KPTI does each again for the ASID of user space.
+ * The instructions that a TLBI of the model stands for. KPTI does each again for the ASID of user
+ * space.
  */
 export function instructions(
   op: string,
@@ -279,25 +279,12 @@ export function instructions(
   // As many pages are not flushed one by one: what is, is flushed by table.
   const tables = lo % PAGES_OF_TABLE === 0 && hi % PAGES_OF_TABLE === 0;
   const single = (page: number) => say(`${op} ${pageText(page)}`);
-  if (!features.rangeTlbi) {
-    for (let page = lo; page < hi; page += tables ? PAGES_OF_TABLE : 1) single(page);
-    return found;
-  }
-  const ranges = (scales: readonly number[], countOf: (units: number) => number) => {
-    for (const scale of scales) {
-      const unit = 2 ** (5 * scale + 1);
-      const count = countOf(Math.floor((hi - lo) / unit));
-      if (count === 0) continue;
-      say(`r${op} ${pageText(lo)}..${pageText(lo + count * unit)}`);
-      lo += count * unit;
-    }
-  };
-  if (kernel === "linux-6.1") {
-    if ((hi - lo) % 2 === 1) single(lo++);
-    ranges([0, 1, 2, 3], (units) => units % 32);
-  } else {
-    ranges([3, 2, 1, 0], (units) => Math.min(units, 32));
-    if (lo < hi) single(lo);
+  const stride = tables ? PAGES_OF_TABLE : 1;
+  const { rangeTlbi } = features;
+  const version = kernel.replace("linux-", "");
+  for (const piece of tlbiPieces(hi - lo, { rangeTlbi, stride, version })) {
+    if (piece.ranged) say(`r${op} ${pageText(lo + piece.lo)}..${pageText(lo + piece.hi)}`);
+    else single(lo + piece.lo);
   }
   return found;
 }

@@ -4,6 +4,7 @@
 //   workload ──► for each kernel and profile: Driver ──► Counter, Timeline ──► Timing
 //                for each further kernel: its difference to the first, on each profile
 
+import { PAGE_SIZE } from "../live/live.ts";
 import type { ClockCourse } from "./clock-program.ts";
 import { Contents } from "./contents.ts";
 import { Counter } from "./counter.ts";
@@ -179,7 +180,7 @@ class Run {
     const cpu = this.cpuOf(operation);
     if (call.call === "dma_map") return this.dma.map(cpu, operation.at_ns, call.pages);
     if (call.call === "dma_unmap") {
-      const iova = Math.floor((call.iova ?? 0) / PAGE_BYTES);
+      const iova = Math.floor((call.iova ?? 0) / PAGE_SIZE);
       return this.dma.unmap(cpu, operation.at_ns, call.pages, iova);
     }
     this.driver.step(operation);
@@ -219,7 +220,6 @@ class Run {
   }
 }
 
-const PAGE_BYTES = 4096;
 /** CPUs of a live machine: whom x86 interrupts. */
 export const CPUS_MAX = 64;
 
@@ -236,7 +236,7 @@ class Caches {
 
   use(start: number, end: number): void {
     this.used = true;
-    const [lo, hi] = [Math.floor(start / PAGE_BYTES), Math.ceil(end / PAGE_BYTES)];
+    const [lo, hi] = [Math.floor(start / PAGE_SIZE), Math.ceil(end / PAGE_SIZE)];
     // What the device still has, the IOMMU is not asked for.
     if (this.atc === undefined || this.atc.use(lo, hi) > 0) this.iotlb.use(lo, hi);
   }

@@ -5,6 +5,7 @@ import { tlbiCount } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
 import { atcExactSpans, atcSpan, tlbInvCommands } from "../kernel/iommu/arm-smmu-v3-commands.ts";
 import type { Act, CountName, Counts, Course, Pages } from "./course.ts";
 import { COUNTS } from "./course.ts";
+import { TABLE_PAGES } from "./space.ts";
 
 /** What of a machine changes how many instructions and commands a range becomes. */
 export interface Features {
@@ -30,8 +31,6 @@ interface Static {
   readonly allAsked: number;
   readonly allInvalidated: number;
 }
-
-const TABLE_PAGES = 512;
 
 export class Counter {
   private readonly features: Features;

@@ -4,6 +4,7 @@
 //
 //   operation ──► parts in one vma, one table ... ──Runner──► course, and the space after it
 
+import { PAGE_SIZE } from "../live/live.ts";
 import type { Course } from "./course.ts";
 import type { After, Local } from "./local.ts";
 import { faults, forbidden, isMapped, PAGE } from "./page.ts";
@@ -26,13 +27,11 @@ export type Sink = (
   operation: Operation,
 ) => void;
 
-const BYTES = 4096;
-
 const PROTECTION = { ro: 0, rw: PAGE.VM_WRITE, none: PAGE.VM_NONE } as const;
 
 const pagesOf = ({ start, end }: Span): [number, number] => [
-  Math.floor(start / BYTES),
-  Math.ceil(end / BYTES),
+  Math.floor(start / PAGE_SIZE),
+  Math.ceil(end / PAGE_SIZE),
 ];
 
 export class Driver {
@@ -43,6 +42,8 @@ export class Driver {
   private readonly all: boolean;
   private readonly sink: Sink;
   private readonly frames = new Frames();
+  /** The first process has begun; it may have ended since. */
+  private begun = false;
 
   constructor(runner: Runner, sink: Sink, options: DriverOptions = {}) {
     this.runner = runner;
@@ -54,7 +55,8 @@ export class Driver {
   space(pid: number): Space {
     let space = this.spaces.get(pid);
     if (!space) {
-      space = new Space(this.frames, this.all || this.spaces.size === 0);
+      space = new Space(this.frames, this.all || !this.begun);
+      this.begun = true;
       this.spaces.set(pid, space);
     }
     return space;

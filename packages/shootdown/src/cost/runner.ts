@@ -18,7 +18,7 @@ import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { do_mprotect_none } from "../kernel/mm/mprotect-none.ts";
 import { mremap_to } from "../kernel/mm/mremap.ts";
 import { entries_protnone } from "../kernel/state.ts";
-import { LiveMachine } from "../live/live.ts";
+import { LiveMachine, PAGE_SIZE } from "../live/live.ts";
 import type { Device, Process } from "../live/options.ts";
 import type { Task } from "../live/task.ts";
 import type { Course } from "./course.ts";
@@ -220,13 +220,13 @@ export class Runner {
       case "exit":
         return call(exit_mmap, { cpu: 0, mm });
       case "read":
-        return live.load(0, process, base * 4096);
+        return live.load(0, process, base * PAGE_SIZE);
       case "write":
-        return live.store(0, process, base * 4096);
+        return live.store(0, process, base * PAGE_SIZE);
       default:
         return how === "read"
-          ? live.read(devices[0]!, base * 4096)
-          : live.write(devices[0]!, base * 4096);
+          ? live.read(devices[0]!, base * PAGE_SIZE)
+          : live.write(devices[0]!, base * PAGE_SIZE);
     }
   }
 
