@@ -8,11 +8,12 @@ import { runScenario } from "../packages/shootdown/src/api/run.ts";
 import { Counter } from "../packages/shootdown/src/cost/counter.ts";
 import type { Act } from "../packages/shootdown/src/cost/course.ts";
 import { Driver } from "../packages/shootdown/src/cost/driver.ts";
-import { actsOf } from "../packages/shootdown/src/cost/log.ts";
+import { actsOf, tlbiFeatures } from "../packages/shootdown/src/cost/log.ts";
 import { PAGE } from "../packages/shootdown/src/cost/page.ts";
 import type { Routine } from "../packages/shootdown/src/cost/runner.ts";
 import { Runner } from "../packages/shootdown/src/cost/runner.ts";
 import type { Call } from "../packages/shootdown/src/cost/workload.ts";
+import type { TlbiFeatures } from "../packages/shootdown/src/kernel/arch/arm64/asm/tlbi-ranges.ts";
 import { do_madvise } from "../packages/shootdown/src/kernel/mm/madvise.ts";
 import { entries_protnone, VM_WRITE, vma } from "../packages/shootdown/src/kernel/state.ts";
 import type { LiveMachine } from "../packages/shootdown/src/live/live.ts";
@@ -45,10 +46,12 @@ class Whole {
   private readonly process: Process;
 
   private readonly cpus: number;
+  private readonly tlbi: TlbiFeatures;
 
   constructor(machine: string, kernel: string) {
     // More of them hear the broadcasts of arm64 than on the machine that courses are run on.
     this.cpus = machine === "x86" ? 1 : 4;
+    this.tlbi = tlbiFeatures(machine, kernel);
     this.live = new Machine(
       { machine, kernel, cpus: this.cpus, knobs: { hafdbs: "yes" } },
       { initial: [{ field: entries_protnone.decl, index: [], value: 1 }], observers: [] },
@@ -75,8 +78,7 @@ class Whole {
       return placed(
         actsOf(
           live.takeLog().map((entry) => ({ entry, steps: 0 })),
-          0,
-          this.cpus,
+          { base: 0, cpus: this.cpus, tlbi: this.tlbi },
         ),
         0,
       );
@@ -292,8 +294,7 @@ test("commands for several devices are one list for each SMMU that has some", ()
   );
   const lists = acts!.filter((a) => a.act === "cmdlist" && a.op === "CMD_ATC_INV");
   expect(lists.map((a) => a.act === "cmdlist" && a.devices)).toEqual([2, 2]);
-  const features = { rangeTlbi: false, rangeCommands: false, version: "6.12" };
-  const counter = new Counter({ ...features, smmus: 4, atcSpan: "covering" });
+  const counter = new Counter({ rangeCommands: false, smmus: 4, atcSpan: "covering" });
   counter.add({ acts: acts!, steps: 0 }, 4096, 1, 1);
   // Of the page and of its table: TLBI and SYNC on four SMMUs, ATC_INV behind two of them.
   expect(counter.counts.cmd_sync).toBe(2 * (4 + 2));

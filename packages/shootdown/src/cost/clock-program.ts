@@ -7,7 +7,6 @@
 // The order of rows and their shape do not depend on the values of a profile, so that they are made
 // once; each corner of the sweep fills in its own times.
 
-import { tlbiCount } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
 import { CMDQ_BATCH_ENTRIES } from "../kernel/iommu/arm-smmu-v3-commands.ts";
 import { commandsOf } from "./counter.ts";
 import type { Act } from "./course.ts";
@@ -118,7 +117,7 @@ class Builder {
         else if (this.features.iommu !== "none") this.spend("device_fault_ns", 1);
         return 1;
       case "tlbi": {
-        const ops = instructionsOf(act, this.features);
+        const ops = act.instructions;
         if (act.broadcast) this.broadcast += ops;
         this.spend(act.broadcast ? "tlbi_broadcast_ns" : "tlbi_local_ns", ops);
         return 1;
@@ -261,20 +260,6 @@ function goesOn(acts: readonly ClockAct[], from: number): boolean {
 /** Times that a list of so many commands is handed to the queue. */
 export const submissions = (commands: number): number =>
   Math.max(1, Math.ceil(commands / CMDQ_BATCH_ENTRIES));
-
-/** So many pages are not flushed one by one: what is a range all the same goes by table. */
-const MAX_DVM_OPS = 512;
-
-/** Versions differ in the order of range instructions, and hardly in their number. */
-const VERSION = "6.12";
-
-function instructionsOf(act: Act & { readonly act: "tlbi" }, features: Features): number {
-  if (act.hi === Number.POSITIVE_INFINITY || !act.op.startsWith("VA")) return 1;
-  const pages = act.hi - act.lo;
-  const rangeTlbi = features.tlbi_range;
-  const stride = !rangeTlbi && pages >= MAX_DVM_OPS ? MAX_DVM_OPS : 1;
-  return tlbiCount(pages, { rangeTlbi, stride, version: VERSION });
-}
 
 function pagesFlushed({ lo, hi }: { readonly lo: number; readonly hi: number }): number {
   return Math.max(0, hi - lo);

@@ -40,7 +40,7 @@ const anyAct: fc.Arbitrary<Act> = fc
     const span = { lo, hi: yes && n > 500 ? Number.POSITIVE_INFINITY : lo + n };
     if (kind === 0) return { act: "steps", n };
     if (kind === 1) return yes ? { act: "pte", n } : { act: "fault", device: n > 300 };
-    if (kind === 2) return { act: "tlbi", op: "VALE1IS", broadcast: yes, ...span };
+    if (kind === 2) return { act: "tlbi", op: "VALE1IS", broadcast: yes, instructions: n, ...span };
     if (kind <= 4) return { act: "dsb", completes: yes };
     if (kind === 5) return { act: "ipi" };
     if (kind === 6) return { act: "flush", own: yes, ...span };
@@ -142,7 +142,7 @@ describe("one CPU alone", () => {
     });
     const flush = course(
       { act: "steps", n: 10 },
-      { act: "tlbi", op: "VALE1IS", broadcast: true, lo: 0, hi: 4 },
+      { act: "tlbi", op: "VALE1IS", broadcast: true, instructions: 4, lo: 0, hi: 4 },
       { act: "dsb", completes: true },
     );
     expect(timeOf(timed(closed(1, 1), [flush], profile)).mid).toBe(20 + 80 + 108);
@@ -255,7 +255,7 @@ describe("many CPUs", () => {
   test("a second CPU that sends is slowed by the first, and bystanders by both", () => {
     const thunder = profileNamed("thunderx2")!;
     const flush = course(
-      { act: "tlbi", op: "VALE1IS", broadcast: true, lo: 0, hi: 1 },
+      { act: "tlbi", op: "VALE1IS", broadcast: true, instructions: 1, lo: 0, hi: 1 },
       { act: "dsb", completes: true },
     );
     const one = timed(closed(1, 50), [flush], thunder).outcomes.mid;

@@ -162,11 +162,9 @@ class Run {
     const { ran, known } = this.runner;
     this.before = { ran, known };
     this.counter = new Counter({
-      rangeTlbi: features.tlbi_range,
       rangeCommands: features.range_inv,
       smmus: features.smmus,
       atcSpan: features.atc_span,
-      version: kernel.replace(/^linux-/, "").split("+")[0]!,
     });
     const sink = (course: Course, base: number, repeat: number, space: Space, op: Operation) =>
       this.sink(course, base, repeat, space, op);

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts what courses ask for, exactly: instructions, commands, pages.
 
-import { tlbiCount } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
 import { atcExactSpans, atcSpan, tlbInvCommands } from "../kernel/iommu/arm-smmu-v3-commands.ts";
 import type { Act, CountName, Counts, Course, Pages } from "./course.ts";
 import { COUNTS } from "./course.ts";
-import { TABLE_PAGES } from "./space.ts";
 
-/** What of a machine changes how many instructions and commands a range becomes. */
+/** What of a machine changes how many commands a range becomes. */
 export interface Features {
-  /** FEAT_TLBIRANGE. */
-  readonly rangeTlbi: boolean;
   /** SMMU_IDR3.RIL. */
   readonly rangeCommands: boolean;
   /** SMMUs that a process has devices behind; each gets its own commands. */
   readonly smmus: number;
   /** One ATC_INV that covers a range, or several that are the range. */
   readonly atcSpan: "covering" | "exact";
-  /** Of Linux, `6.12`. */
-  readonly version: string;
 }
 
 /** What does not depend on where the course runs, and the ranges that do. */
@@ -47,7 +41,7 @@ export class Counter {
    */
   add(course: Course, base: number, repeat: number, mapped: number): void {
     let s = this.known.get(course);
-    if (!s) this.known.set(course, (s = this.prepare(course, base)));
+    if (!s) this.known.set(course, (s = this.prepare(course)));
     const { sums } = this;
     for (let n = 0; n < sums.length; n++) sums[n]! += repeat * s.counts[n]!;
     sums[ASKED]! += repeat * s.allAsked * mapped;
@@ -72,7 +66,7 @@ export class Counter {
     return Object.fromEntries(COUNTS.map((name, n) => [name, this.sums[n]!])) as Counts;
   }
 
-  private prepare(course: Course, base: number): Static {
+  private prepare(course: Course): Static {
     const counts = Object.fromEntries(COUNTS.map((n) => [n, 0])) as Record<CountName, number>;
     counts.steps = course.steps;
     const atc: (Pages & { devices: number })[] = [];
@@ -85,7 +79,7 @@ export class Counter {
       else counts.pages_invalidated += hi - lo;
     };
     for (const a of course.acts) {
-      this.count(a, base, counts);
+      this.count(a, counts);
       const flushes = a.act === "tlbi" || (a.act === "flush" && a.own);
       if (flushes) {
         if (a.hi === Infinity) allAsked++;
@@ -103,7 +97,7 @@ export class Counter {
   }
 
   /** One act's share of what does not depend on the place; ATC_INV of a range is added there. */
-  private count(a: Act, base: number, counts: Record<CountName, number>): void {
+  private count(a: Act, counts: Record<CountName, number>): void {
     const { smmus } = this.features;
     const all = "hi" in a && a.hi === Infinity;
     switch (a.act) {
@@ -126,7 +120,7 @@ export class Counter {
         return;
       case "tlbi":
         counts.flushes++;
-        counts.tlbi += this.instructions(a, base);
+        counts.tlbi += a.instructions;
         if (all) counts.full_flushes++;
         return;
       case "cmdlist": {
@@ -140,15 +134,6 @@ export class Counter {
         counts.cmd_tlbi += smmus * commandsOf(a, this.features.rangeCommands);
       }
     }
-  }
-
-  private instructions(a: Act & { act: "tlbi" }, base: number): number {
-    if (a.hi === Infinity || !a.op.startsWith("VA")) return 1;
-    // As many pages are not flushed one by one: what is, is flushed by table.
-    const aligned = (base + a.lo) % TABLE_PAGES === 0 && (base + a.hi) % TABLE_PAGES === 0;
-    const { rangeTlbi, version } = this.features;
-    const stride = aligned ? TABLE_PAGES : 1;
-    return tlbiCount(a.hi - a.lo, { rangeTlbi, stride, version });
   }
 }
 

@@ -20,8 +20,13 @@ export type Act =
   | { readonly act: "pte"; readonly n: number }
   /** A page fault of the CPU, or of a device. */
   | { readonly act: "fault"; readonly device: boolean }
-  /** TLBI of a range, by the name of the operation; commands.ts says how many instructions. */
-  | ({ readonly act: "tlbi"; readonly op: string; readonly broadcast: boolean } & Pages)
+  /** TLBI of a range, by the name of the operation, and how many instructions that is. */
+  | ({
+      readonly act: "tlbi";
+      readonly op: string;
+      readonly broadcast: boolean;
+      readonly instructions: number;
+    } & Pages)
   /** A DSB; `completes`: it waits for the TLBIs before it. */
   | { readonly act: "dsb"; readonly completes: boolean }
   /** x86: an interrupt to one more CPU; the next flush of the CPU's own is begun with it. */

@@ -6,6 +6,7 @@
 
 import type { OpenLogEntry, Pair, Value } from "../engine/open-value.ts";
 import { expand } from "../engine/open-value.ts";
+import { MAX_DVM_OPS, type TlbiFeatures, tlbiCount } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
 import { BROADCAST, command, dsb_op, events, tlbi_op } from "../vocabulary/events.ts";
 import type { Act, Pages } from "./course.ts";
 
@@ -20,10 +21,24 @@ interface Logged {
   readonly steps: number;
 }
 
-/** Acts of a log whose operation begins at page `base`; agents from `cpus` on are devices. */
-export function actsOf(log: readonly Logged[], base: number, cpus: number): Act[] {
+/** Where and on what a log was written. */
+export interface Origin {
+  /** The first page of its operation. */
+  readonly base: number;
+  /** Agents from this number on are devices. */
+  readonly cpus: number;
+  readonly tlbi: TlbiFeatures;
+}
+
+/** FEAT_TLBIRANGE of a machine `arm64+tlbirange`, and the version of a kernel `linux-6.12+name`. */
+export const tlbiFeatures = (machine: string, kernel: string): TlbiFeatures => ({
+  rangeTlbi: machine.split("+").includes("tlbirange"),
+  version: kernel.replace(/^linux-/, "").split("+")[0]!,
+});
+
+/** Acts of a log. */
+export function actsOf(log: readonly Logged[], origin: Origin): Act[] {
   const acts: Act[] = [];
-  const origin = { base, cpus };
   for (const { entry, steps } of log) {
     if (steps > 0) acts.push({ act: "steps", n: steps });
     if ("repeat" in entry && !entry.events.some((e) => PLACED.has(e.event))) {
@@ -48,13 +63,8 @@ const PLACED = namesOf([
   events.cmdq,
 ]);
 
-interface Origin {
-  readonly base: number;
-  readonly cpus: number;
-}
-
 function actOf(event: string, args: Args, at: Origin, before: Act[]): readonly Act[] {
-  const { base, cpus } = at;
+  const { base, cpus, tlbi } = at;
   switch (event) {
     case events.pte_store.name:
     case events.block_store.name:
@@ -64,7 +74,10 @@ function actOf(event: string, args: Args, at: Origin, before: Act[]): readonly A
     case events.tlbi.name: {
       const op = tlbi_op.values[args["op"] as number]!;
       const broadcast = (BROADCAST as readonly string[]).includes(op);
-      return [{ act: "tlbi", op, broadcast, ...pagesOf(args, base) }];
+      const pages = pagesOf(args, base);
+      return [
+        { act: "tlbi", op, broadcast, instructions: instructions(op, pages, tlbi), ...pages },
+      ];
     }
     case events.dsb.name: {
       const op = dsb_op.values[args["op"] as number]!;
@@ -89,6 +102,13 @@ function actOf(event: string, args: Args, at: Origin, before: Act[]): readonly A
     default:
       return [];
   }
+}
+
+function instructions(op: string, { lo, hi }: Pages, features: TlbiFeatures): number {
+  if (hi === Infinity || !op.startsWith("VA")) return 1;
+  // So many pages are not flushed one by one: what is a range all the same goes by table.
+  const stride = hi - lo >= MAX_DVM_OPS ? MAX_DVM_OPS : 1;
+  return tlbiCount(hi - lo, { ...features, stride });
 }
 
 /** A CMD_SYNC belongs to the list before it. */

@@ -28,7 +28,7 @@ async function count(children: number, name: CountName): Promise<number> {
   const read = await readText("x", bytesOf(text));
   if (!("workload" in read)) throw new Error(JSON.stringify(read.diagnostics));
   const runner = new Runner({ machine: "arm64+smmuv3+ats", kernel: "linux-6.12", devices: 1 });
-  const features = { rangeTlbi: false, rangeCommands: false, smmus: 1, version: "6.12" };
+  const features = { rangeCommands: false, smmus: 1 } as const;
   const counter = new Counter({ ...features, atcSpan: "covering" });
   const driver = new Driver(runner, (course, base, repeat, { mapped }) => {
     counter.add(course, base, repeat, mapped);

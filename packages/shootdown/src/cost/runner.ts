@@ -24,7 +24,7 @@ import type { Task } from "../live/task.ts";
 import type { Course } from "./course.ts";
 import type { After, Local } from "./local.ts";
 import { localKey, Place } from "./local.ts";
-import { actsOf } from "./log.ts";
+import { actsOf, tlbiFeatures } from "./log.ts";
 import { TABLE_PAGES } from "./space.ts";
 
 /** What is run: a kernel on a machine, and what of the machine changes what is done. */
@@ -180,7 +180,9 @@ export class Runner {
     };
     live.finish(task);
     live.onLog = undefined;
-    const acts = actsOf(this.log, place.base, this.cpus);
+    const { machine, kernel } = this.options;
+    const tlbi = tlbiFeatures(machine, kernel);
+    const acts = actsOf(this.log, { base: place.base, cpus: this.cpus, tlbi });
     if (this.steps > 0) acts.push({ act: "steps", n: this.steps });
     const steps = acts.reduce((sum, a) => (a.act === "steps" ? sum + a.n : sum), 0);
     const after = place.take();

@@ -15,6 +15,8 @@ const localOnly = (acts: readonly ClockAct[]): ClockAct[] =>
     return act.act === "dsb" ? { ...act, completes: false } : act;
   });
 
+const ALL = Number.POSITIVE_INFINITY;
+
 /** 10,000 x 256 pages swapped out by one thread; seconds without batching. */
 const SWAP_PAGES = 2.56e6;
 const SWAP = [
@@ -142,9 +144,9 @@ export function v10(): Validation {
   // __kvm_tlb_flush_vmid_ipa(), arch/arm64/kvm/hyp/vhe/tlb.c: stage 2, then all of stage 1.
   const one: ClockAct[] = [
     { act: "dsb", completes: false },
-    { act: "tlbi", op: "IPAS2E1IS", broadcast: true, lo: 0, hi: 1 },
+    { act: "tlbi", op: "IPAS2E1IS", broadcast: true, instructions: 1, lo: 0, hi: 1 },
     { act: "dsb", completes: true },
-    { act: "tlbi", op: "VMALLE1IS", broadcast: true, lo: 0, hi: Number.POSITIVE_INFINITY },
+    { act: "tlbi", op: "VMALLE1IS", broadcast: true, instructions: 1, lo: 0, hi: ALL },
     { act: "dsb", completes: true },
   ];
   const unmap = (entries: number, own: number, ranged: boolean) => {

@@ -48,9 +48,7 @@ function through(
   { limits = {}, all = false }: Through = {},
 ): Counts {
   const runner = new Runner({ machine: "arm64+smmuv3+ats", kernel, devices: 1, limits });
-  const version = kernel.replace("linux-", "");
-  const features = { rangeTlbi: true, rangeCommands: false, smmus: 1, version };
-  const counter = new Counter({ ...features, atcSpan: "covering" });
+  const counter = new Counter({ rangeCommands: false, smmus: 1, atcSpan: "covering" });
   const count: Sink = (course, base, repeat, space, operation) => {
     counter.add(course, base, repeat, space.mapped);
     sink(course, base, repeat, space, operation);

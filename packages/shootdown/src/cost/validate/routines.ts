@@ -7,7 +7,7 @@ import { next_free_page } from "../../kernel/state.ts";
 import { LiveMachine } from "../../live/live.ts";
 import type { Act } from "../course.ts";
 import { Driver } from "../driver.ts";
-import { actsOf } from "../log.ts";
+import { actsOf, tlbiFeatures } from "../log.ts";
 import { Runner } from "../runner.ts";
 import type { Call } from "../workload.ts";
 
@@ -79,5 +79,5 @@ function unmap(batched: boolean, pages: number): readonly Act[] {
     live.finish(live.start("unmap", try_to_unmap_one, args));
   }
   live.finish(live.start("flush", try_to_unmap_flush, { cpu: 0 }));
-  return actsOf(log, first, 1);
+  return actsOf(log, { base: first, cpus: 1, tlbi: tlbiFeatures(MACHINE, kernel) });
 }

@@ -13,6 +13,21 @@ export interface TlbiPiece {
   readonly ranged: boolean;
 }
 
+/** PTRS_PER_PTE: a flush of as many pages, or tables, is one of all, but for range instructions. */
+export const MAX_DVM_OPS = 512;
+
+export interface TlbiFeatures {
+  /** FEAT_TLBIRANGE. */
+  readonly rangeTlbi: boolean;
+  /** Of Linux, `6.12`; 6.9 turned the order of the range instructions round. */
+  readonly version: string;
+}
+
+export interface TlbiOptions extends TlbiFeatures {
+  /** Pages that go by with one instruction, without range instructions. */
+  readonly stride: number;
+}
+
 /** (num + 1) * 2^(5*scale+1): num has five bits. */
 const NUM_MAX = 32;
 const unitOf = (scale: number): number => 2 ** (5 * scale + 1);
@@ -46,14 +61,8 @@ function ranged(pages: number, version: string): { pieces: TlbiPiece[]; single: 
   return { pieces, single };
 }
 
-/**
- * The instructions for `pages` pages, in order; `stride` pages go by with one, without range
- * instructions. `version`: of Linux; 6.9 turned the order of the range instructions round.
- */
-export function tlbiPieces(
-  pages: number,
-  options: { readonly rangeTlbi: boolean; readonly stride: number; readonly version: string },
-): TlbiPiece[] {
+/** The instructions for `pages` pages, in order. */
+export function tlbiPieces(pages: number, options: TlbiOptions): TlbiPiece[] {
   const { rangeTlbi, stride, version } = options;
   if (!rangeTlbi) {
     return Array.from({ length: Math.ceil(pages / stride) }, (_, n) => {
@@ -67,10 +76,7 @@ export function tlbiPieces(
 }
 
 /** How many instructions that are. */
-export function tlbiCount(
-  pages: number,
-  options: { readonly rangeTlbi: boolean; readonly stride: number; readonly version: string },
-): number {
+export function tlbiCount(pages: number, options: TlbiOptions): number {
   if (!options.rangeTlbi) return Math.ceil(pages / options.stride);
   const { pieces, single } = ranged(pages, options.version);
   return pieces.length + (single < 0 ? 0 : 1);
