@@ -198,10 +198,12 @@ class Builder {
   }
 
   private list(act: Act & { readonly act: "cmdlist" }): void {
-    const { smmus, smmu_order } = this.features;
+    const { smmu_order } = this.features;
+    const smmus = act.dma ? 1 : this.features.smmus;
     if (act.op !== "CMD_ATC_INV") {
       const commands = commandsOf(act, this.features.range_inv);
-      if (smmu_order === "sequential") for (const s of range(smmus)) this.queue(s, commands, act);
+      if (smmu_order === "sequential" || smmus === 1)
+        for (const s of range(smmus)) this.queue(s, commands, act);
       else this.queue(-1, commands, act);
       return;
     }

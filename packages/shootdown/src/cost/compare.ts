@@ -169,7 +169,9 @@ class Run {
     const sink = (course: Course, base: number, repeat: number, space: Space, op: Operation) =>
       this.sink(course, base, repeat, space, op);
     this.driver = new Driver(this.runner, sink, options.bound ? { bound: options.bound } : {});
-    this.dma = new Dma(options.dma ?? "strict", this.timeline, this.courses);
+    this.dma = new Dma(options.dma ?? "strict", this.timeline, this.courses, (c, base, mapped) =>
+      this.counter.add(c, base, 1, mapped),
+    );
     this.caches = new Caches(profile);
   }
 

@@ -59,6 +59,9 @@ describe("counts", () => {
     const inv = list("CMD_TLBI_NH_VA", 0, 33);
     expect(counted([inv], { smmus: 4 }).cmd_tlbi).toBe(4 * 33);
     expect(counted([inv], { smmus: 4, rangeCommands: true }).cmd_tlbi).toBe(4);
+    const dma: Act = { ...inv, dma: true } as Act;
+    // iommu_iotlb_sync() is for last levels: an odd page of 33 is a command of its own.
+    expect(counted([dma], { smmus: 4, rangeCommands: true }).cmd_tlbi).toBe(2);
     const whole = counted([list("CMD_TLBI_NH_ASID", 0, ALL)], { smmus: 4 });
     expect([whole.cmd_tlbi, whole.full_asid, whole.cmd_sync]).toEqual([4, 4, 4]);
   });

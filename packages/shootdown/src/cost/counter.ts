@@ -80,7 +80,8 @@ export class Counter {
     };
     for (const a of course.acts) {
       this.count(a, counts);
-      const flushes = a.act === "tlbi" || (a.act === "flush" && a.own);
+      const flushes =
+        a.act === "tlbi" || (a.act === "flush" && a.own) || (a.act === "cmdlist" && a.dma);
       if (flushes) {
         if (a.hi === Infinity) allAsked++;
         else counts.pages_asked += a.hi - a.lo;
@@ -125,13 +126,14 @@ export class Counter {
         return;
       case "cmdlist": {
         const isAtc = a.op === "CMD_ATC_INV";
-        const lists = isAtc ? Math.min(smmus, a.devices) : smmus;
+        const each = a.dma ? 1 : smmus;
+        const lists = isAtc ? Math.min(smmus, a.devices) : each;
         if (a.sync) counts.cmd_sync += lists;
         if (isAtc && all) counts.atc_inv += a.devices;
         if (isAtc && all) counts.atc_all += a.devices;
         if (!a.op.startsWith("CMD_TLBI")) return;
-        if (all) counts.full_asid += smmus;
-        counts.cmd_tlbi += smmus * commandsOf(a, this.features.rangeCommands);
+        if (all) counts.full_asid += each;
+        counts.cmd_tlbi += each * commandsOf(a, this.features.rangeCommands);
       }
     }
   }
@@ -140,7 +142,7 @@ export class Counter {
 /** Commands of a list, but for ATC_INV and SYNC. */
 export function commandsOf(a: Act & { act: "cmdlist" }, rangeCommands: boolean): number {
   if (a.hi === Infinity || a.hi <= a.lo) return 1;
-  return tlbInvCommands(a.hi - a.lo, rangeCommands);
+  return tlbInvCommands(a.hi - a.lo, rangeCommands, a.dma ?? false);
 }
 
 const ASKED = COUNTS.indexOf("pages_asked");

@@ -42,6 +42,8 @@ export type Act =
       readonly sync: boolean;
       /** CMD_ATC_INV: of so many devices, each its own command, with one CMD_SYNC an SMMU. */
       readonly devices: number;
+      /** Of a domain of the DMA API: the one SMMU that it has, of last levels alone. */
+      readonly dma?: true;
     } & Pages);
 
 /** What one run of a routine asked for. */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from "vitest";
+import { runSide } from "./compare.ts";
 import { Dma, type DmaMode, FQ_SIZE, FQ_TIMEOUT_NS } from "./dma.ts";
 import { profileNamed } from "./profiles.ts";
 import { smmuv2Unmap } from "./smmuv2.ts";
 import { Timeline } from "./timeline.ts";
 import { timed, timeOf } from "./timing.ts";
+import type { Operation } from "./workload.ts";
 
 /** Unmaps of one page, round robin, `apart` nanoseconds from each other. */
 function unmaps(mode: DmaMode, count: number, cpus = 1, apart = 0): Dma {
@@ -43,6 +45,36 @@ describe("the DMA API", () => {
   test("lazy: or 10 ms after the first", () => {
     expect(unmaps("lazy", 5, 1, FQ_TIMEOUT_NS).flushes).toEqual({ full: 0, timer: 4 });
     expect(unmaps("lazy", 5, 1, FQ_TIMEOUT_NS / 4 - 1).flushes).toEqual({ full: 0, timer: 0 });
+  });
+
+  test("what is asked is counted: strict each page, lazy all that the IOMMU may still know", () => {
+    const seen = (mode: DmaMode, pages = 1) => {
+      const one = { tid: 1, pid: 1, at_ns: 0, line: 0 };
+      const operations = Array.from({ length: 2 * FQ_SIZE }, (_, n): Operation => {
+        return { ...one, call: { call: n % 2 === 0 ? "dma_map" : "dma_unmap", pages } };
+      });
+      const workload = { name: "x", title: "", provenance: "", assumptions: [], operations };
+      const { counts } = runSide(workload, "linux-6.12", grace, { dma: mode });
+      return [counts.cmd_tlbi, counts.cmd_sync, counts.pages_asked, counts.pages_invalidated];
+    };
+    const grace = profileNamed("grace")!;
+    expect(grace.features.smmus).toBe(4);
+    expect(seen("strict")).toEqual([256, 256, 256, 256]);
+    expect(seen("strict", 33)).toEqual([256 * 33, 256, 256 * 33, 256 * 33]);
+    // The 256th unmap finds the ring full: 255 wait in it, and its own page is mapped yet.
+    expect(seen("lazy")).toEqual([1, 1, 256, 256]);
+    expect(seen("passthrough")).toEqual([0, 0, 0, 0]);
+  });
+
+  test("a domain has one SMMU, whatever a process may use", () => {
+    const grace = profileNamed("grace")!;
+    const { timeline, courses } = unmaps("strict", 100, 4);
+    const time = (smmus: number, smmu_order: "sequential" | "overlapped") => {
+      const features = { ...grace.features, smmus, smmu_order };
+      return timeOf(timed(timeline, courses, { ...grace, features }));
+    };
+    expect(time(4, "sequential")).toEqual(time(1, "sequential"));
+    expect(time(4, "overlapped")).toEqual(time(1, "sequential"));
   });
 
   test("on any machine strict costs more than lazy, and lazy more than passthrough", () => {

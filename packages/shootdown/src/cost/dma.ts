@@ -10,6 +10,7 @@
 // first entry (fq_flush_timeout()), fq_flush_iotlb() invalidates all of the domain.
 
 import type { ClockAct, ClockCourse } from "./clock-program.ts";
+import type { Course } from "./course.ts";
 import type { Timeline } from "./timeline.ts";
 
 export const DMA_MODES = ["strict", "lazy", "passthrough"] as const;
@@ -20,12 +21,21 @@ export const FQ_SIZE = 256;
 /** IOVA_DEFAULT_FQ_TIMEOUT, 10 ms. */
 export const FQ_TIMEOUT_NS = 10e6;
 
+/** Receives what is run: a course from a page on, in a domain with so many pages. */
+export type DmaSink = (course: Course, base: number, mapped: number) => void;
+
 /** Writes the courses of maps and unmaps of one domain to a timeline. */
 export class Dma {
   readonly courses: ClockCourse[];
   private readonly mode: DmaMode;
   readonly timeline: Timeline;
   private readonly known = new Map<string, number>();
+  /** What of each course is asked of the IOMMU. */
+  private readonly asked: Course[] = [];
+  private readonly sink: DmaSink | undefined;
+  /** Pages that the IOMMU may still translate: mapped, or queued to be forgotten. */
+  private held = 0;
+  private queuedPages = 0;
   /** Entries in each CPU's ring that no flush has freed. */
   private readonly queued = new Map<number, number>();
   /** When the timer fires, if it is on. */
@@ -34,14 +44,16 @@ export class Dma {
   flushes = { full: 0, timer: 0 };
 
   /** `courses`: where those of the timeline are. */
-  constructor(mode: DmaMode, timeline: Timeline, courses: ClockCourse[] = []) {
+  constructor(mode: DmaMode, timeline: Timeline, courses: ClockCourse[] = [], sink?: DmaSink) {
     this.mode = mode;
+    this.sink = sink;
     this.courses = courses;
     this.timeline = timeline;
   }
 
   map(cpu: number, at_ns: number, pages: number): void {
     const acts: ClockAct[] = this.mode === "passthrough" ? [] : work(pages);
+    this.held += pages;
     this.add(cpu, at_ns, `map ${pages}`, acts, 0);
   }
 
@@ -51,11 +63,16 @@ export class Dma {
     const acts = work(pages);
     if (this.mode === "strict") {
       acts.push({ ...list("CMD_TLBI_NH_VA"), lo: 0, hi: pages });
-      return this.add(cpu, at_ns, `unmap ${pages}`, acts, iova);
+      this.add(cpu, at_ns, `unmap ${pages}`, acts, iova);
+      this.held = Math.max(0, this.held - pages);
+      return;
     }
     const full = this.queue(cpu, at_ns);
     if (full) acts.push(list("CMD_TLBI_NH_ASID"));
     this.add(cpu, at_ns, `unmap ${pages} ${full}`, acts, iova);
+    if (full) this.flushed();
+    this.queued.set(cpu, (this.queued.get(cpu) ?? 0) + 1);
+    this.queuedPages += pages;
   }
 
   /** queue_iova(); whether this CPU has to flush. */
@@ -67,11 +84,7 @@ export class Dma {
       this.timer = Number.POSITIVE_INFINITY;
     }
     const full = (this.queued.get(cpu) ?? 0) === FQ_SIZE - 1;
-    if (full) {
-      this.flushes.full++;
-      this.flushed();
-    }
-    this.queued.set(cpu, (this.queued.get(cpu) ?? 0) + 1);
+    if (full) this.flushes.full++;
     this.timer = Math.min(this.timer, at_ns + FQ_TIMEOUT_NS);
     return full;
   }
@@ -79,6 +92,8 @@ export class Dma {
   /** What any CPU queued before is free: fq_flush_finish_cnt is the domain's. */
   private flushed(): void {
     this.queued.clear();
+    this.held = Math.max(0, this.held - this.queuedPages);
+    this.queuedPages = 0;
   }
 
   private add(cpu: number, at: number, key: string, acts: readonly ClockAct[], base: number): void {
@@ -86,8 +101,10 @@ export class Dma {
     if (course === undefined) {
       course = this.courses.push({ acts }) - 1;
       this.known.set(key, course);
+      this.asked[course] = { acts: acts.filter((a) => a.act !== "spend"), steps: 0 };
     }
     this.timeline.add(cpu, at, course, base);
+    this.sink?.(this.asked[course]!, base, this.held);
   }
 }
 
@@ -98,5 +115,6 @@ function work(pages: number): ClockAct[] {
 }
 
 function list(op: string): ClockAct & { readonly act: "cmdlist" } {
-  return { act: "cmdlist", op, sync: true, devices: 0, lo: 0, hi: Number.POSITIVE_INFINITY };
+  const all = { lo: 0, hi: Number.POSITIVE_INFINITY };
+  return { act: "cmdlist", op, sync: true, devices: 0, dma: true, ...all };
 }

@@ -54,6 +54,14 @@ test("strict DMA bends where the command queue is busy all the time", () => {
   expect(series.find((s) => s.names.includes("lazy"))?.saturation).toBeUndefined();
 });
 
+test("a domain for DMA has one SMMU, whose queue alone is busy", () => {
+  const { series } = plotOf("dma", ["linux-6.12"], profileNamed("grace")!);
+  const strict = series.find((s) => s.names.includes("strict"))!;
+  expect(strict.saturation?.server).toBe("queue");
+  expect(strict.points.at(-1)!.busy.queue.share).toBeGreaterThan(0.9);
+  expect(strict.points[0]!.counts.cmd_sync).toBe(24);
+});
+
 test("each device behind an SMMU of its own adds its commands", () => {
   const { series } = plotOf("devices", ["linux-6.12"], profileNamed("grace")!);
   const points = series[0]!.points;

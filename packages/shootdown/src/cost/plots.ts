@@ -219,7 +219,8 @@ class Loops {
         operations.push(by(cpu, { call: "dma_unmap", pages: 1 }));
       }
     }
-    return this.point(n, this.run(operations, { dma: mode }), n * rounds);
+    // A domain has one SMMU.
+    return this.point(n, this.run(operations, { dma: mode }), n * rounds, 1);
   }
 
   /** One munmap() of pages that were all written, out of a larger mapping. */
@@ -257,10 +258,12 @@ class Loops {
     return { ...this.point(x, all, 1), y: time.mid, time, counts };
   }
 
-  private point(x: number, { time, timing, counts, profile }: Side, rounds: number): PlotPoint {
+  private point(x: number, side: Side, rounds: number, used?: number): PlotPoint {
+    const { time, timing, counts, profile } = side;
     const [low, mid, high] = CORNERS.map((corner) => time[corner] / rounds);
     const { makespan_ns, busy_ns } = timing.outcomes.mid;
-    const { smmus, queues } = profile.features;
+    const { smmus: all, queues } = profile.features;
+    const smmus = used ?? all;
     const busy = (server: Server, servers: number) => {
       const ns = busy_ns[server] / servers;
       return { share: makespan_ns === 0 ? 0 : ns / makespan_ns, ns: (ns * servers) / rounds };

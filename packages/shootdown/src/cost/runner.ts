@@ -54,7 +54,6 @@ export type Routine =
   | "madvise DONTNEED"
   | "madvise FREE"
   | "madvise COLD"
-  | "madvise REMOVE"
   | "mremap"
   | "fork"
   | "exit"

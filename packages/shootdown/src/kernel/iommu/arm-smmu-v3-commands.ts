@@ -7,10 +7,10 @@ export const CMDQ_BATCH_ENTRIES = 64;
 /** Bits of the number of pages that one command takes (CMDQ_TLBI_RANGE_NUM_MAX is 31). */
 const RANGE_NUM = 32;
 
-/** __arm_smmu_tlb_inv_range(): how many commands by VA, `leaf` not set. */
-export function tlbInvCommands(pages: number, rangeCommands: boolean): number {
+/** __arm_smmu_tlb_inv_range(): how many commands by VA; `leaf`: of last levels alone. */
+export function tlbInvCommands(pages: number, rangeCommands: boolean, leaf: boolean): number {
   if (!rangeCommands) return pages;
-  let left = pages % RANGE_NUM === 1 ? pages + 1 : pages;
+  let left = !leaf && pages % RANGE_NUM === 1 ? pages + 1 : pages;
   let commands = 0;
   while (left > 0) {
     let scale = 1;
