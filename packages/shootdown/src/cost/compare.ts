@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a workload with several kernels on several profiles: counts, times, and what decides.
 //
-//   workload ──► for each kernel and profile: Driver ──► Counter, Timeline ──► Timing
+//   workload ──► Drive, of all that do the same ──► each kernel and profile: counts, Timing
 //                for each further kernel: its difference to the first, on each profile
 
-import { PAGE_SIZE } from "../live/live.ts";
+import { Caches } from "./caches.ts";
 import type { ClockCourse } from "./clock-program.ts";
-import { Contents } from "./contents.ts";
 import { Counter } from "./counter.ts";
-import type { Act, Counts, Course } from "./course.ts";
-import { Dma, type DmaMode } from "./dma.ts";
-import { Driver } from "./driver.ts";
+import type { Counts } from "./course.ts";
+import type { DmaMode } from "./dma.ts";
+import { Drive } from "./drive.ts";
 import type { Profile } from "./profile.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
-import type { Space } from "./space.ts";
-import { Timeline } from "./timeline.ts";
 import type { Timing } from "./timing.ts";
 import { type Difference, decidedBy, difference, type Interval, timed, timeOf } from "./timing.ts";
-import type { Operation, Workload } from "./workload.ts";
+import type { Workload } from "./workload.ts";
 
 export interface SideOptions {
   /** Which processes have a device: the first of the workload (default), or all. */
@@ -63,20 +60,20 @@ export function* compare(
   options: SideOptions = {},
 ): Generator<Placement, void, undefined> {
   const runners = new Map<string, Runner>();
-  for (const profile of profiles) {
-    let first: Side | undefined;
-    for (const kernel of kernels) {
+  const lanes = profiles.flatMap((profile) =>
+    kernels.map((kernel): Lane => {
       const runner = options.runner ?? sharedRunner(runners, kernel, profile, options);
-      const side = runSide(workload, kernel, profile, { ...options, runner });
-      const saves = first && difference(first.timing, side.timing);
-      yield { ...side, saves };
-      first ??= side;
-    }
+      return { kernel, profile, runner };
+    }),
+  );
+  let first: Side | undefined;
+  let n = 0;
+  for (const side of sidesOf(workload, lanes, options)) {
+    if (n++ % kernels.length === 0) first = undefined;
+    yield { ...side, saves: first && difference(first.timing, side.timing) };
+    first ??= side;
   }
 }
-
-/** Progress is told every so many operations. */
-const PROGRESS_EVERY = 1 << 14;
 
 export function runSide(
   workload: Workload,
@@ -84,14 +81,87 @@ export function runSide(
   profile: Profile,
   options: SideOptions = {},
 ): Side {
-  const run = new Run(kernel, profile, options);
-  let operations = 0;
-  for (const operation of workload.operations) {
-    run.step(operation);
-    operations++;
-    if (operations % PROGRESS_EVERY === 0) options.progress?.(operations);
+  const runner = options.runner ?? runnerOf(kernel, profile);
+  const [side] = sidesOf(workload, [{ kernel, profile, runner }], options);
+  return side!;
+}
+
+/** A kernel on a profile, and what runs it. */
+interface Lane {
+  readonly kernel: string;
+  readonly profile: Profile;
+  readonly runner: Runner;
+}
+
+/** In the order of the lanes. As many go through the workload together as do the same. */
+function* sidesOf(
+  workload: Workload,
+  lanes: readonly Lane[],
+  options: SideOptions,
+): Generator<Side, void, undefined> {
+  const ran = new Map(lanes.map((lane) => [lane, 0]));
+  const driven = new Map<Lane, Drive>();
+  let waiting = lanes;
+  for (const lane of lanes) {
+    while (!driven.has(lane)) {
+      const team = teamOf(waiting, options);
+      const before = new Map(team.map(({ runner }) => [runner, runner.ran]));
+      const runners = new Set(team.map(({ runner }) => runner));
+      const drive = new Drive(runners, team[0]!.profile.features.cpus, options);
+      drive.run(workload, options.progress);
+      for (const one of team) {
+        ran.set(one, ran.get(one)! + one.runner.ran - before.get(one.runner)!);
+        // What several share is the first one's.
+        before.set(one.runner, one.runner.ran);
+        if (drive.team.coursesOf(one.runner)) driven.set(one, drive);
+      }
+      waiting = waiting.filter((one) => !driven.has(one));
+    }
+    yield sideOf(lane, driven.get(lane)!, ran.get(lane)!);
+    driven.delete(lane);
   }
-  return { ...run.finish(), operations };
+}
+
+/** Of those that wait, who can begin together. */
+function teamOf(waiting: readonly Lane[], { dma, memory }: SideOptions): readonly Lane[] {
+  const [first] = waiting;
+  if (memory === false) return [first!];
+  // In lazy mode, whose ring is full depends on how many CPUs there are.
+  const { cpus } = first!.profile.features;
+  return dma === "lazy" ? waiting.filter((l) => l.profile.features.cpus === cpus) : waiting;
+}
+
+/** What a way through the workload was on this machine. */
+function sideOf({ kernel, profile, runner }: Lane, drive: Drive, ran: number): Side {
+  const { features } = profile;
+  const { team, dma, mapped, bound, uses } = drive;
+  const courses = team.coursesOf(runner)!;
+  const caches = new Caches(profile);
+  caches.run(uses, drive.timeline, courses, bound);
+  const counter = new Counter({
+    rangeCommands: features.range_inv,
+    smmus: features.smmus,
+    atcSpan: features.atc_span,
+  });
+  counter.addAll(drive.timeline, courses, mapped);
+  counter.addAll(drive.timeline, dma.asked, dma.mapped);
+  const distinct = new Map<ClockCourse, number>();
+  const numbers = team.courses.map((shared, n) => numberOf(courses[n] ?? shared, distinct));
+  const timeline = drive.timeline.as((tid) => tid % features.cpus, numbers);
+  const timing = timed(timeline, [...distinct.keys()], profile, caches.amounts);
+  return {
+    ...{ kernel, profile, timing, ran, known: team.asked - ran },
+    ...{ operations: drive.operations, skipped: drive.skipped },
+    ...{ counts: counter.counts, refills: caches.refills },
+    ...{ time: timeOf(timing), decided_by: decidedBy(timing) },
+  };
+}
+
+function numberOf<T>(key: T, numbers: Map<T, number>): number {
+  const known = numbers.get(key);
+  if (known !== undefined) return known;
+  numbers.set(key, numbers.size);
+  return numbers.size - 1;
 }
 
 /** The parts of the machine that change what a kernel does, by their names. */
@@ -140,126 +210,5 @@ function runnerOptions(kernel: string, profile: Profile): RunnerOptions {
   };
 }
 
-class Run {
-  private readonly kernel: string;
-  private readonly profile: Profile;
-  private readonly runner: Runner;
-  private readonly driver: Driver;
-  private readonly counter: Counter;
-  private readonly timeline = new Timeline();
-  private readonly courses: ClockCourse[] = [];
-  private readonly numbers = new Map<Course, number>();
-  private readonly dma: Dma;
-  private readonly caches: Caches;
-  /** What the runner had done before. */
-  private readonly before: { readonly ran: number; readonly known: number };
-
-  constructor(kernel: string, profile: Profile, options: SideOptions) {
-    const { features } = profile;
-    this.kernel = kernel;
-    this.profile = profile;
-    this.runner = options.runner ?? runnerOf(kernel, profile);
-    const { ran, known } = this.runner;
-    this.before = { ran, known };
-    this.counter = new Counter({
-      rangeCommands: features.range_inv,
-      smmus: features.smmus,
-      atcSpan: features.atc_span,
-    });
-    const sink = (course: Course, base: number, repeat: number, space: Space, op: Operation) =>
-      this.sink(course, base, repeat, space, op);
-    this.driver = new Driver(this.runner, sink, options.bound ? { bound: options.bound } : {});
-    this.dma = new Dma(options.dma ?? "strict", this.timeline, this.courses, (c, base, mapped) =>
-      this.counter.add(c, base, 1, mapped),
-    );
-    this.caches = new Caches(profile);
-  }
-
-  step(operation: Operation): void {
-    const { call } = operation;
-    const cpu = this.cpuOf(operation);
-    if (call.call === "dma_map") return this.dma.map(cpu, operation.at_ns, call.pages);
-    if (call.call === "dma_unmap") {
-      const iova = Math.floor((call.iova ?? 0) / PAGE_SIZE);
-      return this.dma.unmap(cpu, operation.at_ns, call.pages, iova);
-    }
-    this.driver.step(operation);
-    if (call.call === "device") this.caches.use(call.span.start, call.span.end);
-  }
-
-  private cpuOf(operation: Operation): number {
-    return operation.tid % this.profile.features.cpus;
-  }
-
-  private sink(c: Course, base: number, repeat: number, space: Space, op: Operation): void {
-    let number = this.numbers.get(c);
-    if (number === undefined) {
-      number = this.courses.push(c) - 1;
-      this.numbers.set(c, number);
-    }
-    this.counter.add(c, base, repeat, space.mapped);
-    this.timeline.add(this.cpuOf(op), op.at_ns, number, base, repeat);
-    if (space.bound) this.caches.invalidate(c.acts, base, repeat);
-  }
-
-  finish(): Omit<Side, "operations"> {
-    const { kernel, profile, timeline, courses, runner, caches, before } = this;
-    const timing = timed(timeline, courses, profile, caches.amounts);
-    return {
-      kernel,
-      profile,
-      counts: this.counter.counts,
-      timing,
-      time: timeOf(timing),
-      decided_by: decidedBy(timing),
-      refills: caches.refills,
-      skipped: this.driver.skipped,
-      ran: runner.ran - before.ran,
-      known: runner.known - before.known,
-    };
-  }
-}
-
 /** CPUs of a live machine: whom x86 interrupts. */
 export const CPUS_MAX = 64;
-
-/** What the IOMMU's TLB and the devices' hold of the accesses that the workload has. */
-class Caches {
-  private readonly iotlb: Contents;
-  private readonly atc: Contents | undefined;
-  private used = false;
-
-  constructor({ features, machine }: Profile) {
-    this.iotlb = new Contents(features.iotlb_entries);
-    this.atc = machine.includes("+ats") ? new Contents(features.atc_entries) : undefined;
-  }
-
-  use(start: number, end: number): void {
-    this.used = true;
-    const [lo, hi] = [Math.floor(start / PAGE_SIZE), Math.ceil(end / PAGE_SIZE)];
-    // What the device still has, the IOMMU is not asked for.
-    if (this.atc === undefined || this.atc.use(lo, hi) > 0) this.iotlb.use(lo, hi);
-  }
-
-  invalidate(acts: readonly Act[], base: number, repeat: number): void {
-    if (!this.used) return;
-    for (const a of acts) {
-      if (a.act !== "cmdlist") continue;
-      const all = a.hi === Number.POSITIVE_INFINITY || a.hi <= a.lo;
-      const [lo, hi] = all
-        ? [0, Number.POSITIVE_INFINITY]
-        : [base + a.lo, base + a.hi + repeat - 1];
-      if (a.op === "CMD_ATC_INV") this.atc?.invalidate(lo, hi);
-      else if (a.op.startsWith("CMD_TLBI")) this.iotlb.invalidate(lo, hi);
-    }
-  }
-
-  get refills(): number {
-    return this.iotlb.refills + (this.atc?.refills ?? 0);
-  }
-
-  get amounts(): Partial<Record<"iotlb_refill_ns" | "atc_refill_ns", number>> {
-    const { iotlb, atc } = this;
-    return { iotlb_refill_ns: iotlb.refills, ...(atc && { atc_refill_ns: atc.refills }) };
-  }
-}

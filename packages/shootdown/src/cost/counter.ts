@@ -4,6 +4,7 @@
 import { atcExactSpans, atcSpan, tlbInvCommands } from "../kernel/iommu/arm-smmu-v3-commands.ts";
 import type { Act, CountName, Counts, Course, Pages } from "./course.ts";
 import { COUNTS } from "./course.ts";
+import type { Timeline } from "./timeline.ts";
 
 /** What of a machine changes how many commands a range becomes. */
 export interface Features {
@@ -40,13 +41,55 @@ export class Counter {
    * space with `mapped` pages.
    */
   add(course: Course, base: number, repeat: number, mapped: number): void {
+    const s = this.staticOf(course);
+    this.addTimes(s, repeat, repeat * mapped);
+    this.addSpans(s, base, repeat);
+  }
+
+  /**
+   * Adds every operation of a timeline that has a course here, by number. `mapped`: of each course,
+   * the pages of its space, added up over its repetitions.
+   */
+  addAll(
+    timeline: Timeline,
+    courses: readonly (Course | undefined)[],
+    mapped: readonly number[],
+  ): void {
+    const { course, base, repeat, length } = timeline;
+    const times = new Float64Array(courses.length);
+    const statics: Static[] = [];
+    let spans = 0;
+    for (let i = 0; i < length; i++) {
+      const n = course[i]!;
+      if (times[n] === 0 && courses[n]) {
+        statics[n] = this.staticOf(courses[n]);
+        spans += statics[n].atc.length;
+      }
+      times[n]! += repeat[i]!;
+    }
+    for (const [n, s] of statics.entries()) if (s) this.addTimes(s, times[n]!, mapped[n]!);
+    if (spans === 0) return;
+    for (let i = 0; i < length; i++) {
+      const s = statics[course[i]!];
+      if (s !== undefined && s.atc.length > 0) this.addSpans(s, base[i]!, repeat[i]!);
+    }
+  }
+
+  private staticOf(course: Course): Static {
     let s = this.known.get(course);
     if (!s) this.known.set(course, (s = this.prepare(course)));
+    return s;
+  }
+
+  private addTimes(s: Static, times: number, mapped: number): void {
     const { sums } = this;
-    for (let n = 0; n < sums.length; n++) sums[n]! += repeat * s.counts[n]!;
-    sums[ASKED]! += repeat * s.allAsked * mapped;
-    sums[INVALIDATED]! += repeat * s.allInvalidated * mapped;
-    for (const { lo, hi, devices } of s.atc) {
+    for (let n = 0; n < sums.length; n++) sums[n]! += times * s.counts[n]!;
+    sums[ASKED]! += s.allAsked * mapped;
+    sums[INVALIDATED]! += s.allInvalidated * mapped;
+  }
+
+  private addSpans({ atc }: Static, base: number, repeat: number): void {
+    for (const { lo, hi, devices } of atc) {
       for (let n = 0; n < repeat; n++) this.addSpan(base + n + lo, base + n + hi, devices);
     }
   }

@@ -42,6 +42,15 @@ describe("the DMA API", () => {
     expect(flushes.full).toBe(2);
   });
 
+  test("lazy: tasks on one CPU share its ring", () => {
+    const full = (cpus: number) => {
+      const dma = new Dma("lazy", new Timeline(), [], cpus);
+      for (let i = 0; i < 256; i++) dma.unmap(i % 4, 0, 1, i);
+      return dma.flushes.full;
+    };
+    expect([full(4), full(2), full(1)]).toEqual([0, 0, 1]);
+  });
+
   test("lazy: or 10 ms after the first", () => {
     expect(unmaps("lazy", 5, 1, FQ_TIMEOUT_NS).flushes).toEqual({ full: 0, timer: 4 });
     expect(unmaps("lazy", 5, 1, FQ_TIMEOUT_NS / 4 - 1).flushes).toEqual({ full: 0, timer: 0 });

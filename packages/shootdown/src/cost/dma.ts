@@ -21,21 +21,20 @@ export const FQ_SIZE = 256;
 /** IOVA_DEFAULT_FQ_TIMEOUT, 10 ms. */
 export const FQ_TIMEOUT_NS = 10e6;
 
-/** Receives what is run: a course from a page on, in a domain with so many pages. */
-export type DmaSink = (course: Course, base: number, mapped: number) => void;
-
 /** Writes the courses of maps and unmaps of one domain to a timeline. */
 export class Dma {
   readonly courses: ClockCourse[];
   private readonly mode: DmaMode;
   readonly timeline: Timeline;
   private readonly known = new Map<string, number>();
-  /** What of each course is asked of the IOMMU. */
-  private readonly asked: Course[] = [];
-  private readonly sink: DmaSink | undefined;
-  /** Pages that the IOMMU may still translate: mapped, or queued to be forgotten. */
+  /** By number: what of each course is asked of the IOMMU. */
+  readonly asked: Course[] = [];
+  /** And pages that it might still translate, added up each time: mapped, or yet to be flushed. */
+  readonly mapped: number[] = [];
   private held = 0;
   private queuedPages = 0;
+  /** CPUs of the machine: tasks are spread over them. */
+  private readonly cpus: number;
   /** Entries in each CPU's ring that no flush has freed. */
   private readonly queued = new Map<number, number>();
   /** When the timer fires, if it is on. */
@@ -44,45 +43,52 @@ export class Dma {
   flushes = { full: 0, timer: 0 };
 
   /** `courses`: where those of the timeline are. */
-  constructor(mode: DmaMode, timeline: Timeline, courses: ClockCourse[] = [], sink?: DmaSink) {
+  constructor(
+    mode: DmaMode,
+    timeline: Timeline,
+    courses: ClockCourse[] = [],
+    cpus = Number.POSITIVE_INFINITY,
+  ) {
+    this.cpus = cpus;
     this.mode = mode;
-    this.sink = sink;
     this.courses = courses;
     this.timeline = timeline;
   }
 
-  map(cpu: number, at_ns: number, pages: number): void {
+  map(task: number, at_ns: number, pages: number): void {
     const acts: ClockAct[] = this.mode === "passthrough" ? [] : work(pages);
     this.held += pages;
-    this.add(cpu, at_ns, `map ${pages}`, acts, 0);
+    this.add(task, at_ns, `map ${pages}`, acts, 0);
   }
 
   /** `iova`: its first page. */
-  unmap(cpu: number, at_ns: number, pages: number, iova: number): void {
-    if (this.mode === "passthrough") return this.add(cpu, at_ns, "unmap", [], iova);
+  unmap(task: number, at_ns: number, pages: number, iova: number): void {
+    if (this.mode === "passthrough") return this.add(task, at_ns, "unmap", [], iova);
     const acts = work(pages);
     if (this.mode === "strict") {
       acts.push({ ...list("CMD_TLBI_NH_VA"), lo: 0, hi: pages });
-      this.add(cpu, at_ns, `unmap ${pages}`, acts, iova);
+      this.add(task, at_ns, `unmap ${pages}`, acts, iova);
       this.held = Math.max(0, this.held - pages);
       return;
     }
-    const full = this.queue(cpu, at_ns);
+    const full = this.queue(task, at_ns);
     if (full) acts.push(list("CMD_TLBI_NH_ASID"));
-    this.add(cpu, at_ns, `unmap ${pages} ${full}`, acts, iova);
+    this.add(task, at_ns, `unmap ${pages} ${full}`, acts, iova);
     if (full) this.flushed();
+    const cpu = task % this.cpus;
     this.queued.set(cpu, (this.queued.get(cpu) ?? 0) + 1);
     this.queuedPages += pages;
   }
 
   /** queue_iova(); whether this CPU has to flush. */
-  private queue(cpu: number, at_ns: number): boolean {
+  private queue(task: number, at_ns: number): boolean {
     if (at_ns >= this.timer) {
       this.flushes.timer++;
-      this.add(cpu, this.timer, "timer", [list("CMD_TLBI_NH_ASID")], 0);
+      this.add(task, this.timer, "timer", [list("CMD_TLBI_NH_ASID")], 0);
       this.flushed();
       this.timer = Number.POSITIVE_INFINITY;
     }
+    const cpu = task % this.cpus;
     const full = (this.queued.get(cpu) ?? 0) === FQ_SIZE - 1;
     if (full) this.flushes.full++;
     this.timer = Math.min(this.timer, at_ns + FQ_TIMEOUT_NS);
@@ -96,15 +102,22 @@ export class Dma {
     this.queuedPages = 0;
   }
 
-  private add(cpu: number, at: number, key: string, acts: readonly ClockAct[], base: number): void {
+  private add(
+    task: number,
+    at: number,
+    key: string,
+    acts: readonly ClockAct[],
+    base: number,
+  ): void {
     let course = this.known.get(key);
     if (course === undefined) {
       course = this.courses.push({ acts }) - 1;
       this.known.set(key, course);
+      this.mapped[course] = 0;
       this.asked[course] = { acts: acts.filter((a) => a.act !== "spend"), steps: 0 };
     }
-    this.timeline.add(cpu, at, course, base);
-    this.sink?.(this.asked[course]!, base, this.held);
+    this.timeline.add(task, at, course, base);
+    this.mapped[course]! += this.held;
   }
 }
 

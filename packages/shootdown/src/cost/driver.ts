@@ -8,7 +8,7 @@ import { PAGE_SIZE } from "../live/live.ts";
 import type { Course } from "./course.ts";
 import type { After, Local } from "./local.ts";
 import { faults, forbidden, isMapped, PAGE } from "./page.ts";
-import type { Access, Routine, Runner } from "./runner.ts";
+import type { Access, Routine, Runs } from "./runner.ts";
 import type { Piece } from "./space.ts";
 import { Frames, Space, TABLE_PAGES } from "./space.ts";
 import type { Call, Operation, Span } from "./workload.ts";
@@ -19,8 +19,8 @@ export interface DriverOptions {
 }
 
 /** Receives what is run: `repeat` times in a row, one page further on each time. */
-export type Sink = (
-  course: Course,
+export type Sink<C = Course> = (
+  course: C,
   base: number,
   repeat: number,
   space: Space,
@@ -34,18 +34,19 @@ const pagesOf = ({ start, end }: Span): [number, number] => [
   Math.ceil(end / PAGE_SIZE),
 ];
 
-export class Driver {
+/** `C`: what stands for a course. */
+export class Driver<C = Course> {
   readonly spaces = new Map<number, Space>();
   /** Accesses that a vma does not permit, and operations that are not modelled, by name. */
   readonly skipped = new Map<string, number>();
-  private readonly runner: Runner;
+  private readonly runner: Runs<C>;
   private readonly all: boolean;
-  private readonly sink: Sink;
+  private readonly sink: Sink<C>;
   private readonly frames = new Frames();
   /** The first process has begun; it may have ended since. */
   private begun = false;
 
-  constructor(runner: Runner, sink: Sink, options: DriverOptions = {}) {
+  constructor(runner: Runs<C>, sink: Sink<C>, options: DriverOptions = {}) {
     this.runner = runner;
     this.sink = sink;
     this.all = options.bound === "all";

@@ -75,9 +75,34 @@ export interface Context {
   readonly cpus: number;
 }
 
-export interface Done {
-  readonly course: Course;
+export interface Ran<C> {
+  readonly course: C;
   readonly after: After;
+}
+export type Done = Ran<Course>;
+
+/** Who runs routines; `C` stands for the course that one took. */
+export interface Runs<C> {
+  /** A routine on what it touches. */
+  run(routine: Routine, context: Context, local: Local, to?: Local): Ran<C>;
+  /** An access to one page whose table is there. */
+  access(routine: Access, context: Context, code: number): Ran<C>;
+}
+
+/** A context as far as it matters where at most so many CPUs do: who exits runs alone. */
+export function contextName(routine: Routine, { bound, cpus }: Context, most: number): string {
+  return `${bound ? BOUND : ""}${routine === "exit" ? 1 : Math.min(cpus, most)}`;
+}
+
+/** Knows an access where at most so many CPUs matter. */
+export function accessKey(
+  routine: Access,
+  { bound, cpus }: Context,
+  code: number,
+  most: number,
+): number {
+  const kind = 2 * ACCESSES.indexOf(routine) + (bound ? 1 : 0);
+  return (code * 2 * ACCESSES.length + kind) * CPUS + Math.min(cpus, most);
 }
 
 /** Where operations run: a region with a free one before it. */
@@ -100,14 +125,14 @@ interface Opened {
 
 const devicesUsed = (routine: Routine): boolean => routine.startsWith("device");
 
-export class Runner {
+export class Runner implements Runs<Course> {
   readonly options: RunnerOptions;
   /** Operations that were run, and those that were known. */
   ran = 0;
   known = 0;
-  private readonly x86: boolean;
   /** CPUs of the machine: on arm64 one, whose broadcasts are the same however many hear them. */
-  private readonly cpus: number;
+  readonly cpus: number;
+  private readonly x86: boolean;
   private opened: Opened | undefined;
   private readonly memory = new Map<string, Done>();
   private readonly accesses = new Map<number, Done>();
@@ -124,7 +149,7 @@ export class Runner {
 
   /** Runs a routine on what it touches, or remembers it. */
   run(routine: Routine, context: Context, local: Local, to?: Local): Done {
-    const name = this.nameOf(routine, context);
+    const name = contextName(routine, context, this.cpus);
     const key = `${routine} ${name} ${localKey(local)}${to ? ` > ${localKey(to)}` : ""}`;
     let done = this.memory.get(key);
     if (done) {
@@ -139,9 +164,7 @@ export class Runner {
 
   /** Runs an access to one page whose table is there, or remembers it. */
   access(routine: Access, context: Context, code: number): Done {
-    const { bound, cpus } = context;
-    const kind = 2 * ACCESSES.indexOf(routine) + (bound ? 1 : 0);
-    const key = (code * 2 * ACCESSES.length + kind) * CPUS + Math.min(cpus, this.cpus);
+    const key = accessKey(routine, context, code, this.cpus);
     let done = this.accesses.get(key);
     if (done) {
       this.known++;
@@ -152,12 +175,6 @@ export class Runner {
     done = this.run(routine, context, { ...local, pieces, tables: [{ start: 0, end: 1 }] });
     if (this.options.memory !== false) this.accesses.set(key, done);
     return done;
-  }
-
-  /** A context as far as it matters: arm64 interrupts nobody, and who exits runs alone. */
-  private nameOf(routine: Routine, { bound, cpus }: Context): string {
-    const most = routine === "exit" ? 1 : Math.min(cpus, this.cpus);
-    return `${bound ? BOUND : ""}${most}`;
   }
 
   private execute(routine: Routine, context: string, local: Local, to?: Local): Done {

@@ -23,14 +23,34 @@ export class Timeline {
   /** Operations of one CPU are added in the order in which it runs them. */
   add(cpu: number, at_ns: number, course: number, base: number, repeat = 1): void {
     if (this.length === this.cpu.length) this.grow();
-    const number = this.numbers.get(cpu) ?? this.numbers.size;
-    this.numbers.set(cpu, number);
+    const number = this.numberOf(cpu);
     const i = this.length++;
     this.cpu[i] = number;
     this.at[i] = at_ns;
     this.course[i] = course;
     this.base[i] = base;
     this.repeat[i] = repeat;
+  }
+
+  /**
+   * The same operations with other CPUs and courses. Nothing is added to it or to this one then:
+   * they share columns.
+   */
+  as(cpuOf: (cpu: number) => number, courses: readonly number[]): Timeline {
+    const { length, at, base, repeat } = this;
+    const other = new Timeline();
+    const cpus = Array.from(this.numbers.keys(), (cpu) => other.numberOf(cpuOf(cpu)));
+    const cpu = renumbered(this.cpu, cpus, length);
+    return Object.assign(other, {
+      ...{ length, at, base, repeat, cpu },
+      course: renumbered(this.course, courses, length),
+    });
+  }
+
+  private numberOf(cpu: number): number {
+    let number = this.numbers.get(cpu);
+    if (number === undefined) this.numbers.set(cpu, (number = this.numbers.size));
+    return number;
   }
 
   private grow(): void {
@@ -46,4 +66,11 @@ export class Timeline {
     this.base.set(base);
     this.repeat.set(repeat);
   }
+}
+
+function renumbered(column: Int32Array, to: readonly number[], length: number): Int32Array {
+  if (to.every((number, n) => number === n)) return column;
+  const found = new Int32Array(length);
+  for (let i = 0; i < length; i++) found[i] = to[column[i]!]!;
+  return found;
 }
