@@ -41,44 +41,85 @@ export interface ClockCourse {
 /** Quantities and how often they are spent. */
 export type Amounts = Float64Array;
 
+/** Amounts of many: those of row n begin at `n * WIDTH`. */
+export const WIDTH = QUANTITY_NAMES.length;
+export type AmountRows = Float64Array;
+
 export interface ClockProgram {
   /** Rows of all courses; those of course i begin at `starts[i]`. SPEND rows hold an index. */
   readonly rows: Float64Array;
   readonly starts: Int32Array;
   /** What the SPEND rows spend, by their index. */
-  readonly spends: readonly Amounts[];
+  readonly spends: AmountRows;
   /** Of each course: whether it visits a server. */
-  readonly visits: readonly boolean[];
+  readonly visits: Uint8Array;
   /** Of each course: how often each quantity is spent if nobody waits; the clock adds ATC rows. */
-  readonly linear: readonly Amounts[];
+  readonly linear: AmountRows;
 }
 
 export function clockProgram(courses: readonly ClockCourse[], features: Features): ClockProgram {
   const builder = new Builder(features);
-  const starts = Int32Array.from(courses, (course) => builder.course(course));
-  const { rows, spends, linear, visits } = builder;
-  return { rows: Float64Array.from(rows), starts, spends, linear, visits };
+  const starts = new Int32Array(courses.length);
+  const visits = new Uint8Array(courses.length);
+  for (const [n, course] of courses.entries()) {
+    starts[n] = builder.rows.length;
+    builder.course(course);
+    // One row that spends and the end, or the end alone.
+    visits[n] = builder.rows.length - starts[n] > 2 ? 1 : 0;
+  }
+  const [rows, spends, linear] = [builder.rows, builder.spends, builder.linear].map((r) => r.used);
+  return { rows: rows!, starts, spends: spends!, linear: linear!, visits };
 }
 
 /** The nanoseconds of some amounts at these values. */
-export function priced(amounts: Amounts, values: Float64Array): number {
+export function priced(amounts: Amounts, values: Float64Array, from = 0): number {
   let sum = 0;
-  for (let i = 0; i < amounts.length; i++) sum += amounts[i]! * values[i]!;
+  for (let i = 0; i < values.length; i++) sum += amounts[from + i]! * values[i]!;
   return sum;
 }
 
-export const noAmounts = (): Amounts => new Float64Array(QUANTITY_NAMES.length);
+export const noAmounts = (): Amounts => new Float64Array(WIDTH);
+
+/** Rows of numbers, nothing at first, that become more. */
+class Rows {
+  readonly width: number;
+  length = 0;
+  private numbers: Float64Array;
+
+  constructor(width: number) {
+    this.width = width;
+    this.numbers = new Float64Array(width * 64);
+  }
+
+  get used(): Float64Array {
+    return this.numbers.subarray(0, this.width * this.length);
+  }
+
+  /** Its number. */
+  add(): number {
+    const { numbers, width } = this;
+    if (numbers.length === width * this.length) {
+      this.numbers = new Float64Array(2 * numbers.length);
+      this.numbers.set(numbers);
+    }
+    return this.length++;
+  }
+
+  /** Adds to the last row. */
+  count(column: number, by: number): void {
+    this.numbers[this.width * (this.length - 1) + column]! += by;
+  }
+}
 
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 class Builder {
-  readonly rows: number[] = [];
-  readonly spends: Amounts[] = [];
-  readonly linear: Amounts[] = [];
-  readonly visits: boolean[] = [];
+  readonly rows = new Rows(ROW);
+  /** Once something is spent, what is so until it is settled is the last row. */
+  readonly spends = new Rows(WIDTH);
+  readonly linear = new Rows(WIDTH);
   private readonly features: Features;
-  private spent = noAmounts();
-  private total = noAmounts();
+  private spent = false;
   /** Broadcast TLBIs that no DSB has completed yet. */
   private broadcast = 0;
 
@@ -86,17 +127,12 @@ class Builder {
     this.features = features;
   }
 
-  course({ acts }: ClockCourse): number {
-    const start = this.rows.length / ROW;
-    this.total = noAmounts();
+  course({ acts }: ClockCourse): void {
+    this.linear.add();
     this.broadcast = 0;
     for (let i = 0; i < acts.length; ) i += this.act(acts, i);
     this.settle();
     this.row(END);
-    this.linear.push(this.total);
-    // One row that spends and the end, or the end alone.
-    this.visits.push(this.rows.length / ROW - start > 2);
-    return start;
   }
 
   /** Acts that were read. */
@@ -231,24 +267,29 @@ class Builder {
   }
 
   private spend(name: QuantityName, times: number): void {
-    this.spent[QUANTITY_INDEX[name]]! += times;
+    if (times === 0) return;
+    if (!this.spent) this.spends.add();
+    this.spent = true;
+    this.spends.count(QUANTITY_INDEX[name], times);
     this.count(name, times);
   }
 
   private count(name: QuantityName, times: number): void {
-    this.total[QUANTITY_INDEX[name]]! += times;
+    this.linear.count(QUANTITY_INDEX[name], times);
   }
 
   /** What was spent since the last visit becomes a row. */
   private settle(): void {
-    if (this.spent.every((n) => n === 0)) return;
-    this.row(SPEND, this.spends.length);
-    this.spends.push(this.spent);
-    this.spent = noAmounts();
+    if (!this.spent) return;
+    this.spent = false;
+    this.row(SPEND, this.spends.length - 1);
   }
 
   private row(kind: number, ...numbers: readonly number[]): void {
-    for (let i = 0; i < ROW; i++) this.rows.push(i === 0 ? kind : (numbers[i - 1] ?? 0));
+    const { rows } = this;
+    rows.add();
+    rows.count(0, kind);
+    for (let i = 0; i < numbers.length; i++) rows.count(i + 1, numbers[i]!);
   }
 }
 

@@ -21,6 +21,7 @@ import {
   ROW,
   SPEND,
   submissions,
+  WIDTH,
 } from "./clock-program.ts";
 import type { Features } from "./profile.ts";
 import { QUANTITY_INDEX } from "./quantities.ts";
@@ -108,7 +109,7 @@ class Clock {
   private pending = 0;
   private pendingUntil = 0;
   /** Of each course, whether it visits a server. */
-  private readonly visits: readonly boolean[];
+  private readonly visits: Uint8Array;
 
   constructor(timeline: Timeline, program: ClockProgram, features: Features, values: Float64Array) {
     this.timeline = timeline;
@@ -116,7 +117,10 @@ class Clock {
     this.features = features;
     this.times = timesOf(values);
     this.visits = program.visits;
-    this.spends = Float64Array.from(program.spends, (amounts) => priced(amounts, values));
+    this.spends = new Float64Array(program.spends.length / WIDTH);
+    for (let n = 0; n < this.spends.length; n++) {
+      this.spends[n] = priced(program.spends, values, n * WIDTH);
+    }
     const { cpus } = timeline;
     this.dvm = new Server(cpus);
     const servers = features.smmus * features.queues;
@@ -171,7 +175,7 @@ class Clock {
         done[c]!++;
         if (done[c]! < repeat[operation]!) {
           // A CPU alone repeats what it did alone: no need to go through it again.
-          if (!this.visits[course[operation]!]) {
+          if (this.visits[course[operation]!] === 0) {
             now += (now - began[c]!) * (repeat[operation]! - done[c]!);
           } else {
             row = start;

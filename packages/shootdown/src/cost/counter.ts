@@ -3,7 +3,7 @@
 
 import { atcExactSpans, atcSpan, tlbInvCommands } from "../kernel/iommu/arm-smmu-v3-commands.ts";
 import type { Act, CountName, Counts, Course, Pages } from "./course.ts";
-import { COUNTS } from "./course.ts";
+import { NO_COUNTS } from "./course.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What of a machine changes how many commands a range becomes. */
@@ -16,21 +16,14 @@ export interface Features {
   readonly atcSpan: "covering" | "exact";
 }
 
-/** What does not depend on where the course runs, and the ranges that do. */
-interface Static {
-  /** In the order of COUNTS. */
-  readonly counts: Float64Array;
-  /** Ranges of ATC invalidations, and for how many devices. */
-  readonly atc: readonly (Pages & { readonly devices: number })[];
-  /** How often all of the address space is asked for, and invalidated. */
-  readonly allAsked: number;
-  readonly allInvalidated: number;
+/** A range of ATC invalidations, and for how many devices. */
+interface Span extends Pages {
+  readonly devices: number;
 }
 
 export class Counter {
   private readonly features: Features;
-  private readonly known = new Map<Course, Static>();
-  private readonly sums = new Float64Array(COUNTS.length);
+  private readonly sums: Record<CountName, number> = { ...NO_COUNTS };
 
   constructor(features: Features) {
     this.features = features;
@@ -41,9 +34,8 @@ export class Counter {
    * space with `mapped` pages.
    */
   add(course: Course, base: number, repeat: number, mapped: number): void {
-    const s = this.staticOf(course);
-    this.addTimes(s, repeat, repeat * mapped);
-    this.addSpans(s, base, repeat);
+    this.addTimes(course, repeat, repeat * mapped);
+    this.addSpans(spansOf(course), base, repeat);
   }
 
   /**
@@ -57,137 +49,111 @@ export class Counter {
   ): void {
     const { course, base, repeat, length } = timeline;
     const times = new Float64Array(courses.length);
-    const statics: Static[] = [];
-    let spans = 0;
+    for (let i = 0; i < length; i++) times[course[i]!]! += repeat[i]!;
+    const spans: (readonly Span[])[] = [];
+    for (const [n, one] of courses.entries()) {
+      if (one === undefined) continue;
+      this.addTimes(one, times[n]!, mapped[n]!);
+      const found = spansOf(one);
+      if (found.length > 0) spans[n] = found;
+    }
+    if (spans.length === 0) return;
     for (let i = 0; i < length; i++) {
-      const n = course[i]!;
-      if (times[n] === 0 && courses[n]) {
-        statics[n] = this.staticOf(courses[n]);
-        spans += statics[n].atc.length;
-      }
-      times[n]! += repeat[i]!;
-    }
-    for (const [n, s] of statics.entries()) if (s) this.addTimes(s, times[n]!, mapped[n]!);
-    if (spans === 0) return;
-    for (let i = 0; i < length; i++) {
-      const s = statics[course[i]!];
-      if (s !== undefined && s.atc.length > 0) this.addSpans(s, base[i]!, repeat[i]!);
-    }
-  }
-
-  private staticOf(course: Course): Static {
-    let s = this.known.get(course);
-    if (!s) this.known.set(course, (s = this.prepare(course)));
-    return s;
-  }
-
-  private addTimes(s: Static, times: number, mapped: number): void {
-    const { sums } = this;
-    for (let n = 0; n < sums.length; n++) sums[n]! += times * s.counts[n]!;
-    sums[ASKED]! += s.allAsked * mapped;
-    sums[INVALIDATED]! += s.allInvalidated * mapped;
-  }
-
-  private addSpans({ atc }: Static, base: number, repeat: number): void {
-    for (const { lo, hi, devices } of atc) {
-      for (let n = 0; n < repeat; n++) this.addSpan(base + n + lo, base + n + hi, devices);
-    }
-  }
-
-  private addSpan(lo: number, hi: number, devices: number): void {
-    const { sums } = this;
-    if (this.features.atcSpan === "exact") {
-      sums[ATC]! += devices * atcExactSpans(lo, hi);
-      sums[INVALIDATED]! += hi - lo;
-    } else {
-      sums[ATC]! += devices;
-      sums[INVALIDATED]! += atcSpan(lo, hi);
+      const found = spans[course[i]!];
+      if (found !== undefined) this.addSpans(found, base[i]!, repeat[i]!);
     }
   }
 
   get counts(): Counts {
-    return Object.fromEntries(COUNTS.map((name, n) => [name, this.sums[n]!])) as Counts;
+    return { ...this.sums };
   }
 
-  private prepare(course: Course): Static {
-    const counts = Object.fromEntries(COUNTS.map((n) => [n, 0])) as Record<CountName, number>;
-    counts.steps = course.steps;
-    const atc: (Pages & { devices: number })[] = [];
-    let allAsked = 0;
-    let allInvalidated = 0;
-    const ats = course.acts.some((a) => a.act === "cmdlist" && a.op === "CMD_ATC_INV");
-    const secondary = course.acts.some((a) => a.act === "cmdlist");
-    const invalidated = ({ lo, hi }: Pages) => {
-      if (hi === Infinity) allInvalidated++;
-      else counts.pages_invalidated += hi - lo;
-    };
-    for (const a of course.acts) {
-      this.count(a, counts);
-      const flushes =
-        a.act === "tlbi" || (a.act === "flush" && a.own) || (a.act === "cmdlist" && a.dma);
-      if (flushes) {
-        if (a.hi === Infinity) allAsked++;
-        else counts.pages_asked += a.hi - a.lo;
-        if (!secondary) invalidated(a);
+  /** What depends on where the course runs. */
+  private addSpans(spans: readonly Span[], base: number, repeat: number): void {
+    const { sums } = this;
+    const exact = this.features.atcSpan === "exact";
+    for (const { lo, hi, devices } of spans) {
+      for (let from = base; from < base + repeat; from++) {
+        sums.atc_inv += exact ? devices * atcExactSpans(from + lo, from + hi) : devices;
+        sums.pages_invalidated += exact ? hi - lo : atcSpan(from + lo, from + hi);
+      }
+    }
+  }
+
+  /** What does not; `mapped`: pages of the space, added up over all times. */
+  private addTimes({ acts, steps }: Course, times: number, mapped: number): void {
+    const { sums } = this;
+    const pages = ({ lo, hi }: Pages) => (hi === Infinity ? mapped : times * (hi - lo));
+    let secondary = false;
+    let ats = false;
+    for (const a of acts) {
+      if (a.act !== "cmdlist") continue;
+      secondary = true;
+      ats ||= a.op === "CMD_ATC_INV";
+    }
+    sums.steps += times * steps;
+    for (const a of acts) {
+      this.count(a, times);
+      if (a.act === "tlbi" || (a.act === "flush" && a.own) || (a.act === "cmdlist" && a.dma)) {
+        sums.pages_asked += pages(a);
+        if (!secondary) sums.pages_invalidated += pages(a);
       }
       if (a.act !== "cmdlist") continue;
-      if (a.op === "CMD_ATC_INV") {
-        if (a.hi === Infinity) allInvalidated++;
-        else atc.push({ lo: a.lo, hi: a.hi, devices: a.devices });
-      } else if (!ats && a.op.startsWith("CMD_TLBI")) invalidated(a);
+      const counts =
+        a.op === "CMD_ATC_INV" ? a.hi === Infinity : !ats && a.op.startsWith("CMD_TLBI");
+      if (counts) sums.pages_invalidated += pages(a);
     }
-    const inOrder = Float64Array.from(COUNTS, (name) => counts[name]);
-    return { counts: inOrder, atc, allAsked, allInvalidated };
   }
 
-  /** One act's share of what does not depend on the place; ATC_INV of a range is added there. */
-  private count(a: Act, counts: Record<CountName, number>): void {
+  /** One act's share, but for pages, and ATC_INV of a range. */
+  private count(a: Act, times: number): void {
+    const { sums } = this;
     const { smmus } = this.features;
     const all = "hi" in a && a.hi === Infinity;
     switch (a.act) {
       case "fault":
-        counts.faults++;
+        sums.faults += times;
         return;
       case "notifier":
-        counts.notifier_calls++;
+        sums.notifier_calls += times;
         return;
       case "dsb":
-        counts.dsb++;
+        sums.dsb += times;
         return;
       case "ipi":
-        counts.ipi++;
+        sums.ipi += times;
         return;
       case "flush":
         if (!a.own) return;
-        counts.flushes++;
-        if (all) counts.full_flushes++;
+        sums.flushes += times;
+        if (all) sums.full_flushes += times;
         return;
       case "tlbi":
-        counts.flushes++;
-        counts.tlbi += a.instructions;
-        if (all) counts.full_flushes++;
+        sums.flushes += times;
+        sums.tlbi += times * a.instructions;
+        if (all) sums.full_flushes += times;
         return;
       case "cmdlist": {
         const isAtc = a.op === "CMD_ATC_INV";
         const each = a.dma ? 1 : smmus;
         const lists = isAtc ? Math.min(smmus, a.devices) : each;
-        if (a.sync) counts.cmd_sync += lists;
-        if (isAtc && all) counts.atc_inv += a.devices;
-        if (isAtc && all) counts.atc_all += a.devices;
+        if (a.sync) sums.cmd_sync += times * lists;
+        if (isAtc && all) sums.atc_inv += times * a.devices;
+        if (isAtc && all) sums.atc_all += times * a.devices;
         if (!a.op.startsWith("CMD_TLBI")) return;
-        if (all) counts.full_asid += each;
-        counts.cmd_tlbi += each * commandsOf(a, this.features.rangeCommands);
+        if (all) sums.full_asid += times * each;
+        sums.cmd_tlbi += times * each * commandsOf(a, this.features.rangeCommands);
       }
     }
   }
 }
+
+/** Ranges of ATC invalidations: what becomes of them depends on where they lie. */
+const spansOf = ({ acts }: Course): readonly Span[] =>
+  acts.filter((a) => a.act === "cmdlist" && a.op === "CMD_ATC_INV" && a.hi !== Infinity) as Span[];
 
 /** Commands of a list, but for ATC_INV and SYNC. */
 export function commandsOf(a: Act & { act: "cmdlist" }, rangeCommands: boolean): number {
   if (a.hi === Infinity || a.hi <= a.lo) return 1;
   return tlbInvCommands(a.hi - a.lo, rangeCommands, a.dma ?? false);
 }
-
-const ASKED = COUNTS.indexOf("pages_asked");
-const INVALIDATED = COUNTS.indexOf("pages_invalidated");
-const ATC = COUNTS.indexOf("atc_inv");

@@ -8,11 +8,13 @@
 
 import { type Outcome, simulate, WAITS, type Wait } from "./clock.ts";
 import {
+  type AmountRows,
   type Amounts,
   type ClockCourse,
   clockProgram,
   noAmounts,
   priced,
+  WIDTH,
 } from "./clock-program.ts";
 import { type Corner, type Profile, valuesAt } from "./profile.ts";
 import { QUANTITY_INDEX, QUANTITY_NAMES, type QuantityName } from "./quantities.ts";
@@ -125,14 +127,13 @@ function widest(
   return found;
 }
 
-function linear(timeline: Timeline, ofCourses: readonly Amounts[]): Amounts {
-  const times = new Float64Array(ofCourses.length);
+function linear(timeline: Timeline, ofCourses: AmountRows): Amounts {
+  const times = new Float64Array(ofCourses.length / WIDTH);
   for (let i = 0; i < timeline.length; i++) times[timeline.course[i]!]! += timeline.repeat[i]!;
   const total = noAmounts();
-  ofCourses.forEach((amounts, course) => {
-    const n = times[course]!;
-    if (n > 0) for (let q = 0; q < total.length; q++) total[q]! += n * amounts[q]!;
-  });
+  for (const [course, n] of times.entries()) {
+    for (let q = 0; n > 0 && q < WIDTH; q++) total[q]! += n * ofCourses[course * WIDTH + q]!;
+  }
   return total;
 }
 
