@@ -8,7 +8,7 @@ import { compare, type Placement, type SideOptions } from "../cost/compare.ts";
 import type { Profile } from "../cost/profile.ts";
 import { readProfile } from "../cost/profile-json.ts";
 import { FIVE, PROFILES, profileNamed } from "../cost/profiles.ts";
-import { readSetting, type Setting, withSettings } from "../cost/setting.ts";
+import { readSetting, type Setting, unfitting, withSettings } from "../cost/setting.ts";
 import { readSweep, type Sweep, swept } from "../cost/sweep.ts";
 import type { Workload } from "../cost/workload.ts";
 import type { ReadOptions } from "../cost/workloads/input.ts";
@@ -75,14 +75,15 @@ export function planCost(selection: CostSelection): CostPlan {
     if ("quantity" in sweep) read.push(sweep);
     else problems.push(problemAt(sweep, text));
   }
+  const chosen = found.length > 0 ? found : FIVE;
   const set: Setting[] = [];
   for (const text of settings) {
     const setting = readSetting(text);
-    if ("feature" in setting) set.push(setting);
-    else problems.push(problemAt(setting, text));
+    const wrong = "feature" in setting ? unfitting(text, setting, chosen) : setting;
+    if (wrong !== undefined) problems.push(problemAt(wrong, text));
+    else set.push(setting as Setting);
   }
   if (problems.length > 0) return { ok: false, problems };
-  const chosen = found.length > 0 ? found : FIVE;
   for (const { quantity } of read) {
     if (chosen.some((p) => p.quantities[quantity] !== undefined)) continue;
     problems.push(problem(`--sweep ${quote(quantity)}: none of the profiles has this quantity`));

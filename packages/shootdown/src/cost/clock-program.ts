@@ -12,6 +12,7 @@ import { commandsOf } from "./counter.ts";
 import type { Act } from "./course.ts";
 import type { Features } from "./profile.ts";
 import { QUANTITY_INDEX, QUANTITY_NAMES, type QuantityName } from "./quantities.ts";
+import { SMMUV2_ALL, smmuv2Unmap } from "./smmuv2.ts";
 
 /** What a row asks. */
 export const END = 0;
@@ -165,7 +166,8 @@ class Builder {
         if (this.features.iommu !== "none") this.spend("notifier_ns", 1);
         return 1;
       case "cmdlist":
-        if (this.features.iommu !== "none") this.list(act);
+        if (this.features.iommu === "smmuv2") this.registers(act);
+        else if (this.features.iommu !== "none") this.list(act);
         return 1;
       case "ipi":
       case "flush":
@@ -249,6 +251,13 @@ class Builder {
     this.settle();
     const all = smmu_order === "sequential" ? range(lists) : [-lists];
     for (const smmu of all) this.row(ATC, smmu, act.lo, act.hi, act.sync ? 1 : 0, each);
+  }
+
+  /** An SMMUv2 has no queue: the CPU writes, and waits. */
+  private registers(act: Act & { readonly act: "cmdlist" }): void {
+    const all = act.hi === Number.POSITIVE_INFINITY;
+    const writes = all ? SMMUV2_ALL : smmuv2Unmap(act.hi - act.lo, "TLBIASID").acts;
+    for (const a of writes) if (a.act === "spend") this.spend(a.quantity, a.n);
   }
 
   private queue(smmu: number, commands: number, act: Act & { readonly act: "cmdlist" }): void {

@@ -10,7 +10,7 @@ import { Counter } from "./counter.ts";
 import type { Counts } from "./course.ts";
 import type { DmaMode } from "./dma.ts";
 import { Drive } from "./drive.ts";
-import type { Profile } from "./profile.ts";
+import type { Iommu, Profile } from "./profile.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
 import type { Timing } from "./timing.ts";
 import { type Difference, decidedBy, difference, type Interval, timed, timeOf } from "./timing.ts";
@@ -134,17 +134,17 @@ function teamOf(waiting: readonly Lane[], { dma, memory }: SideOptions): readonl
 /** What a way through the workload was on this machine. */
 function sideOf({ kernel, profile, runner }: Lane, drive: Drive, ran: number): Side {
   const { features } = profile;
-  const { team, dma, mapped, bound, uses } = drive;
+  const { team, dma, mapped, bound, uses, owners } = drive;
   const courses = team.coursesOf(runner)!;
   const caches = new Caches(profile);
-  caches.run(uses, drive.timeline, courses, bound);
+  caches.run(uses, drive.timeline, courses, bound, owners);
   const counter = new Counter({
     rangeCommands: features.range_inv,
     smmus: features.smmus,
     atcSpan: features.atc_span,
   });
   counter.addAll(drive.timeline, courses, mapped);
-  counter.addAll(drive.timeline, dma.asked, dma.mapped);
+  if (QUEUED.includes(features.iommu)) counter.addAll(drive.timeline, dma.asked, dma.mapped);
   const distinct = new Map<ClockCourse, number>();
   const numbers = team.courses.map((shared, n) => numberOf(courses[n] ?? shared, distinct));
   const timeline = drive.timeline.as((tid) => tid % features.cpus, numbers);
@@ -156,6 +156,9 @@ function sideOf({ kernel, profile, runner }: Lane, drive: Drive, ran: number): S
     ...{ time: timeOf(timing), decided_by: decidedBy(timing) },
   };
 }
+
+/** IOMMUs that take commands from a queue. */
+const QUEUED: readonly Iommu[] = ["smmuv3", "vtd", "amd"];
 
 function numberOf<T>(key: T, numbers: Map<T, number>): number {
   const known = numbers.get(key);
@@ -176,7 +179,9 @@ export function machineOf(profile: Profile): string {
  * that would (and then leaves out its commands) is an overlay.
  */
 export const kernelOn = (kernel: string, profile: Profile): string =>
-  profile.machine.includes("+btm") ? `${kernel}+btm-skip` : kernel;
+  profile.machine.includes("+btm") && !kernel.split("+").includes("btm-skip")
+    ? `${kernel}+btm-skip`
+    : kernel;
 
 export const runnerOf = (kernel: string, profile: Profile): Runner =>
   new Runner(runnerOptions(kernel, profile));

@@ -7,7 +7,7 @@ import { Contents } from "./contents.ts";
 /** The same page by page: the oldest first. */
 class Pages {
   held: number[] = [];
-  gone = new Set<number>();
+  gone: number[] = [];
   hits = 0;
   misses = 0;
   refills = 0;
@@ -22,13 +22,15 @@ class Pages {
     const hits = pages.filter((page) => this.held.includes(page));
     this.hits += hits.length;
     this.misses += pages.length - hits.length;
-    this.refills += pages.filter((page) => this.gone.delete(page)).length;
+    this.refills += pages.filter((page) => this.gone.includes(page)).length;
+    this.gone = this.gone.filter((page) => !pages.includes(page));
     this.held = [...this.held.filter((page) => !pages.includes(page)), ...pages];
     this.held = this.held.slice(Math.max(0, this.held.length - this.capacity));
   }
 
   invalidate(lo: number, hi: number): void {
-    for (const page of this.held) if (page >= lo && page < hi) this.gone.add(page);
+    const lost = this.held.filter((page) => page >= lo && page < hi);
+    this.gone = [...this.gone, ...lost].slice(-this.capacity);
     this.held = this.held.filter((page) => page < lo || page >= hi);
   }
 }
@@ -49,6 +51,16 @@ test("intervals hold what pages hold", () => {
       }
     }),
   );
+});
+
+test("what would not be there any more is no refill, and is forgotten", () => {
+  const atc = new Contents(4);
+  for (let page = 0; page < 100; page++) {
+    atc.use(page, page + 1);
+    atc.invalidate(page, page + 1);
+  }
+  expect(atc.use(90, 100)).toBe(10);
+  expect(atc.refills).toBe(4);
 });
 
 test("terabytes and everything", () => {

@@ -19,8 +19,9 @@ export class Contents {
   refills = 0;
   hits = 0;
   private runs: Run[] = [];
-  /** Pages that were invalidated and not used since. */
+  /** Pages that were invalidated and not used since, no more than would be here without that. */
   private gone: Run[] = [];
+  private lost = 0;
   private held = 0;
 
   constructor(capacity: number) {
@@ -39,6 +40,7 @@ export class Contents {
     this.misses += misses;
     const lost = without(this.gone, lo, hi);
     this.gone = lost.left;
+    this.lost -= lost.pages;
     this.refills += Math.min(misses, lost.pages);
     this.put(lo, hi);
     return misses;
@@ -48,7 +50,12 @@ export class Contents {
   invalidate(lo: number, hi: number): number {
     const taken = this.runs.flatMap((run) => common(run, lo, hi));
     const pages = this.remove(lo, hi);
-    for (const run of taken) this.gone = [...without(this.gone, run.lo, run.hi).left, run];
+    for (const run of taken) {
+      const before = without(this.gone, run.lo, run.hi);
+      this.gone = [...before.left, run];
+      this.lost += run.hi - run.lo - before.pages;
+    }
+    this.lost -= dropped(this.gone, this.lost - this.capacity);
     return pages;
   }
 
@@ -65,14 +72,21 @@ export class Contents {
     if (from >= hi) return;
     this.runs.push({ lo: from, hi });
     this.held += hi - from;
-    while (this.held > this.capacity) {
-      const [oldest] = this.runs;
-      const excess = Math.min(this.held - this.capacity, oldest!.hi - oldest!.lo);
-      if (excess === oldest!.hi - oldest!.lo) this.runs.shift();
-      else this.runs[0] = { lo: oldest!.lo + excess, hi: oldest!.hi };
-      this.held -= excess;
-    }
+    this.held -= dropped(this.runs, this.held - this.capacity);
   }
+}
+
+/** Takes so many pages off the oldest runs; none if there are not too many. */
+function dropped(runs: Run[], excess: number): number {
+  let left = Math.max(0, excess);
+  while (left > 0) {
+    const { lo, hi } = runs[0]!;
+    const pages = Math.min(left, hi - lo);
+    if (pages === hi - lo) runs.shift();
+    else runs[0] = { lo: lo + pages, hi };
+    left -= pages;
+  }
+  return Math.max(0, excess);
 }
 
 function common(run: Run, lo: number, hi: number): Run[] {

@@ -70,6 +70,8 @@ describe("counts", () => {
     // Pairs (6, 7), (7, 8), (8, 9): what covers them are 2, 16 and 2.
     const seen = counted([list("CMD_ATC_INV", 0, 2)], {}, 6, 3);
     expect([seen.atc_inv, seen.pages_invalidated]).toEqual([3, 2 + 16 + 2]);
+    const one = counted([list("CMD_ATC_INV", 0, 1, 2)], {}, 6, 3);
+    expect([one.atc_inv, one.pages_invalidated]).toEqual([6, 3]);
     expect(counted([{ act: "fault", device: false }], {}, 0, 3)).toEqual({ faults: 3 });
   });
 });

@@ -73,6 +73,12 @@ export class Counter {
     const { sums } = this;
     const exact = this.features.atcSpan === "exact";
     for (const { lo, hi, devices } of spans) {
+      if (hi - lo === 1) {
+        // Whatever the span, a page is itself.
+        sums.atc_inv += repeat * devices;
+        sums.pages_invalidated += repeat;
+        continue;
+      }
       for (let from = base; from < base + repeat; from++) {
         sums.atc_inv += exact ? devices * atcExactSpans(from + lo, from + hi) : devices;
         sums.pages_invalidated += exact ? hi - lo : atcSpan(from + lo, from + hi);

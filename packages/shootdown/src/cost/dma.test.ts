@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { runSide } from "./compare.ts";
 import { Dma, type DmaMode, FQ_SIZE, FQ_TIMEOUT_NS } from "./dma.ts";
 import { profileNamed } from "./profiles.ts";
+import { QUANTITY_INDEX, type QuantityName } from "./quantities.ts";
 import { smmuv2Unmap } from "./smmuv2.ts";
 import { Timeline } from "./timeline.ts";
 import { timed, timeOf } from "./timing.ts";
@@ -73,6 +74,25 @@ describe("the DMA API", () => {
     // The 256th unmap finds the ring full: 255 wait in it, and its own page is mapped yet.
     expect(seen("lazy")).toEqual([1, 1, 256, 256]);
     expect(seen("passthrough")).toEqual([0, 0, 0, 0]);
+  });
+
+  test("an SMMUv2 is written to by register, and without an IOMMU there is nothing to do", () => {
+    const { features, ...phone } = profileNamed("qti-sm8150")!;
+    const spent = (mode: DmaMode, iommu: "smmuv2" | "none", count: number) => {
+      const operations = Array.from({ length: count }, (): Operation => {
+        return { tid: 1, pid: 1, at_ns: 0, line: 0, call: { call: "dma_unmap", pages: 3 } };
+      });
+      const workload = { name: "x", title: "", provenance: "", assumptions: [], operations };
+      const profile = { ...phone, features: { ...features, iommu } };
+      const { counts, timing } = runSide(workload, "linux-6.12", profile, { dma: mode });
+      expect([counts.cmd_tlbi, counts.cmd_sync]).toEqual([0, 0]);
+      const of = (name: QuantityName) => timing.amounts[QUANTITY_INDEX[name]];
+      return [of("smmuv2_tlbi_ns"), of("smmuv2_sync_ns"), of("cmd_ns"), of("cmd_sync_ns")];
+    };
+    expect(spent("strict", "smmuv2", 2)).toEqual([6, 2, 0, 0]);
+    expect(spent("lazy", "smmuv2", 255)).toEqual([0, 0, 0, 0]);
+    expect(spent("lazy", "smmuv2", 256)).toEqual([1, 1, 0, 0]);
+    expect(spent("strict", "none", 2)).toEqual([0, 0, 0, 0]);
   });
 
   test("a domain has one SMMU, whatever a process may use", () => {

@@ -10,6 +10,7 @@ import type { Use } from "./caches.ts";
 import { Dma, type DmaMode } from "./dma.ts";
 import { Driver, type DriverOptions } from "./driver.ts";
 import type { Runner } from "./runner.ts";
+import type { Space } from "./space.ts";
 import { Team } from "./team.ts";
 import { Timeline } from "./timeline.ts";
 import type { Operation, Workload } from "./workload.ts";
@@ -31,8 +32,11 @@ export class Drive {
   readonly bound: boolean[] = [];
   /** Accesses of devices. */
   readonly uses: Use[] = [];
+  /** Of each operation, the number of its space, where several have devices. */
+  readonly owners: number[] = [];
   readonly dma: Dma;
   operations = 0;
+  private readonly numbers = new Map<Space, number>();
   private readonly driver: Driver<number>;
 
   /** `cpus`: of the machine, each of which has a ring of its own for lazy DMA. */
@@ -42,6 +46,7 @@ export class Drive {
     this.driver = new Driver<number>(
       this.team,
       (course, base, repeat, space, { tid, at_ns }) => {
+        if (options.bound === "all") this.owners[timeline.length] = this.numberOf(space);
         timeline.add(tid, at_ns, course, base, repeat);
         mapped[course] = (mapped[course] ?? 0) + repeat * space.mapped;
         bound[course] = space.bound;
@@ -73,10 +78,19 @@ export class Drive {
     }
     this.driver.step(operation);
     if (call.call !== "device") return;
+    const space = this.driver.space(operation.pid);
+    if (!space.bound) return;
     const [lo, hi] = [
       Math.floor(call.span.start / PAGE_SIZE),
       Math.ceil(call.span.end / PAGE_SIZE),
     ];
-    this.uses.push({ at: this.timeline.length, lo, hi });
+    const { device } = call;
+    this.uses.push({ at: this.timeline.length, space: this.numberOf(space), device, lo, hi });
+  }
+
+  private numberOf(space: Space): number {
+    const number = this.numbers.get(space) ?? this.numbers.size;
+    this.numbers.set(space, number);
+    return number;
   }
 }

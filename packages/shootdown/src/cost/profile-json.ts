@@ -14,6 +14,7 @@ import {
   DEFAULT_FEATURES,
   type Features,
   IOMMUS,
+  misfit,
   missingQuantities,
   type Profile,
   type Quantities,
@@ -39,7 +40,8 @@ export const COUNTED: Readonly<Record<string, readonly [number, number]>> = {
   smmus: [1, 256],
   queues: [1, 4096],
   cmdq_max_tlbi_ops: [1, 2 ** 36],
-  devices: [0, 4096],
+  // A process has at most so many in the model.
+  devices: [0, 4],
   tlb_entries: [0, 2 ** 24],
   iotlb_entries: [0, 2 ** 24],
   atc_entries: [0, 2 ** 24],
@@ -85,11 +87,11 @@ class ProfileReader {
   }
 
   private complete(root: JsonNode, profile: Profile): void {
-    const missing = missingQuantities(profile);
-    if (missing.length === 0) return;
-    const names = missing.map((name) => quote(name)).join(", ");
-    const note = 'give them, or "based_on" a shipped profile';
-    this.say("P005", start(root.span), `${profile.machine} lacks ${names}`, note);
+    const why = misfit(profile);
+    if (why === undefined) return;
+    const lacking = missingQuantities(profile).length > 0;
+    const note = lacking ? 'give them, or "based_on" a shipped profile' : undefined;
+    this.say("P005", start(root.span), why, note);
   }
 
   private base(member: JsonMember | undefined): Profile | undefined {

@@ -122,6 +122,35 @@ export function missingQuantities(profile: Profile): QuantityName[] {
   );
 }
 
+/** What an IOMMU is beside, by the parts of the machine. */
+const BESIDE: Readonly<Record<Iommu, (architecture: string, parts: readonly string[]) => boolean>> =
+  {
+    none: () => true,
+    smmuv3: (_, parts) => parts.includes("smmuv3"),
+    smmuv2: (architecture, parts) => architecture === "arm64" && !parts.includes("smmuv3"),
+    vtd: (architecture) => architecture === "x86",
+    amd: (architecture) => architecture === "x86",
+  };
+
+/** Features that machines of one architecture alone have. */
+const ONLY = { tlbi_range: "arm64", repeat_tlbi: "arm64", invlpgb: "x86" } as const;
+
+/** Why there is no such machine, or nothing is known of its times; undefined if all is well. */
+export function misfit(profile: Profile): string | undefined {
+  const { machine, features } = profile;
+  const [architecture = "", ...parts] = machine.split("+");
+  if (!BESIDE[features.iommu](architecture, parts)) {
+    return `a machine ${machine} has no IOMMU '${features.iommu}'`;
+  }
+  for (const [name, of] of Object.entries(ONLY)) {
+    if (features[name as keyof typeof ONLY] && architecture !== of) {
+      return `'${name}' is of ${of}, not of ${architecture}`;
+    }
+  }
+  const missing = missingQuantities(profile).map((name) => `'${name}'`);
+  return missing.length === 0 ? undefined : `${machine} lacks ${missing.join(", ")}`;
+}
+
 export type Corner = "low" | "mid" | "high";
 
 /** All quantities in their order; what the machine lacks is nothing. */

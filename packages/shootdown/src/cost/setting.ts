@@ -4,7 +4,7 @@
 import type { Diagnostic } from "../base/diagnostic.ts";
 import { quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
-import { DEFAULT_FEATURES, type Features, type Profile } from "./profile.ts";
+import { DEFAULT_FEATURES, type Features, misfit, type Profile } from "./profile.ts";
 import { COUNTED, WORDS } from "./profile-json.ts";
 
 export interface Setting {
@@ -43,13 +43,25 @@ export function readSetting(text: string): Setting | Diagnostic {
   return fits ? { feature, value } : wrong(`a number from ${least} to ${most}`);
 }
 
-/** The machine with these features instead. */
-export const withSettings = (profile: Profile, settings: readonly Setting[]): Profile => ({
+/** The machine with these features instead, but for those that it cannot have. */
+export const withSettings = (profile: Profile, settings: readonly Setting[]): Profile =>
+  settings.reduce((so, one) => (unfit(so, one) === undefined ? changed(so, one) : so), profile);
+
+/** What is said of a setting that none of the machines can have. */
+export function unfitting(
+  text: string,
+  setting: Setting,
+  profiles: readonly Profile[],
+): Diagnostic | undefined {
+  const why = profiles.map((profile) => unfit(profile, setting));
+  return why.includes(undefined) ? undefined : mistake(0, text.length, why[0]!);
+}
+
+const unfit = (profile: Profile, setting: Setting) => misfit(changed(profile, setting));
+
+const changed = (profile: Profile, { feature, value }: Setting): Profile => ({
   ...profile,
-  features: {
-    ...profile.features,
-    ...Object.fromEntries(settings.map(({ feature, value }) => [feature, value])),
-  },
+  features: { ...profile.features, [feature]: value },
 });
 
 function mistake(offset: number, end: number, message: string, note?: string): Diagnostic {

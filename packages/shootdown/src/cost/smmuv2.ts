@@ -28,6 +28,9 @@ export function smmuv2Unmap(pages: number, walk: FlushWalk): ClockCourse {
 
 const SYNC: ClockAct = { act: "spend", quantity: "smmuv2_sync_ns", n: 1 };
 
+/** All of a domain: TLBIASID. */
+export const SMMUV2_ALL: readonly ClockAct[] = [writes(1), SYNC];
+
 function writes(n: number): ClockAct {
   return { act: "spend", quantity: "smmuv2_tlbi_ns", n };
 }

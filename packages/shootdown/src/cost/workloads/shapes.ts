@@ -112,7 +112,7 @@ function* node(parameters: Parameters): Operations {
 /** A heap that is reserved at once: single pages are opened and closed, few of them ever used. */
 function* java(parameters: Parameters): Operations {
   const random = seededRandom(parameters.seed);
-  const heap = 2 ** 20;
+  const heap = Math.max(2 ** 20, 16 * parameters.pages);
   yield* rounds(
     parameters,
     () => [anonymous(at(0, heap), false)],

@@ -33,7 +33,7 @@ export const PARAMETERS: Readonly<Record<keyof Parameters, Parameter>> = {
   seed: count("seed of what is random", 1, 0, 2 ** 32 - 1),
   threads: count("threads of each process", 1, 1, 1024),
   processes: count("processes", 1, 1, 1024),
-  pages: count("pages of a range", 64, 1, 2 ** 30),
+  pages: count("pages of a range", 64, 1, 2 ** 22),
   gap: { ...count("from one operation of a task to its next", 0, 0, 1e12), time: true },
 };
 

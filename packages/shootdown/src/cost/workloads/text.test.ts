@@ -62,6 +62,15 @@ describe("nonsense", () => {
     ["0.5 7 touch 0x0..0x1000", "I002 2:24 : one of r, w is missing"],
     ["0.5 7 touch 0x0..0x1000 x", "I002 2:25 x: one of r, w"],
     ["0.5 7 exec now", "I002 2:12 now: nothing is expected here"],
+    ["0.5 7 fork 7", "I001 2:12 7: a process that lives"],
+    [
+      "0.5 7 touch 0x0..0x100000001000 w",
+      "I001 2:13 0x0..0x100000001000: more than 16 TiB that are used",
+    ],
+    [
+      "0.5 7 mmap 0x0..0x100000001000 rw private file populate",
+      "I001 2:12 0x0..0x100000001000: more than 16 TiB that are used",
+    ],
     ["0.5 7 dma_map 0", "I001 2:15 0: a number of pages, from 1 on"],
     ["0.5 7 dma_map -4", "I001 2:15 -4: a number of pages, from 1 on"],
     ["0.5 7 dma_map 4 0x10", "I001 2:17 0x10: an address below 2^48, a multiple of 4096"],
@@ -84,6 +93,7 @@ describe("nonsense", () => {
       "0.0 7 mmap 0x1000..0x3000 r private file",
       "0.0 7 mmap 0x2000..0x4000 r private file",
     ],
+    ["a child that lives", "0.0 7 fork 8", "0.0 7 fork 8"],
     ["a move of nothing onto itself", "0.0 7 exec", "0.0 7 mremap 0x1000..0x3000 0x2000..0x4000"],
     [
       "a move onto itself",
@@ -94,6 +104,12 @@ describe("nonsense", () => {
   test.each(two)("%s", async (_, first, second) => {
     const result = await read(`${TEXT_HEAD}\n${first}\n${second}\n`);
     expect("diagnostics" in result && result.diagnostics.map((one) => one.span.line)).toEqual([3]);
+  });
+
+  test("the number of a process that has ended is free; 16 TiB can be used", async () => {
+    const lines = ["0 7 fork 8", "0 8 exit", "0 7 fork 8", "0 7 mmap 0x0..0x1000 r private file"];
+    const most = ["0 8 touch 0x0..0x100000000000 w"];
+    expect("workload" in (await read(`${[TEXT_HEAD, ...lines, ...most].join("\n")}\n`))).toBe(true);
   });
 
   test("another version, and nothing at all", async () => {

@@ -22,6 +22,9 @@ import { OperationStore } from "./store.ts";
 
 export const TEXT_HEAD = "# shootdown workload 1";
 
+/** Bytes that one operation uses at most, 16 TiB: no machine has more memory. */
+const MAX_USED = 2 ** 44;
+
 const hex = ({ start, end }: Span): string => `0x${start.toString(16)}..0x${end.toString(16)}`;
 
 const access = (accessible: boolean, writable: boolean): string =>
@@ -201,11 +204,15 @@ class TextReader {
     if (call.call === "mmap") {
       const there = maps.iterate(call.span.start, call.span.end).next().value;
       if (there) throw new Wrong(CODES.overlap, `overlaps the mapping ${hex(there)}`, place);
+      if (call.populate) used(call.span, place);
       maps.set(call.span.start, call.span.end, true);
     } else if (call.call === "munmap") maps.delete(call.span.start, call.span.end);
     else if (call.call === "mremap") this.#move(maps, call, place);
-    else if (call.call === "fork") this.#maps.set(call.child, maps.clone());
-    else if (call.call === "exec" || call.call === "exit") maps.clear();
+    else if (call.call === "fork") {
+      if (this.#maps.has(call.child)) throw new Wrong(CODES.number, "a process that lives", place);
+      this.#maps.set(call.child, maps.clone());
+    } else if (call.call === "exec") maps.clear();
+    else if (call.call === "exit") this.#maps.delete(pid);
     return call;
   }
 
@@ -239,6 +246,10 @@ class Words {
 
   get peek(): Word | undefined {
     return this.#words[this.#at];
+  }
+
+  get last(): Word | undefined {
+    return this.#words[this.#at - 1];
   }
 
   next(what: string): Word {
@@ -291,6 +302,12 @@ class Words {
   }
 }
 
+/** A range of which every page is used. */
+function used(span: Span, word: Word | undefined): Span {
+  if (span.end - span.start <= MAX_USED) return span;
+  throw new Wrong(CODES.number, "more than 16 TiB that are used", word);
+}
+
 function permission(words: Words): { readonly writable: boolean; readonly accessible: boolean } {
   const may = words.one(["rw", "r", "none"]);
   return { writable: may === "rw", accessible: may !== "none" };
@@ -318,12 +335,12 @@ const CALLS: Readonly<Record<Call["call"], Reader>> = {
   exit: () => ({ call: "exit" }),
   touch: (words) => ({
     call: "touch",
-    span: words.span(),
+    span: used(words.span(), words.last),
     write: words.one(["r", "w"]) === "w",
   }),
   device: (words) => ({
     call: "device",
-    span: words.span(),
+    span: used(words.span(), words.last),
     write: words.one(["r", "w"]) === "w",
     device: words.count("the device's number", 0),
   }),
