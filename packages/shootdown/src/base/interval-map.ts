@@ -39,11 +39,6 @@ interface Leaf<V> {
   readonly values: V[];
 }
 
-interface Position {
-  readonly leaf: number;
-  readonly index: number;
-}
-
 function constantRule<V>(): RunRule<V> {
   return { equal: (a, b) => Object.is(a, b), shift: (value) => value };
 }
@@ -53,6 +48,8 @@ export class IntervalMap<V> {
   #leaves: Leaf<V>[] = [];
   #size = 0;
   #changes = 0;
+  /** What `#seek` found last: the index in the leaf that it returned. */
+  #index = 0;
 
   /** An empty map. Without a rule, values are constant along a run and compared by Object.is. */
   constructor(rule: RunRule<V> = constantRule()) {
@@ -67,10 +64,11 @@ export class IntervalMap<V> {
   /** The value at `key`, or undefined in a gap. */
   get(key: number): V | undefined {
     checkKey(key);
-    const { leaf, index } = this.#seek(key);
-    const runs = this.#leaves[leaf];
-    const start = runs?.starts[index];
-    if (runs === undefined || start === undefined || start > key) return undefined;
+    const runs = this.#leaves[this.#seek(key)];
+    if (runs === undefined) return undefined;
+    const index = this.#index;
+    const start = runs.starts[index] as number;
+    if (start > key) return undefined;
     const value = runs.values[index] as V;
     return start === key ? value : this.#rule.shift(value, key - start);
   }
@@ -81,7 +79,8 @@ export class IntervalMap<V> {
    */
   run(key: number): Run<V | undefined> {
     checkKey(key);
-    const { leaf, index } = this.#seek(key);
+    const leaf = this.#seek(key);
+    const index = this.#index;
     const found = this.#runAt(leaf, index);
     if (found !== undefined && found.start <= key) return found;
     const before = index > 0 ? this.#runAt(leaf, index - 1) : this.#lastRun(leaf - 1);
@@ -132,7 +131,8 @@ export class IntervalMap<V> {
     checkInterval(start, end);
     if (start === end) return;
     const changes = this.#changes;
-    let { leaf, index } = this.#seek(start);
+    let leaf = this.#seek(start);
+    let index = this.#index;
     while (leaf < this.#leaves.length) {
       const run = this.#runAt(leaf, index);
       if (run === undefined) {
@@ -145,6 +145,27 @@ export class IntervalMap<V> {
       if (this.#changes !== changes) throw new Error("interval map changed while it was iterated");
       index++;
     }
+  }
+
+  /** The runs that meet [start, end), cut to it, in order. */
+  runs(start = 0, end = KEY_LIMIT): Run<V>[] {
+    checkInterval(start, end);
+    const found: Run<V>[] = [];
+    if (start === end) return found;
+    let leaf = this.#seek(start);
+    let index = this.#index;
+    while (leaf < this.#leaves.length) {
+      const run = this.#runAt(leaf, index);
+      if (run === undefined) {
+        leaf++;
+        index = 0;
+        continue;
+      }
+      if (run.start >= end) break;
+      found.push(run.start < start || run.end > end ? this.#cut(run, start, end) : run);
+      index++;
+    }
+    return found;
   }
 
   /** A map with the same runs; the values themselves are shared. */
@@ -166,26 +187,33 @@ export class IntervalMap<V> {
     this.#changes++;
   }
 
-  /** Where the first run with end > key is; past the last leaf when there is none. */
-  #seek(key: number): Position {
+  /**
+   * Finds the first run with end > key: the leaf is returned (past the last one when there is none),
+   * the index in it left in `#index`.
+   */
+  #seek(key: number): number {
+    const leaves = this.#leaves;
     let low = 0;
-    let high = this.#leaves.length;
+    let high = leaves.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const ends = (this.#leaves[middle] as Leaf<V>).ends;
+      const { ends } = leaves[middle] as Leaf<V>;
       if ((ends[ends.length - 1] as number) > key) high = middle;
       else low = middle + 1;
     }
     const leaf = low;
-    const ends = this.#leaves[leaf]?.ends ?? [];
     low = 0;
-    high = ends.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((ends[middle] as number) > key) high = middle;
-      else low = middle + 1;
+    if (leaf < leaves.length) {
+      const { ends } = leaves[leaf] as Leaf<V>;
+      high = ends.length;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if ((ends[middle] as number) > key) high = middle;
+        else low = middle + 1;
+      }
     }
-    return { leaf, index: low };
+    this.#index = low;
+    return leaf;
   }
 
   #runAt(leaf: number, index: number): Run<V> | undefined {
@@ -208,11 +236,15 @@ export class IntervalMap<V> {
   /** Puts `pieces` (in order, within [start, end)) in place of what is there, and joins runs. */
   #replace(start: number, end: number, pieces: readonly Run<V>[]): void {
     // Runs that only touch [start, end) take part as well: they may join a piece.
-    const first = this.#seek(Math.max(0, start - 1));
-    let last: Position = first;
+    const firstLeaf = this.#seek(Math.max(0, start - 1));
+    const firstIndex = this.#index;
+    let leaf = firstLeaf;
+    let index = firstIndex;
+    let lastLeaf = leaf;
+    let lastIndex = index;
     const joined: Run<V>[] = [];
-    const tail: Run<V>[] = [];
-    for (let { leaf, index } = first; leaf < this.#leaves.length; ) {
+    let tail: Run<V> | undefined;
+    while (leaf < this.#leaves.length) {
       const run = this.#runAt(leaf, index);
       if (run === undefined) {
         leaf++;
@@ -221,13 +253,14 @@ export class IntervalMap<V> {
       }
       if (run.start > end) break;
       if (run.start < start) joined.push(this.#cut(run, 0, start));
-      if (run.end > end) tail.push(this.#cut(run, end, KEY_LIMIT));
+      if (run.end > end) tail = this.#cut(run, end, KEY_LIMIT);
       index++;
-      last = { leaf, index };
+      lastLeaf = leaf;
+      lastIndex = index;
     }
     for (const piece of pieces) this.#join(joined, piece);
-    for (const run of tail) this.#join(joined, run);
-    this.#splice(first, last, joined);
+    if (tail !== undefined) this.#join(joined, tail);
+    this.#splice(firstLeaf, firstIndex, lastLeaf, lastIndex, joined);
   }
 
   /** Appends a run to a list, as part of the last one when it continues that. */
@@ -241,10 +274,16 @@ export class IntervalMap<V> {
     else list.push(run);
   }
 
-  /** Replaces the runs from `first` up to, not including, `last`. */
-  #splice(first: Position, last: Position, runs: readonly Run<V>[]): void {
+  /** Replaces the runs from the first place up to, not including, the last one. */
+  #splice(
+    firstLeaf: number,
+    firstIndex: number,
+    lastLeaf: number,
+    lastIndex: number,
+    runs: readonly Run<V>[],
+  ): void {
     this.#changes++;
-    const head = this.#leaves[first.leaf];
+    const head = this.#leaves[firstLeaf];
     if (head === undefined) {
       // Behind every run: go on in the last leaf, so that filling in order makes full leaves.
       const end = this.#leaves.length - 1;
@@ -253,41 +292,33 @@ export class IntervalMap<V> {
       this.#spliceLeaf(Math.max(end, 0), index, 0, runs);
       return;
     }
-    if (first.leaf === last.leaf) {
-      this.#spliceLeaf(first.leaf, first.index, last.index - first.index, runs);
+    if (firstLeaf === lastLeaf) {
+      this.#spliceLeaf(firstLeaf, firstIndex, lastIndex - firstIndex, runs);
       return;
     }
-    const between = this.#leaves.slice(first.leaf + 1, last.leaf);
+    const between = this.#leaves.slice(firstLeaf + 1, lastLeaf);
     for (const leaf of between) this.#size -= leaf.starts.length;
-    this.#leaves.splice(first.leaf + 1, between.length);
+    this.#leaves.splice(firstLeaf + 1, between.length);
     // The tail's leaf first: emptying it does not move the head's.
-    this.#spliceLeaf(first.leaf + 1, 0, last.index, []);
-    this.#spliceLeaf(first.leaf, first.index, head.starts.length - first.index, runs);
+    this.#spliceLeaf(firstLeaf + 1, 0, lastIndex, []);
+    this.#spliceLeaf(firstLeaf, firstIndex, head.starts.length - firstIndex, runs);
   }
 
   /** Replaces `count` runs of one leaf; splits the leaf when too long, drops it when empty. */
   #spliceLeaf(leaf: number, index: number, count: number, runs: readonly Run<V>[]): void {
     const at = this.#leaves[leaf] as Leaf<V>;
+    const { starts, ends, values } = at;
     this.#size += runs.length - count;
-    spliceColumn(
-      at.starts,
-      index,
-      count,
-      runs.map((run) => run.start),
-    );
-    spliceColumn(
-      at.ends,
-      index,
-      count,
-      runs.map((run) => run.end),
-    );
-    spliceColumn(
-      at.values,
-      index,
-      count,
-      runs.map((run) => run.value),
-    );
-    const length = at.starts.length;
+    resize(starts, index + count, runs.length - count);
+    resize(ends, index + count, runs.length - count);
+    resize(values, index + count, runs.length - count);
+    for (let n = 0; n < runs.length; n++) {
+      const run = runs[n] as Run<V>;
+      starts[index + n] = run.start;
+      ends[index + n] = run.end;
+      values[index + n] = run.value;
+    }
+    const length = starts.length;
     if (length === 0) {
       this.#leaves.splice(leaf, 1);
       return;
@@ -298,25 +329,25 @@ export class IntervalMap<V> {
     const step = index + runs.length === length ? LEAF_RUNS : LEAF_RUNS / 2;
     for (let from = 0; from < length; from += step) {
       parts.push({
-        starts: at.starts.slice(from, from + step),
-        ends: at.ends.slice(from, from + step),
-        values: at.values.slice(from, from + step),
+        starts: starts.slice(from, from + step),
+        ends: ends.slice(from, from + step),
+        values: values.slice(from, from + step),
       });
     }
     this.#leaves = [...this.#leaves.slice(0, leaf), ...parts, ...this.#leaves.slice(leaf + 1)];
   }
 }
 
-/** Like Array.splice, for lists too long to be passed as arguments. */
-function spliceColumn<T>(column: T[], index: number, count: number, items: readonly T[]): void {
-  if (items.length <= LEAF_RUNS) {
-    column.splice(index, count, ...items);
+/** Moves what stands from `from` on by so many places; a gap keeps what it held. */
+function resize<T>(column: T[], from: number, by: number): void {
+  const { length } = column;
+  if (by < 0) {
+    for (let n = from; n < length; n++) column[n + by] = column[n] as T;
+    column.length = length + by;
     return;
   }
-  const tail = column.slice(index + count);
-  column.length = index;
-  for (const item of items) column.push(item);
-  for (const item of tail) column.push(item);
+  for (let n = length; n < length + by; n++) column.push(column[Math.max(0, n - by)] as T);
+  for (let n = length - 1; n >= from + by; n--) column[n] = column[n - by] as T;
 }
 
 function checkKey(key: number): void {

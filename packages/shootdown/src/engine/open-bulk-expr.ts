@@ -116,13 +116,8 @@ export class BulkExprs {
         return this.reg(n.reg);
       case "read": {
         const store = this.store(n.field);
-        const index = n.index.map((i) => this.num(i));
-        return (f) =>
-          this.read(
-            f,
-            store,
-            index.map((e) => e(f)),
-          );
+        const index = this.index(n.index);
+        return (f) => this.read(f, store, index(f));
       }
       case "get": {
         const { offset, width } = wordLayout(n.arg.sort, this.exprs.domain).field(n.field);
@@ -138,13 +133,24 @@ export class BulkExprs {
     }
   }
 
+  /** Evaluates the index of a field access. */
+  index(index: readonly Node[]): (f: BulkFrame) => Sweep[] {
+    const parts = index.map((i) => this.num(i));
+    const [a, b] = parts as [BulkNum, BulkNum];
+    if (parts.length === 1) return (f) => [a(f)];
+    if (parts.length === 2) return (f) => [a(f), b(f)];
+    return (f) => parts.map((p) => p(f));
+  }
+
   /** What the repetitions read, each its element. */
   read(f: BulkFrame, store: Store, index: readonly Sweep[]): BulkValue {
     const { span } = f;
     touch(f, store, index, false);
     const last = index.at(-1);
     if (!(store instanceof RunStore) || !last) {
-      return lift(store.read(index.map((i) => span.hold(i))));
+      const at: number[] = [];
+      for (const i of index) at.push(span.hold(i));
+      return lift(store.read(at));
     }
     if (last.slope !== 1) span.hold(last);
     const run = store.lineFrom(rowOf(f, store, index), last.base);
@@ -324,7 +330,8 @@ function rowOf(f: BulkFrame, store: RunStore, index: readonly Sweep[]): RowKey {
   const { span } = f;
   const last = index.at(-1)!;
   const { stairs } = store;
-  for (const [n, i] of index.slice(0, -1).entries()) {
+  for (let n = 0; n < index.length - 1; n++) {
+    const i = index[n]!;
     if (n !== stairs?.index || !onStairs(i, last, stairs.every)) span.hold(i);
   }
   const step = stairs && index[stairs.index]!;
@@ -332,7 +339,9 @@ function rowOf(f: BulkFrame, store: RunStore, index: readonly Sweep[]): RowKey {
     if (last.every === 1 && last.slope === 1) span.cut(stairs.every - (last.base % stairs.every));
     else span.hold(last);
   }
-  return store.rowKey(index.map((i) => i.base));
+  const at: number[] = [];
+  for (const i of index) at.push(i.base);
+  return store.rowKey(at);
 }
 
 /** Whether an index moves on just when the last index reaches a multiple of `every`. */

@@ -255,25 +255,19 @@ export class BulkLoop {
   private fieldAccess(i: Instr & { op: "store" | "xchg" | "cas" }, next: number): BulkStep {
     const { exprs, machine } = this;
     const store = machine.store(i.field);
-    const index = i.index.map((n) => exprs.num(n));
+    const index = exprs.index(i.index);
     const value = exprs.compile(i.value);
     const max = largest(i.field.value, machine.program.domain);
     if (i.op === "store") {
       return (f) => {
-        exprs.write(
-          f,
-          store,
-          index.map((e) => e(f)),
-          value(f),
-          max,
-        );
+        exprs.write(f, store, index(f), value(f), max);
         return next;
       };
     }
     const slot = exprs.slot(i.reg);
     const expect = i.op === "cas" ? exprs.compile(i.expect) : undefined;
     return (f) => {
-      const at = index.map((e) => e(f));
+      const at = index(f);
       const v = value(f);
       const old = exprs.read(f, store, at);
       const ok = !expect || exprs.same(f, old, expect(f));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instructions of the open executor: each becomes a closure over the registers of a frame.
 
-import { beginsStep } from "./flow.ts";
+import { beginsStep, successors } from "./flow.ts";
 import type { OpenMachine } from "./open.ts";
 import { BulkLoop } from "./open-bulk.ts";
 import type { Regs } from "./open-expr.ts";
@@ -29,8 +29,8 @@ export interface Compiled {
   readonly begins: readonly boolean[];
   readonly exprs: OpenExprs;
   readonly slots: Slots;
-  /** Something after the first instruction of a step may turn out not to be enabled. */
-  readonly fallible: boolean;
+  /** Of the step that begins at an instruction: something after that one may not be enabled. */
+  readonly fallible: readonly boolean[];
 }
 
 const mayFail = (i: Operation): boolean =>
@@ -49,14 +49,36 @@ export function compileCode(machine: OpenMachine, code: Code, whole: boolean): C
     machine.pendings,
   );
   const compiler = new CodeCompiler(machine, exprs, code);
+  const begins = code.instrs.map((i, at) => at === 0 || beginsStep(i));
   return {
     instrs: code.instrs,
     steps: code.instrs.map((i, at) => compiler.step(i, at)),
-    begins: code.instrs.map((i, at) => at === 0 || beginsStep(i)),
+    begins,
     exprs,
     slots,
-    fallible: code.instrs.some((i, at) => mayFail(i) && (whole ? at > 0 : i.joined)),
+    fallible: fallibleSteps(code.instrs, begins, whole),
   };
+}
+
+function fallibleSteps(
+  instrs: readonly Instr[],
+  begins: readonly boolean[],
+  whole: boolean,
+): boolean[] {
+  const rest = (start: number): boolean => {
+    const seen = new Set<number>();
+    const open = [start];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      for (const to of successors(instrs[at]!, at)) {
+        if (seen.has(to) || (!whole && begins[to])) continue;
+        if (mayFail(instrs[to]!)) return true;
+        seen.add(to);
+        open.push(to);
+      }
+    }
+    return false;
+  };
+  return instrs.map((_, at) => (whole ? at === 0 : begins[at]!) && rest(at));
 }
 
 /** Runs one step from `start`; the index where the next begins, or -1 if it is not enabled. */
@@ -168,7 +190,9 @@ class CodeCompiler {
         const event = i.event.name;
         return (r) => {
           if (!machine.logging) return next;
-          machine.emit({ event, args: Object.fromEntries(args.map(([n, v]) => [n, v(r)])) });
+          const given: Record<string, Value> = {};
+          for (let n = 0; n < args.length; n++) given[args[n]![0]] = args[n]![1](r);
+          machine.emit({ event, args: given });
           return next;
         };
       }

@@ -14,6 +14,8 @@ export type PendingEntry = readonly Value[];
 
 interface Instance {
   readonly key: readonly number[];
+  /** The key as text. */
+  readonly text: string;
   readonly entries: PendingEntry[];
   readonly effect: EffectCode;
 }
@@ -25,6 +27,12 @@ export class PendingGroup {
   private readonly source: OpenPending;
   private readonly journal: Journal;
   private readonly instances = new Map<string, Instance>();
+  /** Those instances, least key first. */
+  private readonly sorted: Instance[] = [];
+  /** Entries of all keys. */
+  private held = 0;
+  /** The instance that was asked for last. */
+  private last: Instance | undefined;
   private readonly before: (earlier: number, later: number) => boolean;
   private readonly orderField: number;
 
@@ -39,24 +47,29 @@ export class PendingGroup {
 
   /** The keys with entries, least first. */
   keys(): (readonly number[])[] {
-    return [...this.instances.values()]
-      .filter((i) => i.entries.length > 0)
-      .map((i) => i.key)
-      .sort(compareKeys);
+    const found: (readonly number[])[] = [];
+    if (this.held === 0) return found;
+    for (const i of this.sorted) if (i.entries.length > 0) found.push(i.key);
+    return found;
   }
 
   /** Whether any key has entries. */
   get busy(): boolean {
-    for (const { entries } of this.instances.values()) if (entries.length > 0) return true;
-    return false;
+    return this.held > 0;
   }
 
   entries(key: readonly number[]): readonly PendingEntry[] {
-    return this.instances.get(key.join())?.entries ?? [];
+    return this.find(key)?.entries ?? NO_ENTRIES;
   }
 
+  /** The key as text. */
+  textOf(key: readonly number[]): string {
+    return this.find(key)?.text ?? key.join();
+  }
+
+  /** What an entry of a key does, if the key ever had one. */
   effect(key: readonly number[]): EffectCode | undefined {
-    return this.source.at(key);
+    return this.find(key)?.effect;
   }
 
   /** Adds an entry; false if the set is full. */
@@ -70,8 +83,15 @@ export class PendingGroup {
     if (this.decl.order.length === 0) {
       while (at > 0 && compareEntries(entries[at - 1]!, entry) > 0) at--;
     }
-    entries.splice(at, 0, entry);
-    if (this.journal.open) this.journal.note(() => entries.splice(at, 1));
+    if (at === entries.length) entries.push(entry);
+    else entries.splice(at, 0, entry);
+    this.held++;
+    if (this.journal.open) {
+      this.journal.note(() => {
+        entries.splice(at, 1);
+        this.held--;
+      });
+    }
     return true;
   }
 
@@ -88,17 +108,35 @@ export class PendingGroup {
   }
 
   remove(key: readonly number[], slot: number): void {
-    const { entries } = this.instances.get(key.join())!;
-    const [entry] = entries.splice(slot, 1);
-    if (this.journal.open) this.journal.note(() => entries.splice(slot, 0, entry!));
+    const { entries } = this.find(key)!;
+    const entry = entries[slot]!;
+    if (slot === entries.length - 1) entries.pop();
+    else if (slot === 0) entries.shift();
+    else entries.splice(slot, 1);
+    this.held--;
+    if (this.journal.open) {
+      this.journal.note(() => {
+        entries.splice(slot, 0, entry);
+        this.held++;
+      });
+    }
   }
 
   holds(keys: readonly KeyTest[], where: readonly [number, Value][]): boolean {
-    for (const { key, entries } of this.instances.values()) {
+    if (this.held === 0) return false;
+    for (const { key, entries } of this.sorted) {
       if (entries.length === 0 || !matches(keys, key)) continue;
       if (entries.some((e) => where.every(([at, v]) => sameValue(e[at]!, v)))) return true;
     }
     return false;
+  }
+
+  private find(key: readonly number[]): Instance | undefined {
+    // Whoever goes through the sets asks for the same key again and again.
+    if (this.last?.key === key) return this.last;
+    const found = this.instances.get(key.join());
+    if (found) this.last = found;
+    return found;
   }
 
   private instance(key: readonly number[]): Instance | undefined {
@@ -107,12 +145,16 @@ export class PendingGroup {
     if (!instance) {
       const effect = this.source.at(key);
       if (!effect) return undefined;
-      instance = { key, entries: [], effect };
+      instance = { key, text, entries: [], effect };
       this.instances.set(text, instance);
+      const at = this.sorted.findIndex((i) => compareKeys(i.key, key) > 0);
+      this.sorted.splice(at < 0 ? this.sorted.length : at, 0, instance);
     }
     return instance;
   }
 }
+
+const NO_ENTRIES: readonly PendingEntry[] = [];
 
 /** All declared sets. */
 export class OpenPendings implements PendingView {

@@ -108,6 +108,7 @@ export class RunStore implements Store {
     if (last === 0) return 0;
     if (!this.stairs) return last === 1 ? index[0]! : index.slice(0, -1).join();
     const { index: step, every } = this.stairs;
+    if (last === 1) return index[0]! - Math.floor(index[1]! / every);
     const outer = index.slice(0, -1);
     outer[step] = outer[step]! - Math.floor(index[last]! / every);
     return keyOf(outer);
@@ -175,7 +176,7 @@ export class RunStore implements Store {
 
   private put(row: IntervalMap<Line>, start: number, end: number, base: number, slope: number) {
     if (this.journal.open) {
-      const old = [...row.iterate(start, end)];
+      const old = row.runs(start, end);
       this.journal.note(() => {
         row.delete(start, end);
         for (const run of old) row.set(run.start, run.end, run.value);

@@ -13,12 +13,16 @@ export const ONE_KEY = 1;
 /** A number that is the same in every repetition. */
 export const still = (base: number): Sweep => ({ base, slope: 0, phase: 0, every: 1 });
 
+const sweep = (base: number, slope: number, phase: number, every: number): Sweep => {
+  return { base, slope, phase, every };
+};
+
 /** The sweep that begins `by` keys further on. */
 export function shifted(s: Sweep, by: number): Sweep {
   if (s.slope === 0) return s;
   const phase = s.phase + by;
   const steps = Math.floor(phase / s.every);
-  return { ...s, base: s.base + s.slope * steps, phase: phase % s.every };
+  return sweep(s.base + s.slope * steps, s.slope, phase % s.every, s.every);
 }
 
 export class Span {
@@ -54,16 +58,17 @@ export class Span {
   }
 
   add(a: Sweep, b: Sweep): Sweep {
-    if (b.slope === 0) return { ...a, base: a.base + b.base };
-    if (a.slope === 0) return { ...b, base: a.base + b.base };
+    const base = a.base + b.base;
+    if (b.slope === 0) return sweep(base, a.slope, a.phase, a.every);
+    if (a.slope === 0) return sweep(base, b.slope, b.phase, b.every);
     if (a.phase === b.phase && a.every === b.every) {
-      return { ...a, base: a.base + b.base, slope: a.slope + b.slope };
+      return sweep(base, a.slope + b.slope, a.phase, a.every);
     }
     return still(this.hold(a) + this.hold(b));
   }
 
   times(a: Sweep, by: number): Sweep {
-    return by === 0 ? still(0) : { ...a, base: a.base * by, slope: a.slope * by };
+    return by === 0 ? still(0) : sweep(a.base * by, a.slope * by, a.phase, a.every);
   }
 
   sub(a: Sweep, b: Sweep): Sweep {
@@ -88,6 +93,7 @@ export class Span {
 
   /** a === b */
   same(a: Sweep, b: Sweep): boolean {
+    if (a.slope === 0 && b.slope === 0) return a.base === b.base;
     const d = this.sub(a, b);
     if (d.slope === 0) return d.base === 0;
     if (d.base === 0) {
@@ -101,6 +107,7 @@ export class Span {
 
   /** a < b */
   less(a: Sweep, b: Sweep): boolean {
+    if (a.slope === 0 && b.slope === 0) return a.base < b.base;
     const d = this.sub(a, b);
     const holds = d.base < 0;
     if (holds && d.slope > 0) this.steps(d, Math.ceil(-d.base / d.slope));
@@ -115,13 +122,13 @@ export class Span {
     const first = still(Math.floor(s.base / unit) % size);
     if (s.slope === 0 || s.slope % (unit * size) === 0) return first;
     if (s.slope > 0 && s.slope % unit === 0) {
-      const field = { ...s, base: first.base, slope: s.slope / unit };
+      const field = sweep(first.base, s.slope / unit, s.phase, s.every);
       this.within(field, size - 1);
       return field;
     }
     // Something below the field advances: up to where it carries into the field.
     if (s.slope > 0 && s.slope < unit) {
-      this.within({ ...s, base: s.base % unit }, unit - 1);
+      this.within(sweep(s.base % unit, s.slope, s.phase, s.every), unit - 1);
       return first;
     }
     this.hold(s);

@@ -190,15 +190,15 @@ export class OpenMachine {
   /** Lets the first of `effects` happen that is enabled, and says which. */
   stepEffect(): OpenTransition | undefined {
     const { groups } = this.pendings;
-    const none = { kind: "effect", name: "", free: false } as const;
     for (let index = 0; index < groups.length; index++) {
       const group = groups[index]!;
       if (!group.busy) continue;
       for (const key of group.keys()) {
         const { length } = group.entries(key);
         for (let slot = 0; slot < length; slot++) {
-          const t = { ...none, index, key, slot };
-          if (this.step(t)) return { ...t, name: `${group.decl.name}[${key.join()}]` };
+          const t: OpenTransition = { kind: "effect", name: "", index, key, slot, free: false };
+          if (!this.step(t)) continue;
+          return { ...t, name: `${group.decl.name}[${group.textOf(key)}]` };
         }
       }
     }
@@ -250,7 +250,7 @@ export class OpenMachine {
     if (t.kind === "thread") {
       const thread = this.threads[t.index]!;
       if (this.halted(thread)) return false;
-      if (!thread.code.fallible && neverFails(this.at(thread))) return true;
+      if (!thread.code.fallible[thread.pc] && neverFails(this.at(thread))) return true;
     }
     this.probing = true;
     const mark = this.journal.mark();
@@ -293,7 +293,7 @@ export class OpenMachine {
   /** One try, with one combination of choices; a try that fails changes nothing. */
   private once(t: OpenTransition, chosen: boolean): boolean {
     const thread = t.kind === "thread" ? this.threads[t.index]! : undefined;
-    if (thread && !chosen && !thread.code.fallible) return this.perform(t);
+    if (!chosen && !this.fallible(t, thread)) return this.perform(t);
     const mark = this.journal.mark();
     const regs = thread?.regs.slice();
     const pc = thread?.pc;
@@ -314,6 +314,20 @@ export class OpenMachine {
     }
     if (done) for (const entry of held) this.emit(entry);
     return done;
+  }
+
+  /** Whether a step may turn out not to be enabled after it has changed something. */
+  private fallible(t: OpenTransition, thread: OpenThread | undefined): boolean {
+    if (thread) return thread.code.fallible[thread.pc]!;
+    if (t.kind !== "effect") return true;
+    const code = this.pendings.groups[t.index]!.effect(t.key);
+    // The entry is gone before its code begins, so its first instruction counts too.
+    return code === undefined || !this.neverStuck(code);
+  }
+
+  private neverStuck(code: Code): boolean {
+    const { fallible, instrs } = this.codeOf(code, true);
+    return !fallible[0] && neverFails(instrs[0]!);
   }
 
   private perform(t: OpenTransition): boolean {
@@ -347,7 +361,7 @@ export class OpenMachine {
     const compiled = this.codeOf(code, true);
     const regs = frameFor(compiled, code.given, t.key);
     const entry = set.entries(t.key)[t.slot]!;
-    for (const [n, reg] of code.entry.entries()) regs[compiled.slots.of(reg)] = entry[n]!;
+    for (let n = 0; n < entry.length; n++) regs[compiled.slots.of(code.entry[n]!)] = entry[n]!;
     if (code.ready && !this.readiness(code, code.ready, compiled)(regs)) return false;
     // Removed first, so that an effect may post to the same set.
     set.remove(t.key, t.slot);
