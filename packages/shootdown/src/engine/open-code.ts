@@ -6,6 +6,7 @@ import type { OpenMachine } from "./open.ts";
 import { BulkLoop } from "./open-bulk.ts";
 import type { Regs } from "./open-expr.ts";
 import { largest, OpenExprs, Slots } from "./open-expr.ts";
+import type { SafeLoop } from "./open-loop.ts";
 import { findLoops } from "./open-loop.ts";
 import type { Pair, Value } from "./open-value.ts";
 import { grown, sameValue } from "./open-value.ts";
@@ -52,7 +53,7 @@ export function compileCode(machine: OpenMachine, code: Code, whole: boolean): C
   const begins = code.instrs.map((i, at) => at === 0 || beginsStep(i));
   return {
     instrs: code.instrs,
-    steps: code.instrs.map((i, at) => compiler.step(i, at)),
+    steps: compiler.compile(),
     begins,
     exprs,
     slots,
@@ -104,11 +105,17 @@ export function runToEnd(code: Compiled, regs: Regs): boolean {
   return at >= 0;
 }
 
+/** Whether a repetition of a loop never waits and has no loop in it. */
+function runsAlone(instrs: readonly Instr[], { top, end }: SafeLoop): boolean {
+  return instrs.slice(top + 1, end).every((i) => !mayFail(i) && i.op !== "each");
+}
+
 class CodeCompiler {
   private readonly machine: OpenMachine;
   private readonly exprs: OpenExprs;
   private readonly code: Code;
   private readonly loops: ReturnType<typeof findLoops>;
+  private readonly steps: OpenStep[] = [];
 
   constructor(machine: OpenMachine, exprs: OpenExprs, code: Code) {
     this.machine = machine;
@@ -117,7 +124,12 @@ class CodeCompiler {
     this.loops = machine.options.bulk === false ? new Map() : findLoops(code.instrs);
   }
 
-  step(i: Instr, at: number): OpenStep {
+  compile(): readonly OpenStep[] {
+    for (const [at, i] of this.code.instrs.entries()) this.steps.push(this.step(i, at));
+    return this.steps;
+  }
+
+  private step(i: Instr, at: number): OpenStep {
     const step = this.instruction(i, at);
     const { trace } = this.machine.options;
     if (!trace || i.op === "jump" || i.op === "halt") return step;
@@ -283,12 +295,23 @@ class CodeCompiler {
     const over = exprs.range(i.over);
     const { to } = i;
     const loop = this.loops.get(at);
-    const bulk = loop && new BulkLoop(machine, exprs, this.code, loop);
+    if (!loop) return (r) => ((r[slot] as number) >= over(r).hi ? to : next);
+    const bulk = new BulkLoop(machine, exprs, this.code, loop);
+    const { end } = loop;
+    const stride = exprs.num((this.code.instrs[end] as Instr & { op: "next" }).stride);
+    const single = runsAlone(this.code.instrs, loop);
     return (r) => {
       const { hi } = over(r);
-      if ((r[slot] as number) >= hi) return to;
-      if (!bulk || machine.probing || !bulk.run(r, hi)) return next;
-      return to;
+      const from = r[slot] as number;
+      if (from >= hi) return to;
+      if (machine.probing) return next;
+      if (single && from + stride(r) >= hi) {
+        // One element needs no sweeps.
+        for (let n = next; n !== end; ) n = this.steps[n]!(r);
+        r[slot] = from + stride(r);
+        return to;
+      }
+      return bulk.run(r, hi) ? to : next;
     };
   }
 

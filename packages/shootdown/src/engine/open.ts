@@ -280,6 +280,27 @@ export class OpenMachine {
     return this.attempt(t, choices);
   }
 
+  /**
+   * Lets a thread make steps, first choices first, until it has ended or has to wait; false if it
+   * makes more than `limit`.
+   */
+  run(thread: OpenThread, limit: number): boolean {
+    const { code } = thread;
+    const { instrs, fallible } = code;
+    for (let n = 0; instrs[thread.pc]!.op !== "halt"; n++) {
+      if (n === limit) return false;
+      if (fallible[thread.pc]) {
+        if (!this.attempt(thread.transition)) return true;
+        continue;
+      }
+      this.choices.enumerate();
+      const at = runStep(code, thread.regs, thread.pc);
+      if (at < 0) return true;
+      thread.pc = at;
+    }
+    return true;
+  }
+
   private attempt(t: OpenTransition, choices?: readonly number[] | Decide): boolean {
     if (choices === undefined) this.choices.enumerate();
     else if (typeof choices === "function") this.choices.ask(choices);

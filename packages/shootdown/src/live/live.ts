@@ -240,9 +240,9 @@ export class LiveMachine {
 
   /** Runs until the task is done. Throws if it waits for ever. */
   finish(task: Task): void {
-    for (let n = 0; !task.done; n++) {
-      if (n > STEPS_MAX) throw new Error(`${task.name} does not end`);
-      if (task.step()) continue;
+    for (let n = 0; ; n++) {
+      if (n > STEPS_MAX || !task.run(STEPS_MAX)) throw new Error(`${task.name} does not end`);
+      if (task.done) break;
       this.waiting = true;
       const moved = this.scheduler(this.open);
       this.waiting = false;
@@ -353,7 +353,7 @@ export class LiveMachine {
     name: string,
     routine: Declaration<P, undefined>,
     args: { readonly [K in keyof P]: Value },
-    beforeStep: () => void = () => {},
+    beforeStep?: () => void,
   ): Task {
     const lowered = this.routines.of(routine);
     const given = new Map<number, Value>();

@@ -9,6 +9,8 @@ export interface Task {
   readonly done: boolean;
   /** Makes its next step; false if it is done or has to wait. */
   step(): boolean;
+  /** Makes steps until it is done or has to wait; false if it makes more than `limit`. */
+  run(limit: number): boolean;
   /** Where it stands: routine and step number. */
   readonly at: string;
 }
@@ -25,7 +27,7 @@ export function taskOf(
   open: OpenMachine,
   thread: OpenThread,
   name: string,
-  beforeStep: () => void,
+  beforeStep?: () => void,
 ): Task {
   return {
     name,
@@ -38,8 +40,14 @@ export function taskOf(
     },
     step() {
       if (open.halted(thread)) return false;
-      beforeStep();
+      beforeStep?.();
       return open.step(thread.transition);
+    },
+    run(limit) {
+      if (!beforeStep) return open.run(thread, limit);
+      let n = 0;
+      while (n <= limit && this.step()) n++;
+      return n <= limit;
     },
   };
 }
