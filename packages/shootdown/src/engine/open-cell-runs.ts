@@ -36,6 +36,10 @@ export class CellRuns {
     return this.runs;
   }
 
+  get empty(): boolean {
+    return this.runs.length === 0;
+  }
+
   add(run: CellRun): void {
     this.replace([...this.runs, run]);
   }
@@ -55,6 +59,7 @@ export class CellRuns {
 
   /** Removes the entries whose keys match and on which the verdict is that they go. */
   filter(tests: readonly KeyTest[], verdict: Verdict): void {
+    if (this.empty) return;
     let changed = false;
     const kept = this.runs.flatMap((run) => {
       const { from, to } = matching(run, tests);

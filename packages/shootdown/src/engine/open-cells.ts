@@ -81,8 +81,10 @@ export class OpenCells {
   values(name: string, key: readonly number[]): number[] {
     const group = this.groups.get(name);
     if (!group) return [];
-    const alone = group.contents.get(key.join())?.values ?? [];
-    return [...new Set([...alone, ...group.runs.values(key)])];
+    const alone = group.contents.size === 0 ? undefined : group.contents.get(key.join())?.values;
+    const { runs } = group;
+    if (runs.empty) return alone?.slice() ?? [];
+    return [...new Set([...(alone ?? []), ...runs.values(key)])];
   }
 
   /** The keys that hold entries, least first. Throws if there are too many to list. */
@@ -108,7 +110,8 @@ export class OpenCells {
   /** Puts an entry into a cell, if the program has it and the entry is not there yet. */
   add(name: string, key: readonly number[], value: number): void {
     const group = this.groups.get(name);
-    if (!group?.source.exists(key) || group.runs.values(key).includes(value)) return;
+    if (!group?.source.exists(key)) return;
+    if (!group.runs.empty && group.runs.values(key).includes(value)) return;
     const text = key.join();
     let held = group.contents.get(text);
     if (!held) {
@@ -136,6 +139,7 @@ export class OpenCells {
   prune(): void {
     if (this.machine.journal.open) return;
     for (const { contents } of this.groups.values()) {
+      if (contents.size === 0) continue;
       for (const [text, { values }] of contents) if (values.length === 0) contents.delete(text);
     }
   }

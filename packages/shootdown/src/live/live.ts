@@ -344,7 +344,7 @@ export class LiveMachine {
 
   /** A miss: the cache takes what the walk finds, if it may keep it. */
   private take(cache: string, key: readonly number[]): void {
-    if (this.open.entries(cache, key).length > 0) return;
+    if (this.open.cells.values(cache, key).length > 0) return;
     this.open.step(this.open.freeTransition("fill", cache, key));
   }
 
