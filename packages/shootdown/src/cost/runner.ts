@@ -183,6 +183,7 @@ export class Runner implements Runs<Course> {
     const { live } = this.machine();
     // Who exits is there again afterwards.
     const undo = routine === "exit" ? live.attempt() : undefined;
+    const forget = live.frames();
     const place = new Place(live, process, REGION, local);
     const span = Math.ceil((local.offset + local.length) / TABLE_PAGES);
     const target = to && new Place(live, process, REGION + span + 1, to);
@@ -204,7 +205,8 @@ export class Runner implements Runs<Course> {
     const after = place.take();
     target?.take();
     if (task.name === "access" || devicesUsed(routine)) live.evictAll();
-    undo?.();
+    if (undo) undo();
+    else forget();
     return { course: { acts, steps }, after };
   }
 

@@ -71,6 +71,14 @@ export class OpenFields {
     return [...store.runs(store.rowKey(index), start, start + count)];
   }
 
+  /** In all fields whose last index is of sort `sort`, elements [start, end) are as at first. */
+  forget(sort: string, start: number, end: number): void {
+    for (const store of this.stores.values()) {
+      if (store.decl.index.at(-1)?.name !== sort) continue;
+      if (store instanceof RunStore) store.forget(start, end);
+    }
+  }
+
   private make(decl: FieldDecl): Store {
     const last = decl.index.at(-1);
     const long =

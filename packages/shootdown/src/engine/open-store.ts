@@ -155,6 +155,13 @@ export class RunStore implements Store {
     this.put(row, start, end, value, slope);
   }
 
+  /** Elements [start, end) have the initial value again, in every row. */
+  forget(start: number, end: number): void {
+    for (const row of this.rows.values()) {
+      if (row.size > 0) this.put(row, start, end, this.initial, 0);
+    }
+  }
+
   /** The stored runs of a row that meet [start, end), cut to it; gaps have the initial value. */
   *runs(key: RowKey, start: number, end: number): Generator<StoredRun, void, undefined> {
     const row = this.rows.get(key);
