@@ -104,7 +104,8 @@ function actOf(event: string, args: Args, at: Origin, before: Act[]): readonly A
   }
 }
 
-function instructions(op: string, { lo, hi }: Pages, features: TlbiFeatures): number {
+/** Instructions of a TLBI of a range. */
+export function instructions(op: string, { lo, hi }: Pages, features: TlbiFeatures): number {
   if (hi === Infinity || !op.startsWith("VA")) return 1;
   // So many pages are not flushed one by one: what is a range all the same goes by table.
   const stride = hi - lo >= MAX_DVM_OPS ? MAX_DVM_OPS : 1;

@@ -9,8 +9,10 @@
 // look at what they are given, and at the vmas and tables beside it, which the key has.
 
 import type { OpenLogEntry, Value } from "../engine/open-value.ts";
+import type { Origin } from "../engine/program.ts";
 import type { Sorts } from "../ir/expr.ts";
 import type { Declaration } from "../ir/machine.ts";
+import type { TlbiFeatures } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { behavior, do_madvise } from "../kernel/mm/madvise.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
@@ -18,13 +20,18 @@ import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { do_mprotect_none } from "../kernel/mm/mprotect-none.ts";
 import { mremap_to } from "../kernel/mm/mremap.ts";
 import { entries_protnone } from "../kernel/state.ts";
+import { LIVE_LIMITS } from "../live/domain.ts";
 import { LiveMachine, PAGE_SIZE } from "../live/live.ts";
 import type { Device, Process } from "../live/options.ts";
 import type { Task } from "../live/task.ts";
 import type { Course } from "./course.ts";
+import type { Probe } from "./family.ts";
+import { Family } from "./family.ts";
 import type { After, Local } from "./local.ts";
 import { localKey, Place } from "./local.ts";
 import { actsOf, tlbiFeatures } from "./log.ts";
+import { Paths } from "./paths.ts";
+import { SHAPED_PAGES_MAX, shapeOf } from "./shape.ts";
 import { TABLE_PAGES } from "./space.ts";
 
 /** What is run: a kernel on a machine, and what of the machine changes what is done. */
@@ -127,15 +134,21 @@ const devicesUsed = (routine: Routine): boolean => routine.startsWith("device");
 
 export class Runner implements Runs<Course> {
   readonly options: RunnerOptions;
-  /** Operations that were run, and those that were known. */
+  /** Runs, of operations and of members of their families; and operations that were known. */
   ran = 0;
   known = 0;
+  /** Operations whose course was derived from those of their family. */
+  derived = 0;
   /** CPUs of the machine: on arm64 one, whose broadcasts are the same however many hear them. */
   readonly cpus: number;
   private readonly x86: boolean;
   private opened: Opened | undefined;
   private readonly memory = new Map<string, Done>();
   private readonly accesses = new Map<number, Done>();
+  private readonly families = new Map<string, Family>();
+  private readonly path = new Paths();
+  private readonly tlbi: TlbiFeatures;
+  private readonly thresholds: number[];
   private steps = 0;
   private log: { entry: OpenLogEntry; steps: number }[] = [];
 
@@ -143,6 +156,9 @@ export class Runner implements Runs<Course> {
     this.options = options;
     this.x86 = options.machine.split("+")[0] === "x86";
     this.cpus = this.x86 ? (options.cpus ?? 1) : 1;
+    this.tlbi = tlbiFeatures(options.machine, options.kernel);
+    const limits = Object.values({ ...LIVE_LIMITS, ...options.limits });
+    this.thresholds = [...new Set(limits)].filter((n) => n > 2 && n <= SHAPED_PAGES_MAX);
     // A wrong name is found before the first operation.
     this.machine();
   }
@@ -156,10 +172,34 @@ export class Runner implements Runs<Course> {
       this.known++;
       return done;
     }
-    this.ran++;
-    done = this.execute(routine, name, local, to);
-    if (this.options.memory !== false) this.memory.set(key, done);
+    if (this.options.memory === false) return this.execute(routine, name, local, to);
+    done = to ? undefined : this.derive(routine, name, local);
+    done ??= this.execute(routine, name, local, to);
+    this.memory.set(key, done);
     return done;
+  }
+
+  /** The course of an operation like others but for its lengths, once those are known. */
+  private derive(routine: Routine, name: string, local: Local): Done | undefined {
+    const shape = shapeOf(local);
+    if (!shape) return undefined;
+    const key = `${routine} ${name} ${shape.key}`;
+    let family = this.families.get(key);
+    if (!family) {
+      const run = (lengths: readonly number[]) => this.probe(routine, name, shape.at(lengths));
+      const { tlbi, thresholds } = this;
+      family = new Family({ run, tlbi, thresholds, pagesMax: SHAPED_PAGES_MAX });
+      this.families.set(key, family);
+    }
+    const done = family.find(shape.lengths);
+    if (done) this.derived++;
+    return done;
+  }
+
+  private probe(routine: Routine, name: string, local: Local): Probe {
+    this.path.begin();
+    const done = this.execute(routine, name, local);
+    return { done, path: this.path.end() };
   }
 
   /** Runs an access to one page whose table is there, or remembers it. */
@@ -178,6 +218,7 @@ export class Runner implements Runs<Course> {
   }
 
   private execute(routine: Routine, context: string, local: Local, to?: Local): Done {
+    this.ran++;
     // First the process: for it there may be a new machine.
     const process = this.process(context);
     const { live } = this.machine();
@@ -197,9 +238,7 @@ export class Runner implements Runs<Course> {
     };
     live.finish(task);
     live.onLog = undefined;
-    const { machine, kernel } = this.options;
-    const tlbi = tlbiFeatures(machine, kernel);
-    const acts = actsOf(this.log, { base: place.base, cpus: this.cpus, tlbi });
+    const acts = actsOf(this.log, { base: place.base, cpus: this.cpus, tlbi: this.tlbi });
     if (this.steps > 0) acts.push({ act: "steps", n: this.steps });
     const steps = acts.reduce((sum, a) => (a.act === "steps" ? sum + a.n : sum), 0);
     const after = place.take();
@@ -254,7 +293,8 @@ export class Runner implements Runs<Course> {
     if (this.opened) return this.opened;
     const { cpus } = this;
     const { machine, kernel, knobs, rangeCommands = false, limits = {} } = this.options;
-    const trace = () => {
+    const trace = (origin: Origin) => {
+      this.path.add(origin);
       // What others do meanwhile, hardware or handlers of interrupts, is no step of this CPU.
       if (!this.opened?.live.waiting) this.steps++;
     };
