@@ -16,7 +16,15 @@ import type { Act } from "./course.ts";
 import type { After, Became } from "./local.ts";
 import { instructions } from "./log.ts";
 import type { Region } from "./region.ts";
-import { affineThrough, holds, leastOf, regionsAround, verticesOf, wholeRegion } from "./region.ts";
+import {
+  affineThrough,
+  exactRegion,
+  holds,
+  leastOf,
+  regionsAround,
+  verticesOf,
+  wholeRegion,
+} from "./region.ts";
 import type { Done } from "./runner.ts";
 
 /** What one run did, and by which way through the program. */
@@ -139,6 +147,10 @@ export class Family {
       for (const [first, last] of parts.values()) {
         yield* regionsAround(lengths, pagesMax, { first, last, threshold });
       }
+    }
+    // What goes page by page, as INVLPG does, is another path for each number of pages.
+    for (const [first, last] of parts.values()) {
+      yield exactRegion(lengths, pagesMax, first, last);
     }
   }
 

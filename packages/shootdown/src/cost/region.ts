@@ -45,6 +45,17 @@ export function wholeRegion(lengths: readonly number[], pagesMax: number): Regio
   return { single, first: 0, last: lengths.length, least: 0, most: pagesMax, pagesMax };
 }
 
+/** Lengths of which some pieces together are as long as they are here. */
+export function exactRegion(
+  lengths: readonly number[],
+  pagesMax: number,
+  first: number,
+  last: number,
+): Region {
+  const part = sumOf(lengths, first, last);
+  return { ...wholeRegion(lengths, pagesMax), first, last, least: part, most: part };
+}
+
 /** Some pieces and the number of pages at which a kernel changes its way. */
 export interface Threshold {
   readonly first: number;
