@@ -11,7 +11,7 @@
 import type { OpenMachine } from "./open.ts";
 import type { BulkFrame, BulkValue } from "./open-bulk-expr.ts";
 import { BulkExprs, newFrame, resetFrame } from "./open-bulk-expr.ts";
-import type { OpenExprs, Regs } from "./open-expr.ts";
+import type { KeyTest, OpenExprs, Regs } from "./open-expr.ts";
 import { largest } from "./open-expr.ts";
 import type { SafeLoop } from "./open-loop.ts";
 import { added } from "./open-loop.ts";
@@ -197,6 +197,8 @@ export class BulkLoop {
       }
       case "insert":
         return this.insert(i, next);
+      case "clear":
+        return this.clear(i, next);
       case "violate": {
         const { observer } = i;
         return () => {
@@ -225,6 +227,34 @@ export class BulkLoop {
       const count = moves ? f.span.keys : 1;
       machine.cells.addRun(name, { key, value: entry, count });
       f.wrote = Math.max(f.wrote, count);
+      return next;
+    };
+  }
+
+  /** Nothing is put into the cell meanwhile: to clear key by key is to clear all of them at once. */
+  private clear(i: Instr & { op: "clear" }, next: number): BulkStep {
+    const { exprs, machine } = this;
+    const { name } = i.cell;
+    const tests = i.index.map((p): ((f: BulkFrame) => KeyTest) => {
+      if (p.k === "any") return () => undefined;
+      if (p.k === "in") {
+        const range = exprs.pair(p.range);
+        return (f) => ({ lo: f.span.hold(range(f).lo), hi: f.span.hold(range(f).hi) });
+      }
+      const key = exprs.num(p);
+      return (f) => {
+        const { base, slope, every } = key(f);
+        if (slope === 0) return base;
+        if (slope !== 1 || every !== 1 || f.stride !== 1) f.span.cut(ONE_KEY);
+        f.wrote = Math.max(f.wrote, f.span.keys);
+        return { lo: base, hi: base + f.span.keys };
+      };
+    });
+    return (f) => {
+      machine.cells.clearAll(
+        name,
+        tests.map((t) => t(f)),
+      );
       return next;
     };
   }

@@ -233,13 +233,30 @@ export class OpenCells {
     };
   }
 
+  /** Takes out all entries of the keys that match. */
+  clearAll(name: string, tests: readonly KeyTest[]): void {
+    const group = this.groups.get(name);
+    if (!group) return;
+    for (const { key, values } of group.contents.values()) {
+      if (values.length === 0 || !matches(tests, key)) continue;
+      for (let at = values.length - 1; at >= 0; at--) this.remove(values, at);
+    }
+    group.runs.filter(tests, (_, count) => ({ count, goes: true }));
+  }
+
   private clear(i: Instr & { op: "clear" }, next: number, exprs: OpenExprs): OpenStep {
     const pattern = exprs.pattern(i.index);
-    const cond = i.where && exprs.num(i.where.cond);
-    const slot = i.where ? exprs.slots.of(i.where.reg) : 0;
-    const whole = i.where && !asksPending(i) ? this.bulkCond(exprs, i.where.cond) : undefined;
-    const frame = newFrame();
     const { name } = i.cell;
+    if (!i.where) {
+      return (r) => {
+        this.clearAll(name, pattern(r));
+        return next;
+      };
+    }
+    const cond = exprs.num(i.where.cond);
+    const slot = exprs.slots.of(i.where.reg);
+    const whole = asksPending(i) ? undefined : this.bulkCond(exprs, i.where.cond);
+    const frame = newFrame();
     return (r) => {
       const group = this.groups.get(name);
       if (!group) return next;
@@ -247,15 +264,11 @@ export class OpenCells {
       for (const { key, values } of group.contents.values()) {
         if (values.length === 0 || !matches(tests, key)) continue;
         for (let at = values.length - 1; at >= 0; at--) {
-          if (cond) {
-            r[slot] = values[at]!;
-            if (!cond(r)) continue;
-          }
-          this.remove(values, at);
+          r[slot] = values[at]!;
+          if (cond(r)) this.remove(values, at);
         }
       }
       group.runs.filter(tests, (value, count) => {
-        if (!cond) return { count, goes: true };
         if (!whole || value.slope === 0) {
           r[slot] = value.base;
           return { count: value.slope === 0 ? count : 1, goes: cond(r) !== 0 };

@@ -35,6 +35,7 @@ const SIMPLE = new Set<Instr["op"]>([
   "next",
   "emit",
   "insert",
+  "clear",
   "violate",
   "grow",
 ]);
@@ -59,6 +60,7 @@ function safe(code: readonly Instr[], top: number, end: number): SafeLoop | unde
   for (const [n, i] of body.entries()) {
     const at = top + 1 + n;
     if (i.op !== "await" && (!SIMPLE.has(i.op) || asksPending(i))) return undefined;
+    if (i.op === "clear" && (i.where || inserts(body, i.cell.name))) return undefined;
     if (successors(i, at).some((to) => to <= top || to > end)) return undefined;
   }
   const written = new Set(body.flatMap(changed));
@@ -79,6 +81,10 @@ function safe(code: readonly Instr[], top: number, end: number): SafeLoop | unde
   }
   return { top, end, reg: each.reg, sums };
 }
+
+/** Whether something is put into a cell: what one repetition clears, another may have put in. */
+const inserts = (body: readonly Instr[], cell: string): boolean =>
+  body.some((i) => i.op === "insert" && i.cell.name === cell);
 
 /** Whether a condition is the same in each repetition: of sets that nothing in it adds to. */
 function staysTrue(cond: Node, written: ReadonlySet<number>, counter: number): boolean {
