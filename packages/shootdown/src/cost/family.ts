@@ -12,7 +12,7 @@
 // what is left to check, and the runs that check it.
 
 import type { TlbiFeatures } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
-import type { Act } from "./course.ts";
+import type { Act, Course } from "./course.ts";
 import type { After, Became } from "./local.ts";
 import { instructions } from "./log.ts";
 import type { Region } from "./region.ts";
@@ -103,15 +103,17 @@ export class Family {
 
   /** Now and then, ever more rarely, a member is run, and must be what was said. */
   private take(known: Known, lengths: readonly number[]): Done {
-    const done = instance(known.course, lengths, this.options.tlbi);
+    const course = new Member(known.course, lengths, this.options.tlbi);
+    const after = course.after();
     if (++known.uses === known.check) {
       known.check *= CHECK_FACTOR;
-      const { done: run } = this.options.run(lengths);
-      if (JSON.stringify(run) !== JSON.stringify(done)) {
+      const { done } = this.options.run(lengths);
+      const said = { course: { acts: course.acts, steps: course.steps }, after };
+      if (JSON.stringify(done) !== JSON.stringify(said)) {
         throw new Error(`a course is not what its family says at lengths ${lengths.join()}`);
       }
     }
-    return done;
+    return { course, after };
   }
 
   private learn(lengths: readonly number[]): Known | undefined {
@@ -208,7 +210,7 @@ function formOf({ course, after }: Done): string {
 type Ranged = Extract<Act, { readonly hi: number }>;
 const isRange = (a: Act): a is Ranged => "hi" in a && a.hi !== Number.POSITIVE_INFINITY;
 
-/** The numbers of a course, in the order in which `instance` puts them back. */
+/** The numbers of a course, in the order in which a member has them: those of `after` last. */
 function numbersOf({ course, after }: Done): number[] {
   const found: number[] = [course.steps];
   for (const a of course.acts) {
@@ -219,24 +221,47 @@ function numbersOf({ course, after }: Done): number[] {
   return found;
 }
 
-/** The course at some lengths. */
-function instance({ like, rows }: Template, lengths: readonly number[], tlbi: TlbiFeatures): Done {
-  let at = 0;
-  const next = (): number => {
-    const row = rows[at++]!;
+/** The course of a member; there are many of them, so that only what is asked for is made. */
+class Member implements Course {
+  private readonly template: Template;
+  private readonly lengths: readonly number[];
+  private readonly tlbi: TlbiFeatures;
+
+  constructor(template: Template, lengths: readonly number[], tlbi: TlbiFeatures) {
+    this.template = template;
+    this.lengths = lengths;
+    this.tlbi = tlbi;
+  }
+
+  get steps(): number {
+    return this.number(0);
+  }
+
+  get acts(): readonly Act[] {
+    let at = 1;
+    const next = () => this.number(at++);
+    return this.template.like.course.acts.map((a): Act => {
+      if ("n" in a) return { ...a, n: next() };
+      if (!isRange(a)) return a;
+      const [lo, hi] = [next(), next()];
+      if (a.act !== "tlbi") return { ...a, lo, hi };
+      return { ...a, instructions: instructions(a.op, { lo, hi }, this.tlbi), lo, hi };
+    });
+  }
+
+  after(): After {
+    const { like, rows } = this.template;
+    const { pages } = like.after;
+    let at = rows.length - 2 * pages.length;
+    const next = () => this.number(at++);
+    return { ...like.after, pages: pages.map((p): Became => ({ ...p, lo: next(), hi: next() })) };
+  }
+
+  private number(at: number): number {
+    const row = this.template.rows[at]!;
+    const { lengths } = this;
     let sum = row[0]!;
     for (let n = 0; n < lengths.length; n++) sum += row[n + 1]! * lengths[n]!;
     return Math.round(sum);
-  };
-  const steps = next();
-  const acts = like.course.acts.map((a): Act => {
-    if ("n" in a) return { ...a, n: next() };
-    if (!isRange(a)) return a;
-    const [lo, hi] = [next(), next()];
-    if (a.act !== "tlbi") return { ...a, lo, hi };
-    return { ...a, instructions: instructions(a.op, { lo, hi }, tlbi), lo, hi };
-  });
-  const pages = like.after.pages.map((p): Became => ({ ...p, lo: next(), hi: next() }));
-  const after: After = { ...like.after, pages };
-  return { course: { acts, steps }, after };
+  }
 }
