@@ -31,7 +31,7 @@ export interface Run<V> {
 export const KEY_LIMIT = 2 ** 53;
 
 /** Runs in a leaf before it is split. */
-const LEAF_RUNS = 256;
+const LEAF_RUNS = 64;
 
 interface Leaf<V> {
   readonly starts: number[];
@@ -334,7 +334,7 @@ export class IntervalMap<V> {
         values: values.slice(from, from + step),
       });
     }
-    this.#leaves = [...this.#leaves.slice(0, leaf), ...parts, ...this.#leaves.slice(leaf + 1)];
+    this.#leaves.splice(leaf, 1, ...parts);
   }
 }
 
