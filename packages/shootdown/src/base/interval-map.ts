@@ -334,7 +334,9 @@ export class IntervalMap<V> {
         values: values.slice(from, from + step),
       });
     }
-    this.#leaves.splice(leaf, 1, ...parts);
+    // More than a call takes as arguments are put in another way.
+    if (parts.length <= LEAF_RUNS) this.#leaves.splice(leaf, 1, ...parts);
+    else this.#leaves = this.#leaves.slice(0, leaf).concat(parts, this.#leaves.slice(leaf + 1));
   }
 }
 
