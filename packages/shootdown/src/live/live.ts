@@ -24,18 +24,13 @@ import { dup_mmap } from "../kernel/fork.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
-import {
-  master_ats_enabled,
-  mm_pasid,
-  next_free_page,
-  nr_ats_masters,
-} from "../kernel/state.ts";
+import { master_ats_enabled, mm_pasid, next_free_page, nr_ats_masters } from "../kernel/state.ts";
 import type { Architecture } from "../vocabulary/architecture.ts";
 import { architectureOf } from "../vocabulary/architecture.ts";
 import { cd_asid, dev_ats, ste_eats } from "../vocabulary/iommu.ts";
 import { cpu_access, device_access } from "../vocabulary/primitives.ts";
-import { t } from "../vocabulary/sorts.ts";
 import { LIVE_OBSERVERS } from "../vocabulary/properties.ts";
+import { t } from "../vocabulary/sorts.ts";
 import { asid_of, life, pmd, pte_table, table_life } from "../vocabulary/state.ts";
 import { configure } from "./configuration.ts";
 import { LIVE_INITIAL, LIVE_LIMITS, liveDomain } from "./domain.ts";
