@@ -188,8 +188,8 @@ export class IntervalMap<V> {
   }
 
   /**
-   * Finds the first run with end > key: the leaf is returned (past the last one when there is none),
-   * the index in it left in `#index`.
+   * Finds the first run with end > key: the leaf is returned (past the last one when there is
+   * none), the index in it left in `#index`.
    */
   #seek(key: number): number {
     const leaves = this.#leaves;

@@ -6,10 +6,10 @@
 //
 // Why that is no estimate. Along one path through a routine every number is affine in the lengths:
 // pages, ranges and counts are only added, subtracted and compared. What decides the path is the
-// sign of such numbers. A region is a convex polytope; an affine number that has one sign at all of
-// its vertices has it everywhere between them. So, decision by decision, whatever lies between takes
-// the same path, and what comes out is the affine function that the vertices fix. docs/adr/0015 says
-// what is left to check, and the runs that check it.
+// sign of such numbers. A region is a convex polytope; an affine number that has one sign at all
+// of its vertices has it everywhere between them. So, decision by decision, whatever lies between
+// takes the same path, and what comes out is the affine function that the vertices fix.
+// docs/adr/0015 says what is left to check, and the runs that check it.
 
 import type { TlbiFeatures } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
 import type { Act, Course } from "./course.ts";
@@ -136,7 +136,7 @@ export class Family {
     return undefined;
   }
 
-  /** Regions to try: without a threshold, else by what is flushed: all of it, or too much for it. */
+  /** Regions to try: all lengths, then by the ranges that a threshold may be for. */
   private *candidates(lengths: readonly number[], here: Probe): Generator<Region, void, undefined> {
     const { pagesMax, thresholds } = this.options;
     yield wholeRegion(lengths, pagesMax);

@@ -231,7 +231,7 @@ export class BulkLoop {
     };
   }
 
-  /** Nothing is put into the cell meanwhile: to clear key by key is to clear all of them at once. */
+  /** Nothing is put into the cell meanwhile: to clear key by key is to clear all at once. */
   private clear(i: Instr & { op: "clear" }, next: number): BulkStep {
     const { exprs, machine } = this;
     const { name } = i.cell;
