@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { root } from "../../../../test/support/files.ts";
 import { formatDiagnostic } from "../base/diagnostic.ts";
-import { line, queue } from "./calibrate/fit.ts";
+import { each, line, queue } from "./calibrate/fit.ts";
 import { readSamples } from "./calibrate/samples.ts";
 import { type Calibration, calibrate, profileText } from "./calibrate.ts";
 import { readProfile } from "./profile-json.ts";
@@ -44,6 +44,30 @@ describe("fits", () => {
     );
     const noisy = [1, 2, 3, 4].map((x) => ({ x, ns: 100 + 10 * x + (x % 2 ? 3 : -3) }));
     expect(line(noisy).slope.error).toBeGreaterThan(1);
+  });
+
+  test("errors are twice the standard error", () => {
+    // Residuals 1, -1, -1, 1 on 3 + 2 x: variance 4 / (4 - 2), sum of squares of x - 1.5 is 5.
+    const points = [1, -1, -1, 1].map((off, x) => ({ x, ns: 3 + 2 * x + off }));
+    const { base, slope } = line(points);
+    expect(base.value).toBeCloseTo(3);
+    expect(slope.value).toBeCloseTo(2);
+    expect(slope.error).toBeCloseTo(2 * Math.sqrt(2 / 5));
+    expect(base.error).toBeCloseTo(2 * Math.sqrt(2 * (1 / 4 + 1.5 ** 2 / 5)));
+    const of = (ns: readonly number[]) => each(ns.map((n) => ({ x: 2, ns: n, file: "", line: 1 })));
+    // Of one each: 1, 2 and 3.
+    const three = of([2, 4, 6]);
+    expect(three.value).toBe(2);
+    expect(three.error).toBeCloseTo(2 * Math.sqrt(1 / 3));
+    expect(of([8])).toEqual({ value: 4, error: 0 });
+  });
+
+  test("a queue that is saturated from the first sample on has no work", () => {
+    const points = [8, 16, 32].map((x) => ({ x, ns: x * (100 + 10 * x), file: "", line: 1 }));
+    const { work, service, perCpu } = queue(points);
+    expect(work.value).toBe(0);
+    expect(service.value).toBeCloseTo(100);
+    expect(perCpu.value).toBeCloseTo(10);
   });
 
   test("a closed queue: work, service and slope, whatever of it is saturated", () => {

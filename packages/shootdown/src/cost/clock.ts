@@ -320,8 +320,10 @@ class Clock {
     const begin = now + all * (commands + sync) * this.times.cmd_build_ns;
     let done = begin;
     for (let s = Math.max(0, smmu); s < Math.max(0, smmu) + all; s++) {
-      const busy = Math.max(0, this.devices[s]! - begin);
-      this.devices[s] = begin + busy + device;
+      // Once the queue comes to it, and the device is through what other queues have sent.
+      const start = Math.max(begin, this.queueOf(cpu, s).free);
+      const busy = Math.max(0, this.devices[s]! - start);
+      this.devices[s] = start + busy + device;
       const service = commands * this.times.cmd_ns + sync * (device + this.syncTime());
       const lists = submissions(commands);
       done = this.submit(cpu, begin, s, service, sync * busy, lists, sync, done);

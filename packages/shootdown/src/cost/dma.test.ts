@@ -30,6 +30,17 @@ describe("the DMA API", () => {
     expect(lists(unmaps("passthrough", 7))).toEqual([]);
   });
 
+  test("a map and an unmap take half of the work each, and each further page a descriptor", () => {
+    const dma = new Dma("passthrough", new Timeline());
+    dma.map(0, 0, 3);
+    expect(dma.courses).toEqual([{ acts: [] }]);
+    const strict = new Dma("strict", new Timeline());
+    for (const pages of [1, 3]) strict.map(0, 0, pages);
+    const half = { act: "spend", quantity: "dma_work_ns", n: 0.5 };
+    const further = { act: "pte", n: 2 };
+    expect(strict.courses).toEqual([{ acts: [half] }, { acts: [half, further] }]);
+  });
+
   test("lazy: when the ring is full, one place is never used", () => {
     expect(FQ_SIZE).toBe(256);
     expect(lists(unmaps("lazy", 255))).toEqual([]);

@@ -54,6 +54,16 @@ test("strict DMA bends where the command queue is busy all the time", () => {
   expect(series.find((s) => s.names.includes("lazy"))?.saturation).toBeUndefined();
 });
 
+test("CPUs are spread over the queues of an SMMU: twice as many keep two of them busy", () => {
+  const senders = (queues: number) => {
+    const server = profileNamed("n1-server")!;
+    const features = { ...server.features, queues };
+    const { series } = plotOf("dma", ["linux-6.12"], { ...server, features });
+    return series.find((s) => s.names.includes("strict"))!.saturation!.senders;
+  };
+  expect(senders(2) / senders(1)).toBeGreaterThan(1.4);
+});
+
 test("a domain for DMA has one SMMU, whose queue alone is busy", () => {
   const { series } = plotOf("dma", ["linux-6.12"], profileNamed("grace")!);
   const strict = series.find((s) => s.names.includes("strict"))!;

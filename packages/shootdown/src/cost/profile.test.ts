@@ -131,6 +131,7 @@ describe("--sweep", () => {
       ...{ value: 300, low: 300, high: 900 },
     });
     expect(FIVE[0]!.quantities.dsb_base_ns?.value).toBe(264);
+    expect(readSweep("dsb_base_ns=5..5")).toMatchObject({ low: 5, high: 5 });
   });
 
   test.each([

@@ -17,6 +17,9 @@ test("values of every kind are read, and every mistake is said where it stands",
   expect(readSetting("smmus=8")).toEqual({ feature: "smmus", value: 8 });
   expect(readSetting("atc_span=exact")).toEqual({ feature: "atc_span", value: "exact" });
   expect(readSetting("invlpgb=no")).toEqual({ feature: "invlpgb", value: false });
+  expect(readSetting(`cmdq_max_tlbi_ops=${2 ** 36}`)).toEqual({
+    ...{ feature: "cmdq_max_tlbi_ops", value: 2 ** 36 },
+  });
   expect(readSetting("devices=0")).toEqual({ feature: "devices", value: 0 });
   expect(complaint("smmus")).toBe("1..5 expected FEATURE=VALUE");
   expect(complaint("smus=1")).toBe("1..4 unknown feature 'smus'");

@@ -7,9 +7,11 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { root } from "../../../../test/support/files.ts";
 import { bytesOf } from "../trace/importers/bytes.ts";
+import { profileNamed } from "./profiles.ts";
 import { v5, v6, v7, v8, v10 } from "./validate/dvm.ts";
 import { v13, v13Control } from "./validate/faults.ts";
 import { v14 } from "./validate/interrupts.ts";
+import { breakEven } from "./validate/placements.ts";
 import { v1, v3, v4, v12, v21 } from "./validate/queue.ts";
 import { asExpected, judged, type Validation } from "./validate/result.ts";
 import { ROUTINES } from "./validate/routines.ts";
@@ -50,6 +52,20 @@ test("V14: INVLPGB takes flushes away; what interrupts take is not quite met", (
   const result = v14(ROUTINES);
   expect(outside(result)).toEqual(["interrupts"]);
   expect(result.cells[0]!.simulated).toBeGreaterThan(10 * result.cells[1]!.simulated);
+});
+
+test("V13: one cost of a fault gives the three slowdowns of the mail's arithmetic", () => {
+  const expected = [83.1, 47.4, 8.7];
+  for (const [n, cell] of v13().cells.entries())
+    expect(cell.simulated).toBeCloseTo(expected[n]!, 0.8);
+});
+
+test("V20: what exact spans cost more, against pages that are lost in vain", () => {
+  const grace = profileNamed("grace")!;
+  const sums = { ranges: 1, asked: 4, covering: 16, pieces: 3 };
+  // Two commands more, built and consumed: 2 x (10 + 60) ns; twelve refills of 1000 ns.
+  expect(breakEven(sums, grace)).toBeCloseTo(140 / 12_000);
+  expect(breakEven({ ...sums, covering: 4 }, grace)).toBe(Infinity);
 });
 
 test("V13 on VFIO is wrong, as it has to be", () => {
