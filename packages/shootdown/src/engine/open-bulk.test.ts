@@ -129,6 +129,43 @@ const HAZARDS: readonly (readonly [string, (p: Expr<"page">) => readonly Stmt[]]
   ["a sum of a line", (p) => [s.set(n, e.add(n, compute("sub", int, p, e.num(0))))]],
 ];
 
+describe("what was put in is taken out", () => {
+  const all = Pages.make(at(0), at(PAGES));
+  const CLEARS: readonly (readonly [string, (p: Expr<"page">) => readonly Stmt[]])[] = [
+    ["page by page", (p) => [s.clear(kept({ table: e.ANY, p }))]],
+    ["one table's", (p) => [s.clear(kept({ table: e.constant(table, 1), p }))]],
+    ["from the other end", (p) => [s.clear(kept({ table: e.ANY, p: down(p) }))]],
+    ["halves", (p) => [s.clear(kept({ table: e.ANY, p: half(p) }))]],
+    ["a page again and again", () => [s.clear(kept({ table: e.ANY, p: at(3) }))]],
+    ["all before", (p) => [s.clear(kept({ table: e.ANY, p: e.inRange(Pages.make(at(0), p)) }))]],
+    [
+      "up to where something changes",
+      (p) => [s.clear(kept({ table: e.ANY, p })), s.when(e.eq(p, at(5)), s.set(near(p), TWO))],
+    ],
+    [
+      "and put in again",
+      (p) => [
+        s.clear(kept({ table: e.ANY, p: e.inRange(all) })),
+        s.insert(kept({ table: next, p }), TWO),
+      ],
+    ],
+  ];
+
+  test.each(CLEARS)("%s", (_name, body) => {
+    const put = (p: Expr<"page">) => [
+      s.insert(kept({ table: next, p }), near(p)),
+      s.insert(kept({ table: e.constant(table, 1), p }), TWO),
+    ];
+    for (let lo = 0; lo < PAGES; lo++) {
+      for (const stride of [1, 3]) {
+        const range = Pages.make(at(lo), at(PAGES - 1));
+        const clears = s.each(page, range, body, stride === 1 ? undefined : e.num(stride));
+        compare(system(put, [1, PAGES], [], 1, [clears]));
+      }
+    }
+  });
+});
+
 describe("hazards", () => {
   test.each(HAZARDS)("%s", (_name, body) => {
     for (const first of [0, 5, 9]) {
@@ -229,9 +266,19 @@ class Bodies {
       this.one<Stmt>(
         () => s.insert(kept({ table: tableOf(at(4)), p: at(4) }), e.constant(word, 5)),
         () => s.clear(kept({ table: e.ANY, p: at(5) }), (x) => e.eq(x, old)),
+        () => s.each(page, Pages.make(at(this.random.below(4)), at(7)), (p) => this.clearing(p)),
         () => s.set(ok, e.TRUE),
       ),
     ];
+  }
+
+  /** A body that takes out what loops before it have put in. */
+  clearing(p: Expr<"page">): Stmt[] {
+    const key = this.random.below(2) > 0 ? p : this.page(p);
+    const table = this.random.below(2) > 0 ? e.ANY : this.table(p);
+    const range = e.inRange(Pages.make(this.page(p), at(6)));
+    const clear = s.clear(kept({ table, p: this.random.below(4) > 0 ? key : range }));
+    return this.random.below(3) > 0 ? [clear] : [this.stmt(p, 0), clear];
   }
 
   word(p: Expr<"page">): Expr<"word"> {
