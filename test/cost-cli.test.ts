@@ -41,6 +41,22 @@ function onGrace(workload: string, ...kernels: string[]): Readonly<Record<string
 
 beforeAll(ensureBuilt);
 
+test("a shipped program by its other name; machines that there are not", () => {
+  const [line] = costs("redis-bgsave", "--profile", "snapdragon-888", "--kernel", "linux-6.12");
+  expect(line!.counts["flushes"]).toBeGreaterThan(0);
+  const refused = (...args: string[]) => {
+    const { status, stderr } = shootdown(["cost", "sqlite", "--kernel", "linux-6.12", ...args]);
+    expect(status).toBe(2);
+    return stderr.split("\n")[0];
+  };
+  expect(refused("--profile", "grace", "--set", "devices=5")).toBe(
+    "--set:1:9: error: devices is a number from 0 to 4, not '5' [P005]",
+  );
+  expect(refused("--profile", "sapphire-rapids", "--set", "iommu=smmuv3")).toBe(
+    "--set:1:1: error: a machine x86 has no IOMMU 'smmuv3' [P005]",
+  );
+});
+
 describe("the contract", () => {
   test("has its fields, for each kernel on each profile", () => {
     const kernels = ["--kernel", "linux-6.1", "--kernel", "linux-6.12"];

@@ -211,7 +211,7 @@ export { PROFILES } from "../cost/profiles.ts";
 export { asExpected, type Validation, validate } from "../cost/validate.ts";
 export type { Workload } from "../cost/workload.ts";
 export { POPULATED, type Populated } from "../cost/workloads/address-space.ts";
-export { SHIPPED as SHIPPED_WORKLOADS } from "../cost/workloads/shipped.ts";
+export { SHIPPED as SHIPPED_WORKLOADS, shippedNamed } from "../cost/workloads/shipped.ts";
 export type { CacheEntry } from "../live/view.ts";
 export {
   type CostStyle,

@@ -21,6 +21,7 @@ import {
   profileLines,
   readWorkload,
   SHIPPED_WORKLOADS,
+  shippedNamed,
   suggestion,
   VALIDATION_HEAD,
   validate,
@@ -170,8 +171,8 @@ async function one(
 }
 
 async function opened(name: string, { populated }: Options): ReturnType<typeof readWorkload> {
-  const shipped = SHIPPED_WORKLOADS.find((s) => s.name === name);
-  const path = shipped ? fixture(`workloads/${name}.txt.gz`) : name;
+  const shipped = shippedNamed(name);
+  const path = shipped ? fixture(`workloads/${shipped.name}.txt.gz`) : name;
   const synthetic = name.startsWith("synthetic:");
   if (!shipped && !synthetic && name !== "-" && !existsSync(name)) {
     const note = suggestion(

@@ -64,7 +64,7 @@ test("V20: what exact spans cost more, against pages that are lost in vain", () 
   const grace = profileNamed("grace")!;
   const sums = { ranges: 1, asked: 4, covering: 16, pieces: 3 };
   // Two commands more, built and consumed: 2 x (10 + 60) ns; twelve refills of 1000 ns.
-  expect(breakEven(sums, grace)).toBeCloseTo(140 / 12_000);
+  expect(breakEven(sums, grace)).toBeCloseTo(140 / 12_000, 6);
   expect(breakEven({ ...sums, covering: 4 }, grace)).toBe(Infinity);
 });
 
