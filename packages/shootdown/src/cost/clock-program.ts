@@ -47,7 +47,7 @@ export const WIDTH = QUANTITY_NAMES.length;
 export type AmountRows = Float64Array;
 
 export interface ClockProgram {
-  /** Rows of all courses; those of course i begin at `starts[i]`. SPEND rows hold an index. */
+  /** Rows of all courses; the first number of course i is `rows[starts[i]]`. SPEND rows hold an index. */
   readonly rows: Float64Array;
   readonly starts: Int32Array;
   /** What the SPEND rows spend, by their index. */
@@ -63,10 +63,11 @@ export function clockProgram(courses: readonly ClockCourse[], features: Features
   const starts = new Int32Array(courses.length);
   const visits = new Uint8Array(courses.length);
   for (const [n, course] of courses.entries()) {
-    starts[n] = builder.rows.length;
+    const first = builder.rows.length;
+    starts[n] = ROW * first;
     builder.course(course);
     // One row that spends and the end, or the end alone.
-    visits[n] = builder.rows.length - starts[n] > 2 ? 1 : 0;
+    visits[n] = builder.rows.length - first > 2 ? 1 : 0;
   }
   const [rows, spends, linear] = [builder.rows, builder.spends, builder.linear].map((r) => r.used);
   return { rows: rows!, starts, spends: spends!, linear: linear!, visits };

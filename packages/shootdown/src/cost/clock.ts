@@ -108,15 +108,12 @@ class Clock {
   /** How long any completion was pending. */
   private pending = 0;
   private pendingUntil = 0;
-  /** Of each course, whether it visits a server. */
-  private readonly visits: Uint8Array;
 
   constructor(timeline: Timeline, program: ClockProgram, features: Features, values: Float64Array) {
     this.timeline = timeline;
     this.program = program;
     this.features = features;
     this.times = timesOf(values);
-    this.visits = program.visits;
     this.spends = new Float64Array(program.spends.length / WIDTH);
     for (let n = 0; n < this.spends.length; n++) {
       this.spends[n] = priced(program.spends, values, n * WIDTH);
@@ -151,60 +148,63 @@ class Clock {
   }
 
   private events(agenda: Agenda, current: Int32Array, next: Int32Array): void {
-    const { time, timeline } = this;
-    const { rows, starts } = this.program;
+    const { time, timeline, spends } = this;
+    const { rows, starts, visits } = this.program;
     const { at, course, base, repeat } = timeline;
     /** Repetitions of the current operation that are done. */
-    const done = new Float64Array(current.length);
+    const doneOf = new Float64Array(current.length);
     const rowOf = new Int32Array(current.length);
     for (let c = 0; c < rowOf.length; c++) rowOf[c] = starts[course[current[c]!]!]!;
-    const began = Float64Array.from(time);
+    const beganOf = Float64Array.from(time);
     while (!agenda.empty) {
       const c = agenda.pop();
       const limit = agenda.next;
       let now = time[c]!;
       let row = rowOf[c]!;
       let operation = current[c]!;
-      while (now <= limit && operation >= 0) {
-        if (rows[row * ROW] !== END) {
-          now = this.step(c, now, row * ROW, base[operation]! + done[c]!);
-          row++;
+      let done = doneOf[c]!;
+      let began = beganOf[c]!;
+      while (now <= limit) {
+        const kind = rows[row]!;
+        if (kind !== END) {
+          if (kind === SPEND) now += spends[rows[row + 1]!]!;
+          else now = this.visit(kind, c, now, row, base[operation]! + done);
+          row += ROW;
           continue;
         }
-        const start = starts[course[operation]!]!;
-        done[c]!++;
-        if (done[c]! < repeat[operation]!) {
-          // A CPU alone repeats what it did alone: no need to go through it again.
-          if (this.visits[course[operation]!] === 0) {
-            now += (now - began[c]!) * (repeat[operation]! - done[c]!);
-          } else {
-            row = start;
+        const of = course[operation]!;
+        done++;
+        const left = repeat[operation]! - done;
+        if (left > 0) {
+          if (visits[of] === 1) {
+            row = starts[of]!;
             continue;
           }
+          // A CPU alone repeats what it did alone: no need to go through it again.
+          now += (now - began) * left;
         }
-        done[c] = 0;
-        this.time_ns += now - began[c]!;
+        done = 0;
+        this.time_ns += now - began;
         operation = next[operation]!;
         if (operation < 0) break;
         if (at[operation]! > now) now = at[operation]!;
-        began[c] = now;
+        began = now;
         row = starts[course[operation]!]!;
       }
       time[c] = now;
       rowOf[c] = row;
       current[c] = operation;
+      doneOf[c] = done;
+      beganOf[c] = began;
       if (operation >= 0) agenda.push(c);
     }
   }
 
-  /** The time after a row. */
-  private step(cpu: number, now: number, row: number, base: number): number {
-    const { rows } = this.program;
-    switch (rows[row]) {
-      case SPEND:
-        return now + this.spends[rows[row + 1]!]!;
+  /** The time after a row that visits a server. */
+  private visit(kind: number, cpu: number, now: number, row: number, base: number): number {
+    switch (kind) {
       case DVM:
-        return this.completion(cpu, now, rows[row + 1]!);
+        return this.completion(cpu, now, this.program.rows[row + 1]!);
       case IPI:
         return this.interrupts(cpu, now, row);
       case QUEUE:
@@ -212,7 +212,7 @@ class Clock {
       case ATC:
         return this.invalidate(cpu, now, row, base);
       default:
-        throw new Error(`row of kind ${rows[row]}`);
+        throw new Error(`row of kind ${kind}`);
     }
   }
 
