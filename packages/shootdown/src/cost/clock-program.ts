@@ -47,7 +47,7 @@ export const WIDTH = QUANTITY_NAMES.length;
 export type AmountRows = Float64Array;
 
 export interface ClockProgram {
-  /** Rows of all courses; the first number of course i is `rows[starts[i]]`. SPEND rows hold an index. */
+  /** Rows of all courses, an index in those that spend; of course i from `rows[starts[i]]` on. */
   readonly rows: Float64Array;
   readonly starts: Int32Array;
   /** What the SPEND rows spend, by their index. */

@@ -150,7 +150,7 @@ function sideOf({ kernel, profile, runner }: Lane, drive: Drive, ran: number): S
   const timeline = drive.timeline.as((tid) => tid % features.cpus, numbers);
   const timing = timed(timeline, [...distinct.keys()], profile, caches.amounts);
   return {
-    ...{ kernel, profile, timing, ran, known: team.asked - ran },
+    ...{ kernel, profile, timing, ran, known: Math.max(0, team.asked - ran) },
     ...{ operations: drive.operations, skipped: drive.skipped },
     ...{ counts: counter.counts, refills: caches.refills },
     ...{ time: timeOf(timing), decided_by: decidedBy(timing) },

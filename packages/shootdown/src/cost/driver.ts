@@ -253,47 +253,51 @@ function vmasOf(space: Space, lo: number, hi: number): Piece[] {
 
 /** What an operation on [lo, hi) touches; `frees`: it frees tables that nobody uses any more. */
 export function cut(space: Space, lo: number, hi: number, frees: boolean): Local {
+  const length = hi - lo;
+  const pieces = relative(space.pieces(lo, hi), lo);
+  const few = length < TABLE_PAGES;
+  if (few && !frees) return stays(length, pieces);
   const region = Math.floor(lo / TABLE_PAGES);
   const last = Math.floor((hi - 1) / TABLE_PAGES);
   const before = space.hasVma(region * TABLE_PAGES, lo);
   const behind = space.hasVma(hi, (last + 1) * TABLE_PAGES);
-  const pieces: { lo: number; hi: number; code: number; frame: number }[] = [];
-  for (const p of space.pieces(lo, hi)) {
-    const last = pieces.at(-1);
-    // Which frames they have, one after the other or not, is all the same.
-    if (last?.hi === p.lo - lo && last.code === p.code) last.hi = p.hi - lo;
-    else pieces.push({ lo: p.lo - lo, hi: p.hi - lo, code: p.code, frame: 0 });
-  }
-  const length = hi - lo;
-  const few = length < TABLE_PAGES;
-  const stays = region === last ? before || behind : before && behind && last === region + 1;
-  if (few && (stays || !frees)) {
-    // Every table stays: it is all the same where the range lies, and whether in one table or two.
-    return { length, offset: 1, before: true, behind: false, pieces, tables: [FIRST_TABLE] };
-  }
+  const used = region === last ? before || behind : before && behind && last === region + 1;
+  if (few && used) return stays(length, pieces);
   const tables = space.tableRuns(region, last + 1).map((t) => {
     return { start: t.start - region, end: t.end - region };
   });
   return { length, offset: lo % TABLE_PAGES, before, behind, pieces, tables };
 }
 
-const FIRST_TABLE = { start: 0, end: 1 };
+const FIRST_TABLES = [{ start: 0, end: 1 }];
+
+/** Every table stays: it is all the same where the range lies, and whether in one table or two. */
+const stays = (length: number, pieces: readonly Piece[]): Local => {
+  return { length, offset: 1, before: true, behind: false, pieces, tables: FIRST_TABLES };
+};
 
 /** Whether every table stays, as `cut` has found it. */
-const tablesStay = (local: Local): boolean => local.tables[0] === FIRST_TABLE;
+const tablesStay = (local: Local): boolean => local.tables === FIRST_TABLES;
+
+/** Pieces from `lo` on. Which frames they have, one after the other or not, is all the same. */
+function relative(pieces: readonly Piece[], lo: number): Piece[] {
+  const found: Piece[] = [];
+  let from = 0;
+  for (const [n, p] of pieces.entries()) {
+    const next = pieces[n + 1];
+    if (next?.lo === p.hi && next.code === p.code) continue;
+    found.push({ lo: pieces[from]!.lo - lo, hi: p.hi - lo, code: p.code, frame: 0 });
+    from = n + 1;
+  }
+  return found;
+}
 
 function apply(space: Space, lo: number, hi: number, local: Local, after: After): void {
   const region = Math.floor(lo / TABLE_PAGES);
   const last = Math.floor((hi - 1) / TABLE_PAGES);
   for (const p of after.pages) {
-    if (!p.kept) {
-      space.put(lo + p.lo, lo + p.hi, { code: p.code, frame: isMapped(p.code) ? "new" : -1 });
-      continue;
-    }
-    // Frames of several runs: each keeps its own.
-    for (const piece of space.pieces(lo + p.lo, lo + p.hi)) {
-      space.put(piece.lo, piece.hi, { code: p.code, frame: piece.frame });
-    }
+    if (p.kept) space.recode(lo + p.lo, lo + p.hi, p.code);
+    else space.put(lo + p.lo, lo + p.hi, { code: p.code, frame: isMapped(p.code) ? "new" : -1 });
   }
   if (tablesStay(local)) return;
   space.setTables(region, last + 1, false);

@@ -32,6 +32,9 @@ export const PAGE = {
   file: 1 << 16,
 } as const;
 
+/** Every code is less. */
+export const CODES = 2 * PAGE.file;
+
 /** What belongs to the vma and not to the entry. */
 export const VMA_BITS = PAGE.vma | PAGE.VM_WRITE | PAGE.VM_NONE | PAGE.shared | PAGE.file;
 

@@ -72,7 +72,7 @@ export type Routine =
 const ACCESSES = ["read", "write", "device read", "device write"] as const;
 export type Access = (typeof ACCESSES)[number];
 /** More than a machine has. */
-const CPUS = 128;
+export const CPUS = 128;
 
 /** In what process a routine runs. */
 export interface Context {
@@ -97,20 +97,21 @@ export interface Runs<C> {
 }
 
 /** A context as far as it matters where at most so many CPUs do: who exits runs alone. */
-export function contextName(routine: Routine, { bound, cpus }: Context, most: number): string {
-  return `${bound ? BOUND : ""}${routine === "exit" ? 1 : Math.min(cpus, most)}`;
+export function contextOf(routine: Routine, { bound, cpus }: Context, most: number): Context {
+  return { bound, cpus: routine === "exit" ? 1 : Math.min(cpus, most) };
 }
 
-/** Knows an access where at most so many CPUs matter. */
-export function accessKey(
-  routine: Access,
-  { bound, cpus }: Context,
-  code: number,
-  most: number,
-): number {
+/** Knows a routine in such a context. */
+export const runKey = (routine: Routine, context: Context, local: Local, to?: Local): string =>
+  `${routine} ${nameOf(context)} ${localKey(local)}${to ? ` > ${localKey(to)}` : ""}`;
+
+/** Knows an access in such a context. */
+export function accessKey(routine: Access, { bound, cpus }: Context, code: number): number {
   const kind = 2 * ACCESSES.indexOf(routine) + (bound ? 1 : 0);
-  return (code * 2 * ACCESSES.length + kind) * CPUS + Math.min(cpus, most);
+  return (code * 2 * ACCESSES.length + kind) * CPUS + cpus;
 }
+
+const nameOf = ({ bound, cpus }: Context): string => `${bound ? BOUND : ""}${cpus}`;
 
 /** Where operations run: a region with a free one before it. */
 const REGION = 2;
@@ -165,13 +166,14 @@ export class Runner implements Runs<Course> {
 
   /** Runs a routine on what it touches, or remembers it. */
   run(routine: Routine, context: Context, local: Local, to?: Local): Done {
-    const name = contextName(routine, context, this.cpus);
-    const key = `${routine} ${name} ${localKey(local)}${to ? ` > ${localKey(to)}` : ""}`;
+    const seen = contextOf(routine, context, this.cpus);
+    const key = runKey(routine, seen, local, to);
     let done = this.memory.get(key);
     if (done) {
       this.known++;
       return done;
     }
+    const name = nameOf(seen);
     if (this.options.memory === false) return this.execute(routine, name, local, to);
     done = to ? undefined : this.derive(routine, name, local);
     done ??= this.execute(routine, name, local, to);
@@ -204,7 +206,7 @@ export class Runner implements Runs<Course> {
 
   /** Runs an access to one page whose table is there, or remembers it. */
   access(routine: Access, context: Context, code: number): Done {
-    const key = accessKey(routine, context, code, this.cpus);
+    const key = accessKey(routine, contextOf(routine, context, this.cpus), code);
     let done = this.accesses.get(key);
     if (done) {
       this.known++;

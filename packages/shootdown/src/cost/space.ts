@@ -5,7 +5,7 @@
 //   pages    [0x10, 0x50) rw, frames 7..        [0x50, 0x90) nothing populated
 //   tables   regions of 512 pages that have a last-level table
 
-import { IntervalMap } from "../base/interval-map.ts";
+import { IntervalMap, type Run } from "../base/interval-map.ts";
 import { isMapped, PAGE, VMA_BITS } from "./page.ts";
 
 /** Pages that a last-level table maps. */
@@ -26,11 +26,13 @@ export interface Piece {
   readonly frame: number;
 }
 
+const shifted = (run: PageRun, by: number): PageRun =>
+  by === 0 || run.frame < 0 ? run : { code: run.code, frame: run.frame + by };
+
 const pageRuns = {
   equal: (a: PageRun, b: PageRun, distance: number) =>
     a.code === b.code && (a.frame < 0 ? b.frame < 0 : a.frame + distance === b.frame),
-  shift: (run: PageRun, by: number): PageRun =>
-    by === 0 || run.frame < 0 ? run : { code: run.code, frame: run.frame + by },
+  shift: shifted,
 };
 
 /** How often frames are mapped, for all address spaces of a workload. */
@@ -51,24 +53,34 @@ export class Frames {
 
   /** Frames [frame, frame + count) are mapped `by` times more, or less. */
   add(frame: number, count: number, by: number): void {
+    // Most frames are mapped once, and then are not.
+    if (by < 0 && this.all(frame, count) === false) return;
     this.several.update(frame, frame + count, (old) => {
       const refs = (old ?? 1) + by;
       return refs <= 1 ? undefined : refs;
     });
   }
 
+  /** Whether others have all of [frame, frame + count), or none; unknown if that is not in one. */
+  private all(frame: number, count: number): boolean | undefined {
+    const { end, value } = this.several.run(frame);
+    return end < frame + count ? undefined : value !== undefined;
+  }
+
   /** Splits [frame, frame + count) by whether others have the frames too. */
-  *byOthers(
-    frame: number,
-    count: number,
-  ): Generator<{ start: number; end: number; others: boolean }> {
+  byOthers(frame: number, count: number): { start: number; end: number; others: boolean }[] {
+    const last = frame + count;
+    const others = this.all(frame, count);
+    if (others !== undefined) return [{ start: frame, end: last, others }];
+    const found: { start: number; end: number; others: boolean }[] = [];
     let at = frame;
-    for (const run of this.several.iterate(frame, frame + count)) {
-      if (at < run.start) yield { start: at, end: run.start, others: false };
-      yield { start: run.start, end: run.end, others: true };
+    for (const run of this.several.iterate(frame, last)) {
+      if (at < run.start) found.push({ start: at, end: run.start, others: false });
+      found.push({ start: run.start, end: run.end, others: true });
       at = run.end;
     }
-    if (at < frame + count) yield { start: at, end: frame + count, others: false };
+    if (at < last) found.push({ start: at, end: last, others: false });
+    return found;
   }
 }
 
@@ -91,18 +103,28 @@ export class Space {
   /** The pieces of [lo, hi) that have a vma, those of frames that others have split off. */
   pieces(lo: number, hi: number): Piece[] {
     const found: Piece[] = [];
-    for (const { start, end, value } of this.pages.iterate(lo, hi)) {
-      if (value.frame < 0 || (value.code & (PAGE.exclusive | PAGE.file)) !== 0) {
-        found.push({ lo: start, hi: end, ...value });
+    for (const { start, end, value } of this.runs(lo, hi)) {
+      const { code, frame } = value;
+      if (frame < 0 || (code & (PAGE.exclusive | PAGE.file)) !== 0) {
+        found.push({ lo: start, hi: end, code, frame });
         continue;
       }
-      for (const part of this.frames.byOthers(value.frame, end - start)) {
-        const at = start + part.start - value.frame;
-        const code = part.others ? value.code | PAGE.others : value.code;
-        found.push({ lo: at, hi: at + part.end - part.start, code, frame: part.start });
+      for (const part of this.frames.byOthers(frame, end - start)) {
+        const at = start + part.start - frame;
+        const seen = part.others ? code | PAGE.others : code;
+        found.push({ lo: at, hi: at + part.end - part.start, code: seen, frame: part.start });
       }
     }
     return found;
+  }
+
+  /** The runs of [lo, hi), cut to it. */
+  private runs(lo: number, hi: number): readonly Run<PageRun>[] {
+    if (lo >= hi) return [];
+    // Most often it is all in one.
+    const { start, end, value } = this.pages.run(lo);
+    if (end < hi) return [...this.pages.iterate(lo, hi)];
+    return value === undefined ? [] : [{ start: lo, end: hi, value: shifted(value, lo - start) }];
   }
 
   /** Whether a vma meets [lo, hi). */
@@ -160,7 +182,7 @@ export class Space {
     hi: number,
     to: PageRun | { readonly code: number; readonly frame: "new" },
   ): void {
-    for (const { start, end, value } of [...this.pages.iterate(lo, hi)]) {
+    for (const { start, end, value } of this.runs(lo, hi)) {
       if (!isMapped(value.code)) continue;
       this.mapped -= end - start;
       const stays =
@@ -175,6 +197,12 @@ export class Space {
     const needs = to.frame === "new" && (to.code & (PAGE.zero | PAGE.file)) === 0;
     const frame = to.frame === "new" ? (needs ? this.frames.take(hi - lo) : -1) : to.frame;
     this.pages.set(lo, hi, { code: to.code & ~PAGE.others, frame });
+  }
+
+  /** [lo, hi), all of it mapped, becomes `code`; each page keeps its frame. */
+  recode(lo: number, hi: number, code: number): void {
+    const bits = code & ~PAGE.others;
+    this.pages.update(lo, hi, (was) => was && { code: bits, frame: was.frame });
   }
 
   /** A child's address space: the same pages, each frame mapped once more. */

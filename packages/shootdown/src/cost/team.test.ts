@@ -6,8 +6,12 @@ import { compare, runnerOf, runSide, type Side } from "./compare.ts";
 import { Counter } from "./counter.ts";
 import { Drive } from "./drive.ts";
 import { Driver } from "./driver.ts";
+import type { Local } from "./local.ts";
+import { CODES, PAGE } from "./page.ts";
 import type { Profile } from "./profile.ts";
 import { FIVE, profileNamed } from "./profiles.ts";
+import { contextOf, type Runner, runKey } from "./runner.ts";
+import { Team } from "./team.ts";
 import type { Operation, Workload } from "./workload.ts";
 import { openSynthetic } from "./workloads/synthetic.ts";
 
@@ -54,6 +58,42 @@ test.each([
   expect(together.some((side) => side.refills > 0)).toBe(true);
   // 6.12 makes a clean page writable where 6.1 leaves it to a fault: it begins anew.
   expect(leaving(workload, KERNELS, profiles).length).toBe(left);
+});
+
+/** Every choice of one of each. */
+const product = <T>(...choices: readonly (readonly T[])[]): T[][] =>
+  choices.reduce<T[][]>((all, some) => all.flatMap((a) => some.map((one) => [...a, one])), [[]]);
+
+test("a short key and a long one know the same", () => {
+  const after = { pages: [], tables: [] };
+  const run = () => ({ course: { acts: [], steps: 0 }, after });
+  const team = new Team(new Set([{ cpus: 64, options: {}, run } as unknown as Runner]));
+  const numbers = new Map<string, number>();
+  const lengths = [1, 2, 511, 2 ** 16 - 1, 2 ** 16 + 1];
+  const codes = [0, PAGE.valid, PAGE.file, CODES - 1];
+  const bits = [0, 1];
+  const locals = product<number>(lengths, codes, bits, bits, bits, bits, [1, 2], bits);
+  for (const [length, code, lo, less, before, behind, tables, offset] of locals) {
+    const local: Local = {
+      ...{ length: length!, offset: offset!, before: before === 1, behind: behind === 1 },
+      pieces: [{ lo: lo!, hi: length! - less!, code: code!, frame: 0 }],
+      tables: [{ start: 0, end: tables! }],
+    };
+    for (const routine of ["munmap", "exit"] as const) {
+      for (const context of [1, 2, 64, 65].flatMap((cpus) => [
+        { bound: false, cpus },
+        { bound: true, cpus },
+      ])) {
+        const key = runKey(routine, contextOf(routine, context, 64), local);
+        const known = numbers.get(key) ?? numbers.size;
+        numbers.set(key, known);
+        const { course } = team.run(routine, context, local);
+        if (course !== known) expect.fail(`${key}: ${course}, not ${known}`);
+      }
+    }
+  }
+  // Of 64 CPUs, who exits of one: three sizes of a context, and one.
+  expect(numbers.size).toBe(locals.length * 2 * (3 + 1));
 });
 
 test("rings of lazy mode are of as many CPUs as each machine has", () => {

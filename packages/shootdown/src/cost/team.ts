@@ -10,9 +10,10 @@
 import type { ClockCourse } from "./clock-program.ts";
 import type { Course } from "./course.ts";
 import type { After, Local } from "./local.ts";
-import { localKey } from "./local.ts";
-import type { Done, Routine, Runner, Runs } from "./runner.ts";
-import { type Access, accessKey, type Context, contextName } from "./runner.ts";
+import { CODES } from "./page.ts";
+import type { Access, Context, Done, Routine, Runner, Runs } from "./runner.ts";
+import { accessKey, CPUS, contextOf, runKey } from "./runner.ts";
+import type { Piece } from "./space.ts";
 
 /** A course of all, by its number, and what it leaves. */
 export interface Joint {
@@ -30,7 +31,8 @@ export class Team implements Runs<number> {
   private readonly first: Runner;
   private readonly cpus: number;
   private readonly remembers: boolean;
-  private readonly memory = new Map<string, Joint>();
+  private readonly memory = new Map<string | number, Joint>();
+  private readonly routines = new Map<Routine, number>();
   private readonly accesses = new Map<number, Joint>();
 
   constructor(runners: ReadonlySet<Runner>) {
@@ -48,8 +50,9 @@ export class Team implements Runs<number> {
 
   run(routine: Routine, context: Context, local: Local, to?: Local): Joint {
     this.asked++;
-    const name = contextName(routine, context, this.cpus);
-    const key = `${routine} ${name} ${localKey(local)}${to ? ` > ${localKey(to)}` : ""}`;
+    const seen = contextOf(routine, context, this.cpus);
+    const short = to === undefined ? shortOf(local) : -1;
+    const key = short < 0 ? runKey(routine, seen, local, to) : this.number(routine, seen, short);
     const known = this.memory.get(key);
     if (known) return known;
     const joint = this.ask((runner) => runner.run(routine, context, local, to));
@@ -59,12 +62,19 @@ export class Team implements Runs<number> {
 
   access(routine: Access, context: Context, code: number): Joint {
     this.asked++;
-    const key = accessKey(routine, context, code, this.cpus);
+    const key = accessKey(routine, contextOf(routine, context, this.cpus), code);
     const known = this.accesses.get(key);
     if (known) return known;
     const joint = this.ask((runner) => runner.access(routine, context, code));
     if (this.remembers) this.accesses.set(key, joint);
     return joint;
+  }
+
+  /** Knows what is known by `short`, which is less than SHORT, as a string would. */
+  private number(routine: Routine, { bound, cpus }: Context, short: number): number {
+    let number = this.routines.get(routine);
+    if (number === undefined) this.routines.set(routine, (number = this.routines.size));
+    return ((2 * number + (bound ? 1 : 0)) * CPUS + cpus) * SHORT + short;
   }
 
   private ask(run: (runner: Runner) => Done): Joint {
@@ -77,6 +87,19 @@ export class Team implements Runs<number> {
     }
     return { course: number, after };
   }
+}
+
+/** Pages of ranges that have a short key, at most. */
+const SHORT_PAGES = 2 ** 16;
+const SHORT = SHORT_PAGES * CODES;
+
+/** A number for a range of one kind of pages whose tables all stay, as most are; otherwise -1. */
+function shortOf({ length, offset, pieces, before, behind, tables }: Local): number {
+  if (pieces.length !== 1 || length >= SHORT_PAGES || offset !== 1 || !before || behind) return -1;
+  const [{ lo, hi, code }] = pieces as [Piece];
+  if (lo !== 0 || hi !== length || tables.length !== 1) return -1;
+  const { start, end } = tables[0]!;
+  return start === 0 && end === 1 ? length * CODES + code : -1;
 }
 
 /** Whether the same has become of everything. */
