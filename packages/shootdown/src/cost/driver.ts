@@ -7,7 +7,7 @@
 import { PAGE_SIZE } from "../live/live.ts";
 import type { Course } from "./course.ts";
 import type { After, Local } from "./local.ts";
-import { faults, forbidden, isMapped, PAGE } from "./page.ts";
+import { faults, forbidden, isMapped, PAGE, VMA_BITS } from "./page.ts";
 import type { Access, Routine, Runs } from "./runner.ts";
 import type { Piece } from "./space.ts";
 import { Frames, Space, TABLE_PAGES } from "./space.ts";
@@ -153,28 +153,46 @@ export class Driver<C = Course> {
     const length = Math.min(end - from, toEnd - to);
     if (from !== to) {
       if (space.hasVma(to, toEnd)) this.munmap(space, to, toEnd, operation);
-      this.moveTables(space, from, length, to, operation);
+      this.move(space, from, length, to, operation);
     }
     if (toEnd - to > length && code !== 0) space.mapVma(to + length, toEnd, code);
   }
 
-  /** move_page_tables(): as far as one table of the old and of the new place goes, each time. */
-  private moveTables(space: Space, from: number, length: number, to: number, op: Operation): void {
+  /** move_vma(): the pages move, and what is left is unmapped. */
+  private move(space: Space, from: number, length: number, to: number, op: Operation): void {
+    const end = from + length;
+    const vmas = vmasOf(space, from, end);
+    if (vmas.length === 0) return;
     for (let done = 0; done < length; ) {
+      // As far as one table of the old and of the new place goes, each time.
       const left = (at: number) => TABLE_PAGES - ((at + done) % TABLE_PAGES);
       const extent = Math.min(length - done, left(from), left(to));
-      const [lo, target] = [from + done, to + done];
-      if (space.pieces(lo, lo + extent).some((p) => isMapped(p.code))) {
-        const region = Math.floor(target / TABLE_PAGES);
-        space.setTables(region, region + 1, true);
-      }
-      const local = cut(space, lo, lo + extent, true);
-      const there = { ...cut(space, target, target + extent, true), pieces: [] };
-      const { course } = this.runner.run("mremap", space, local, there);
-      this.sink(course, lo, 1, space, op);
-      space.move(lo, lo + extent, target);
+      this.moveTable(space, from + done, extent, to + done, op);
       done += extent;
     }
+    for (const { lo, hi, code } of vmas) space.mapVma(lo, hi, code);
+    const { course } = this.runner.run("mremap end", space, cut(space, from, end, false));
+    this.sink(course, from, 1, space, op);
+    this.munmap(space, from, end, op);
+  }
+
+  /** move_page_tables() of one extent. */
+  private moveTable(space: Space, lo: number, extent: number, to: number, op: Operation): void {
+    const region = Math.floor(lo / TABLE_PAGES);
+    const target = Math.floor(to / TABLE_PAGES);
+    if (space.hasTable(region)) {
+      const whole = extent === TABLE_PAGES && !space.hasTable(target);
+      space.setTables(target, target + 1, !whole);
+      const local = cut(space, lo, lo + extent, false);
+      const there = cut(space, to, to + extent, false);
+      const vmas = local.pieces.map((p) => ({ ...p, code: p.code & VMA_BITS }));
+      const routine = whole ? "mremap table" : "mremap entries";
+      const { course } = this.runner.run(routine, space, local, { ...there, pieces: vmas });
+      this.sink(course, lo, 1, space, op);
+      space.setTables(target, target + 1, true);
+      if (whole) space.setTables(region, region + 1, false);
+    }
+    space.move(lo, lo + extent, to);
   }
 
   /** A routine on a range; the space becomes what it leaves. */

@@ -11,18 +11,19 @@
 import type { OpenLogEntry, Value } from "../engine/open-value.ts";
 import type { Origin } from "../engine/program.ts";
 import type { Sorts } from "../ir/expr.ts";
-import type { Declaration } from "../ir/machine.ts";
 import type { TlbiFeatures } from "../kernel/arch/arm64/asm/tlbi-ranges.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { behavior, do_madvise } from "../kernel/mm/madvise.ts";
 import { do_munmap, exit_mmap } from "../kernel/mm/mmap.ts";
+import { mmu_notifier_invalidate_range_end } from "../kernel/mm/mmu_notifier.ts";
 import { do_mprotect_pkey } from "../kernel/mm/mprotect.ts";
 import { do_mprotect_none } from "../kernel/mm/mprotect-none.ts";
-import { mremap_to } from "../kernel/mm/mremap.ts";
+import { move_normal_pmd, move_ptes } from "../kernel/mm/mremap.ts";
 import { entries_protnone } from "../kernel/state.ts";
 import { LIVE_LIMITS } from "../live/domain.ts";
 import { LiveMachine, PAGE_SIZE } from "../live/live.ts";
 import type { Device, Process } from "../live/options.ts";
+import type { Startable } from "../live/routines.ts";
 import type { Task } from "../live/task.ts";
 import type { Course } from "./course.ts";
 import type { Probe } from "./family.ts";
@@ -61,7 +62,10 @@ export type Routine =
   | "madvise DONTNEED"
   | "madvise FREE"
   | "madvise COLD"
-  | "mremap"
+  // move_page_tables(): entries within one table, a whole table; and what follows all of them.
+  | "mremap entries"
+  | "mremap table"
+  | "mremap end"
   | "fork"
   | "exit"
   | "read"
@@ -258,7 +262,7 @@ export class Runner implements Runs<Course> {
     const range = { lo: base, hi: base + local.length };
     const ranged = { cpu: 0, mm, range };
     const call = <P extends Sorts>(
-      declared: Declaration<P, undefined>,
+      declared: Startable<P>,
       args: { readonly [K in keyof P]: Value },
     ) => live.start(declared.name, declared, args);
     const [verb, how] = routine.split(" ");
@@ -273,8 +277,9 @@ export class Runner implements Runs<Course> {
         return call(do_madvise, { ...ranged, behavior: advice });
       }
       case "mremap": {
-        const whole = local.offset === 0 && local.length === TABLE_PAGES ? 1 : 0;
-        return call(mremap_to, { ...ranged, to: target!.base, by_table: whole });
+        if (how === "end") return call(mmu_notifier_invalidate_range_end, ranged);
+        const move = how === "table" ? move_normal_pmd : move_ptes;
+        return call(move, { ...ranged, to: target!.base });
       }
       case "fork":
         return call(dup_mmap, { cpu: 0, mm });

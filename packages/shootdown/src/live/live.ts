@@ -18,7 +18,7 @@ import type { Domain, Initial, System } from "../engine/program.ts";
 import { ttbr0, ttbr0_valid } from "../hardware/arm64/tlb.ts";
 import { KNOBS, machineOf } from "../hardware/machines.ts";
 import type { FieldDecl, Sorts } from "../ir/expr.ts";
-import type { Declaration, ObserverDecl } from "../ir/machine.ts";
+import type { ObserverDecl } from "../ir/machine.ts";
 import { switch_mm } from "../kernel/arch/x86/mm/tlb.ts";
 import { dup_mmap } from "../kernel/fork.ts";
 import { arm_smmu_device_reset, arm_smmu_sva_bind } from "../kernel/iommu/arm-smmu-v3-sva.ts";
@@ -36,7 +36,7 @@ import { configure } from "./configuration.ts";
 import { LIVE_INITIAL, LIVE_LIMITS, liveDomain } from "./domain.ts";
 import { mapPages } from "./mapping.ts";
 import type { Device, LiveOptions, MapOptions, Process } from "./options.ts";
-import { Routines } from "./routines.ts";
+import { Routines, type Startable } from "./routines.ts";
 import type { Completion, Task } from "./task.ts";
 import { taskOf } from "./task.ts";
 import type { CacheEntry } from "./view.ts";
@@ -367,7 +367,7 @@ export class LiveMachine {
   /** Begins any routine, if the machine was opened with `inner`. */
   start<P extends Sorts>(
     name: string,
-    routine: Declaration<P, undefined>,
+    routine: Startable<P>,
     args: { readonly [K in keyof P]: Value },
     beforeStep?: () => void,
   ): Task {
