@@ -14,6 +14,7 @@ interface Line {
   readonly counts: Readonly<Record<string, number>>;
   readonly time_ns: { readonly low: number; readonly mid: number; readonly high: number };
   readonly decided_by: string | null;
+  readonly refills: number;
 }
 
 const CONTRACT = [
@@ -94,6 +95,20 @@ describe("placements on shipped programs", () => {
     expect(empty!["full_asid"]).toBeGreaterThan(20 * now!["full_asid"]!);
     expect(empty!["pages_invalidated"]).toBeGreaterThan(5 * now!["pages_invalidated"]!);
     expect(now!["flushes"]).toBe(before!["flushes"]);
+  });
+
+  test("sva: a table that goes takes all translations of a device with it, since 6.6", () => {
+    const kernels = ["linux-6.1", "linux-6.12"].flatMap((k) => ["--kernel", k]);
+    const args = ["synthetic:sva,ops=5000,threads=4", "--profile", "grace", ...kernels];
+    const [before, now] = costs(...args);
+    expect(before!.counts["full_asid"]).toBe(0);
+    expect(now!.counts["full_asid"]).toBeGreaterThan(10);
+    expect(now!.refills).toBeGreaterThan(before!.refills);
+    // Neighbours of what is told are lost by a span that covers it, not by the exact ones.
+    const [exact] = costs(...args, "--set", "atc_span=exact");
+    expect(exact!.refills).toBeLessThan(0.8 * before!.refills);
+    const { stdout } = shootdown(["cost", ...args]);
+    expect(stdout).toMatch(/translated again +[\d,]+ +[\d,]+\n/);
   });
 
   test("gcc: a script that forks is told more often than before", () => {

@@ -89,6 +89,10 @@ export function profileLines(sides: readonly Placement[], style: CostStyle): str
       sides.map((s) => right(number(s.counts[name]))),
     ),
   );
+  if (sides.some((s) => s.refills > 0)) {
+    const cells = sides.map((s) => right(number(s.refills)));
+    rows.push(row(REFILLS_LABEL, cells));
+  }
   const unit = unitOf(Math.max(...sides.map((s) => s.time.mid)));
   const times = (["low", "mid", "high"] as const).map((corner) =>
     row(
@@ -105,6 +109,9 @@ export function countsShown(sides: readonly Placement[], verbose: boolean): Coun
     (name) => ALWAYS.has(name) || sides.some((s) => s.counts[name] !== 0),
   );
 }
+
+/** Accesses of devices after their translation was invalidated. */
+export const REFILLS_LABEL = "translated again";
 
 const LABEL = 26;
 const row = (label: string, cells: readonly string[]): string =>

@@ -208,6 +208,47 @@ function swapOut(parameters: Parameters): Operations {
   );
 }
 
+/**
+ * An accelerator that shares the address space: a CPU fills buffers that lie side by side, the
+ * device reads one again and again and writes results into a quarter of it; some are dropped.
+ */
+function* sva(parameters: Parameters): Operations {
+  const random = seededRandom(parameters.seed);
+  const { pages } = parameters;
+  const places: Span[] = [];
+  for (let first = 0; places.length < 16; ) {
+    const length = 1 + random.below(2 * pages);
+    places.push(at(first, length));
+    first += length;
+  }
+  const held = new Set<number>();
+  yield* rounds(
+    parameters,
+    () => [],
+    (_, process, device) => {
+      const place = random.below(places.length);
+      const { start, end } = places[place]!;
+      const span = { start, end };
+      const key = process * places.length + place;
+      if (!held.has(key)) {
+        held.add(key);
+        return [anonymous(span), touch(span, true)];
+      }
+      if (random.below(16) === 0) {
+        held.delete(key);
+        return [unmap(span)];
+      }
+      const quarter = PAGE * Math.ceil((end - start) / PAGE / 4);
+      const results = { start, end: start + quarter };
+      return [
+        { call: "device", span, write: false, device },
+        { call: "device", span: results, write: true, device },
+        touch(results, false),
+      ];
+    },
+  );
+}
+
 /** dma_map_benchmark: every thread maps a buffer and unmaps it. */
 function dma(parameters: Parameters): Operations {
   const { pages } = parameters;
@@ -323,6 +364,12 @@ export const SHAPES: readonly Shape[] = [
     assumes: "MADV_PAGEOUT stands for reclaim",
     defaults: { pages: 256 },
     make: swapOut,
+  },
+  {
+    name: "sva",
+    about: "buffers that a CPU fills and a device reads and writes by shared virtual addressing",
+    assumes: "each buffer is used 15 times on average before it is dropped; a device for each task",
+    make: sva,
   },
   {
     name: "dma",

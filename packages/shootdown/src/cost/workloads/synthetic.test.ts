@@ -44,7 +44,7 @@ describe.each(SHAPES.map(({ name }) => name))("%s", (name) => {
 });
 
 test("another seed makes another one, where anything is random", () => {
-  for (const name of ["node", "java", "fork-cow", "sparse-munmap", "random"]) {
+  for (const name of ["node", "java", "fork-cow", "sparse-munmap", "random", "sva"]) {
     const [one, other] = [1, 2].map((seed) => [...make(`${name},ops=300,seed=${seed}`).operations]);
     expect(one).not.toEqual(other);
   }
@@ -59,6 +59,8 @@ test("shapes are as they are said to be", () => {
   expect(mprotect.processes).toBe(32);
   expect(summarise(make("tlb-shootdown,ops=20k,threads=16")).tasks).toBe(16);
   expect(summarise(make("sparse-munmap,ops=20k")).unused).toBeGreaterThan(3000);
+  const sva = summarise(make("sva,ops=20k")).calls;
+  expect(sva.device! / (sva.munmap! + sva.mmap!)).toBeGreaterThan(10);
   expect(summarise(make("dma,ops=100")).calls).toEqual({ dma_map: 50, dma_unmap: 50 });
 });
 

@@ -11,7 +11,15 @@ import type { Plot } from "../../cost/plots.ts";
 import { type Profile, type Quantity, TAGS } from "../../cost/profile.ts";
 import { QUANTITIES, QUANTITY_NAMES, type QuantityName } from "../../cost/quantities.ts";
 import type { Workload } from "../../cost/workload.ts";
-import { COUNT_LABELS, countsShown, fixed, number, unitOf, verdictsOf } from "../cost.ts";
+import {
+  COUNT_LABELS,
+  countsShown,
+  fixed,
+  number,
+  REFILLS_LABEL,
+  unitOf,
+  verdictsOf,
+} from "../cost.ts";
 import { escaped } from "./cost-axis.ts";
 import { savingBars, timeBars } from "./cost-bars.ts";
 import { cliffLines, PLOT_WORDS, plotSvg } from "./cost-plot.ts";
@@ -141,6 +149,10 @@ function countsTable(sides: readonly Placement[]): string {
     const cells = sides.map((s) => cell(s.counts[name], number(s.counts[name])));
     return `<tr><th${sub}>${escaped(text.trim())}</th>${cells.join("")}</tr>`;
   });
+  if (sides.some((s) => s.refills > 0)) {
+    const cells = sides.map((s) => cell(s.refills, number(s.refills)));
+    counts.push(`<tr><th>${REFILLS_LABEL}</th>${cells.join("")}</tr>`);
+  }
   const unit = unitOf(Math.max(...sides.map((s) => s.time.mid)));
   const times = (["low", "mid", "high"] as const).map((corner) => {
     const cells = sides.map((s) =>
