@@ -72,6 +72,17 @@ describe("what is spent", () => {
     expect(spent([list("CMD_TLBI_NH_VA", 65, 1, false)])).toEqual({ cmd_build_ns: 65 });
   });
 
+  test("invalidations of devices trap as well, a list at each SMMU that has some", () => {
+    const traps = (devices: number, features: Partial<Features>) =>
+      spent([list("CMD_ATC_INV", 1, devices)], { trapped: true, ...features })["trap_ns"];
+    expect(traps(4, { smmus: 2 })).toBe(2);
+    expect(traps(1, { smmus: 2 })).toBe(1);
+    expect(traps(4, { smmus: 2, smmu_order: "overlapped" })).toBe(2);
+    expect(traps(4, { trapped: false })).toBeUndefined();
+    const profile = bench({ trap_ns: 1000, cmd_build_ns: 10 }, { trapped: true });
+    expect(once([list("CMD_ATC_INV", 1, 3)], 1, profile).makespan_ns).toBe(1000 + 4 * 10);
+  });
+
   test("INVLPGB from two further CPUs on, for eight pages each", () => {
     const broadcast = (targets: number, pages: number) =>
       spent([...Array(targets).fill(IPI), remote(pages)], { iommu: "none", invlpgb: true });

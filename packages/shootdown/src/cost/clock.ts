@@ -78,6 +78,7 @@ const Q = {
   ipi_handler_ns: QUANTITY_INDEX.ipi_handler_ns,
   ipi_next_ns: QUANTITY_INDEX.ipi_next_ns,
   tlbi_broadcast_ns: QUANTITY_INDEX.tlbi_broadcast_ns,
+  trap_ns: QUANTITY_INDEX.trap_ns,
 };
 type Times = { -readonly [Name in keyof typeof Q]: number };
 
@@ -317,7 +318,10 @@ class Clock {
     const behind = Math.min(pages, atc_entries);
     const device = trips * this.times.atc_round_trip_ns + behind * this.times.atc_per_page_ns;
     const all = smmu < 0 ? -smmu : 1;
-    const begin = now + all * (commands + sync) * this.times.cmd_build_ns;
+    const lists = submissions(commands);
+    const traps = this.features.trapped ? all * lists : 0;
+    const begin =
+      now + all * (commands + sync) * this.times.cmd_build_ns + traps * this.times.trap_ns;
     let done = begin;
     for (let s = Math.max(0, smmu); s < Math.max(0, smmu) + all; s++) {
       // Once the queue comes to it, and the device is through what other queues have sent.
@@ -325,10 +329,10 @@ class Clock {
       const busy = Math.max(0, this.devices[s]! - start);
       this.devices[s] = start + busy + device;
       const service = commands * this.times.cmd_ns + sync * (device + this.syncTime());
-      const lists = submissions(commands);
       done = this.submit(cpu, begin, s, service, sync * busy, lists, sync, done);
     }
     this.note(Q.cmd_build_ns, all * (commands + sync));
+    this.note(Q.trap_ns, traps);
     this.note(Q.cmd_ns, sync * commands);
     this.note(Q.cmd_sync_ns, sync);
     if (this.features.queue_remote) this.note(Q.cmdq_remote_ns, sync);

@@ -48,9 +48,12 @@ test("V5: no gain at 4 CPUs is not reproduced, the rest is", () => {
   expect(result.ok).toBe(false);
 });
 
-test("V14: INVLPGB takes flushes away; what interrupts take is not quite met", () => {
+test("V14: INVLPGB takes flushes away; interrupts take just enough", () => {
   const result = v14(ROUTINES);
-  expect(outside(result)).toEqual(["interrupts"]);
+  expect(outside(result)).toEqual([]);
+  // Kernels of the list flush concurrently: each further target costs more than it did before.
+  const { ipi_first_ns, ipi_next_ns } = profileNamed("amd-invlpgb")!.quantities;
+  expect([ipi_first_ns!.value, ipi_next_ns!.value]).toEqual([562, 98]);
   expect(result.cells[0]!.simulated).toBeGreaterThan(10 * result.cells[1]!.simulated);
 });
 
@@ -101,10 +104,7 @@ test("all in one go: of the twelve that count, all but V5", { timeout: 60_000 },
   expect(missed).toEqual(["V5"]);
   expect([...found.values()].filter((r) => !asExpected(r)).map((r) => r.id)).toEqual([]);
   const known = [...found.values()].filter((r) => r.known_outside);
-  expect(known.map((r) => [r.id, r.ok])).toEqual([
-    ["V5", false],
-    ["V14", false],
-  ]);
+  expect(known.map((r) => [r.id, r.ok])).toEqual([["V5", false]]);
   for (const { source, note, profile } of found.values()) {
     for (const text of [source, note, profile]) expect(text.length).toBeGreaterThan(3);
   }

@@ -13,6 +13,7 @@ export const amd_invlpgb: Profile = {
     ...X86,
     ...X86_IOMMU,
     ...ATS,
+    cmd_sync_ns: q("A", 700, `${NO_NUMBER}; as VT-d`, [400, 1000]),
     invlpgb_ns: q("A", 200, NO_NUMBER, [100, 500]),
     tlbsync_ns: q("A", 700, NO_NUMBER, [300, 2000]),
     device_fault_ns: q("A", 20000, `${NO_NUMBER}; PPR`, [10000, 40000]),

@@ -27,7 +27,7 @@ export function v14(routines: Routines): Validation {
   return judged({
     ...{ id: "V14", title: "INVLPGB instead of interrupts: the share of flushes in CPU time" },
     source: "[PATCH] AMD broadcast TLB invalidation, v2 to v7, van Riel, 2024-12 on",
-    ...{ profile: "amd-invlpgb", unit: "% of CPU time", known_outside: true },
+    ...{ profile: "amd-invlpgb", unit: "% of CPU time" },
     cells: [cell("interrupts", share, false, [30, 50]), cell("INVLPGB", 4, true, [0, 6])],
     note:
       "what a handler takes is assumed, 400 ns (200 to 1000), and decides the first row; the " +
