@@ -4,7 +4,7 @@
 import type { Diagnostic } from "../base/diagnostic.ts";
 import { quote } from "../base/diagnostic.ts";
 import { suggestion } from "../base/suggest.ts";
-import { compare, type Placement, type SideOptions } from "../cost/compare.ts";
+import { compare, type Placement, type SideOptions, unfitKernel } from "../cost/compare.ts";
 import type { Profile } from "../cost/profile.ts";
 import { readProfile } from "../cost/profile-json.ts";
 import { FIVE, PROFILES, profileNamed } from "../cost/profiles.ts";
@@ -87,6 +87,13 @@ export function planCost(selection: CostSelection): CostPlan {
   for (const { quantity } of read) {
     if (chosen.some((p) => p.quantities[quantity] !== undefined)) continue;
     problems.push(problem(`--sweep ${quote(quantity)}: none of the profiles has this quantity`));
+  }
+  for (const kernel of problems.length > 0 ? [] : kernels) {
+    for (const profile of chosen) {
+      const why = unfitKernel(kernel, profile);
+      if (why === undefined) continue;
+      problems.push(problem(`--kernel ${quote(kernel)} on ${profile.name}: ${why}`));
+    }
   }
   if (problems.length > 0) return { ok: false, problems };
   return {

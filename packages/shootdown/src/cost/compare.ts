@@ -4,6 +4,7 @@
 //   workload ──► Drive, of all that do the same ──► each kernel and profile: counts, Timing
 //                for each further kernel: its difference to the first, on each profile
 
+import { kernelNamed } from "../kernel/kernels.ts";
 import { Caches } from "./caches.ts";
 import type { ClockCourse } from "./clock-program.ts";
 import { Counter } from "./counter.ts";
@@ -178,10 +179,18 @@ export function machineOf(profile: Profile): string {
  * The kernel on a machine whose SMMU hears broadcasts: mainline does not let it, and the driver
  * that would (and then leaves out its commands) is an overlay.
  */
-export const kernelOn = (kernel: string, profile: Profile): string =>
-  profile.machine.includes("+btm") && !kernel.split("+").includes("btm-skip")
-    ? `${kernel}+btm-skip`
-    : kernel;
+export function kernelOn(kernel: string, { machine }: Profile): string {
+  const skipping = `${kernel}+btm-skip`;
+  // One that says what it does about broadcasts is left as it is.
+  return machine.includes("+btm") && kernelNamed(skipping).ok ? skipping : kernel;
+}
+
+/** Why there is no such kernel on the machine; undefined if there is. */
+export function unfitKernel(kernel: string, profile: Profile): string | undefined {
+  const architecture = profile.machine.startsWith("x86") ? "x86" : "arm64";
+  const found = kernelNamed(kernelOn(kernel, profile), architecture);
+  return found.ok ? undefined : `'${found.unknown}' ${found.why ?? "is not known"}`;
+}
 
 export const runnerOf = (kernel: string, profile: Profile): Runner =>
   new Runner(runnerOptions(kernel, profile));

@@ -62,9 +62,26 @@ test("of several machines those are changed that can be", () => {
   expect(withSettings(grace, set).features).toEqual({ ...grace.features, devices: 1, smmus: 1 });
 });
 
+test("a kernel that there is not on a machine is refused", () => {
+  const said = (kernel: string, ...profiles: string[]) => {
+    const plan = planCost({ profiles, kernels: [kernel] });
+    return plan.ok ? [] : plan.problems.map(({ message }) => message);
+  };
+  expect(said("linux-6.12+no-ipi", "sapphire-rapids")).toEqual([]);
+  expect(said("linux-6.12+no-ipi", "sapphire-rapids", "grace")).toEqual([
+    "--kernel 'linux-6.12+no-ipi' on grace: " +
+      "'no-ipi' changes what linux-6.12 does not have on arm64",
+  ]);
+  for (const name of ["btm-on", "btm-private", "ptm-on", "btm-skip", "no-notifier"]) {
+    expect(said(`linux-6.12+${name}`, "n2-btm")).toEqual([]);
+  }
+  expect(said("linux-9.9", "grace")).toHaveLength(1);
+});
+
 test("a driver that leaves out its commands is not asked to twice", () => {
   const btm = profileNamed("n2-btm")!;
   expect(kernelOn("linux-6.12", btm)).toBe("linux-6.12+btm-skip");
   expect(kernelOn("linux-6.12+btm-skip", btm)).toBe("linux-6.12+btm-skip");
+  expect(kernelOn("linux-6.12+ptm-on", btm)).toBe("linux-6.12+ptm-on");
   expect(kernelOn("linux-6.12", profileNamed("grace")!)).toBe("linux-6.12");
 });
