@@ -42,9 +42,13 @@ export interface ClockCourse {
 /** Quantities and how often they are spent. */
 export type Amounts = Float64Array;
 
-/** Amounts of many: those of row n begin at `n * WIDTH`. */
-export const WIDTH = QUANTITY_NAMES.length;
-export type AmountRows = Float64Array;
+/** Amounts of many, few of them not nothing: those of row n are from `starts[n]` on. */
+export interface AmountRows {
+  readonly length: number;
+  readonly starts: Float64Array;
+  /** Quantity and how often, in pairs; in the order of the quantities. */
+  readonly pairs: Float64Array;
+}
 
 export interface ClockProgram {
   /** Rows of all courses, an index in those that spend; of course i from `rows[starts[i]]` on. */
@@ -69,20 +73,39 @@ export function clockProgram(courses: readonly ClockCourse[], features: Features
     // One row that spends and the end, or the end alone.
     visits[n] = builder.rows.length - first > 2 ? 1 : 0;
   }
-  const [rows, spends, linear] = [builder.rows, builder.spends, builder.linear].map((r) => r.used);
-  return { rows: rows!, starts, spends: spends!, linear: linear!, visits };
+  const { rows, spends, linear } = builder;
+  return { rows: rows.used, starts, spends: spends.done(), linear: linear.done(), visits };
 }
 
 /** The nanoseconds of some amounts at these values. */
-export function priced(amounts: Amounts, values: Float64Array, from = 0): number {
+export function priced(amounts: Amounts, values: Float64Array): number {
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += amounts[from + i]! * values[i]!;
+  for (let i = 0; i < amounts.length; i++) sum += amounts[i]! * values[i]!;
   return sum;
 }
 
-export const noAmounts = (): Amounts => new Float64Array(WIDTH);
+/** And those of many. */
+export function pricedRows(
+  { length, starts, pairs }: AmountRows,
+  values: Float64Array,
+): Float64Array {
+  const prices = new Float64Array(length);
+  for (let n = 0; n < length; n++) {
+    let sum = 0;
+    for (let i = starts[n]!; i < starts[n + 1]!; i += 2) sum += pairs[i + 1]! * values[pairs[i]!]!;
+    prices[n] = sum;
+  }
+  return prices;
+}
 
-/** Rows of numbers, nothing at first, that become more. */
+/** Adds a row so many times to `total`. */
+export function addRow({ starts, pairs }: AmountRows, n: number, times: number, total: Amounts) {
+  for (let i = starts[n]!; i < starts[n + 1]!; i += 2) total[pairs[i]!]! += times * pairs[i + 1]!;
+}
+
+export const noAmounts = (): Amounts => new Float64Array(QUANTITY_NAMES.length);
+
+/** Rows of numbers that become more. */
 class Rows {
   readonly width: number;
   length = 0;
@@ -97,19 +120,58 @@ class Rows {
     return this.numbers.subarray(0, this.width * this.length);
   }
 
-  /** Its number. */
-  add(): number {
-    const { numbers, width } = this;
-    if (numbers.length === width * this.length) {
-      this.numbers = new Float64Array(2 * numbers.length);
-      this.numbers.set(numbers);
+  add(a: number, b = 0, c = 0, d = 0, e = 0, f = 0): void {
+    const { width, length } = this;
+    const at = width * length;
+    if (this.numbers.length === at) {
+      const more = new Float64Array(2 * at);
+      more.set(this.numbers);
+      this.numbers = more;
     }
+    const { numbers } = this;
+    numbers[at] = a;
+    if (width > 1) numbers[at + 1] = b;
+    if (width > 2) {
+      numbers[at + 2] = c;
+      numbers[at + 3] = d;
+      numbers[at + 4] = e;
+      numbers[at + 5] = f;
+    }
+    this.length++;
+  }
+}
+
+/** Makes rows of amounts, one after the other. */
+class AmountRowsBuilder {
+  length = 0;
+  /** Something is in the row that is being made. */
+  any = false;
+  private readonly current = noAmounts();
+  private readonly starts = new Rows(1);
+  private readonly pairs = new Rows(2);
+
+  constructor() {
+    this.starts.add(0);
+  }
+
+  count(name: QuantityName, times: number): void {
+    if (times === 0) return;
+    this.current[QUANTITY_INDEX[name]]! += times;
+    this.any = true;
+  }
+
+  /** The row is whole; its number. */
+  end(): number {
+    const { current } = this;
+    for (let q = 0; q < current.length; q++) if (current[q] !== 0) this.pairs.add(q, current[q]!);
+    current.fill(0);
+    this.any = false;
+    this.starts.add(2 * this.pairs.length);
     return this.length++;
   }
 
-  /** Adds to the last row. */
-  count(column: number, by: number): void {
-    this.numbers[this.width * (this.length - 1) + column]! += by;
+  done(): AmountRows {
+    return { length: this.length, starts: this.starts.used, pairs: this.pairs.used };
   }
 }
 
@@ -117,11 +179,9 @@ const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 class Builder {
   readonly rows = new Rows(ROW);
-  /** Once something is spent, what is so until it is settled is the last row. */
-  readonly spends = new Rows(WIDTH);
-  readonly linear = new Rows(WIDTH);
+  readonly spends = new AmountRowsBuilder();
+  readonly linear = new AmountRowsBuilder();
   private readonly features: Features;
-  private spent = false;
   /** Broadcast TLBIs that no DSB has completed yet. */
   private broadcast = 0;
 
@@ -130,11 +190,11 @@ class Builder {
   }
 
   course({ acts }: ClockCourse): void {
-    this.linear.add();
     this.broadcast = 0;
     for (let i = 0; i < acts.length; ) i += this.act(acts, i);
     this.settle();
-    this.row(END);
+    this.rows.add(END);
+    this.linear.end();
   }
 
   /** Acts that were read. */
@@ -190,7 +250,7 @@ class Builder {
 
   private complete(instructions: number): void {
     this.settle();
-    this.row(DVM, instructions);
+    this.rows.add(DVM, instructions);
     this.count("dsb_base_ns", 1);
     this.count("dsb_per_cpu_ns", this.features.cpus);
   }
@@ -225,7 +285,7 @@ class Builder {
     const full = remote === Number.POSITIVE_INFINITY;
     // One INVLPG is part of the measured round trip.
     const more = full ? 0 : Math.max(0, remote - 1);
-    this.row(IPI, targets, more, full ? 1 : 0);
+    this.rows.add(IPI, targets, more, full ? 1 : 0);
     this.count("ipi_first_ns", 1);
     this.count("ipi_next_ns", targets - 1);
     this.count(full ? "full_flush_ns" : "invlpg_ns", full ? 1 : more);
@@ -251,7 +311,7 @@ class Builder {
     const each = Math.ceil(act.devices / smmus);
     this.settle();
     const all = smmu_order === "sequential" ? range(lists) : [-lists];
-    for (const smmu of all) this.row(ATC, smmu, act.lo, act.hi, act.sync ? 1 : 0, each);
+    for (const smmu of all) this.rows.add(ATC, smmu, act.lo, act.hi, act.sync ? 1 : 0, each);
   }
 
   /** An SMMUv2 has no queue: the CPU writes, and waits. */
@@ -269,7 +329,7 @@ class Builder {
     this.spend("cmd_build_ns", built * (commands + syncs));
     if (trapped) this.spend("trap_ns", built * times);
     this.settle();
-    this.row(QUEUE, smmu, commands, times, syncs);
+    this.rows.add(QUEUE, smmu, commands, times, syncs);
     if (!act.sync) return;
     this.count("cmd_ns", commands);
     this.count("cmd_sync_ns", 1);
@@ -277,29 +337,17 @@ class Builder {
   }
 
   private spend(name: QuantityName, times: number): void {
-    if (times === 0) return;
-    if (!this.spent) this.spends.add();
-    this.spent = true;
-    this.spends.count(QUANTITY_INDEX[name], times);
-    this.count(name, times);
+    this.spends.count(name, times);
+    this.linear.count(name, times);
   }
 
   private count(name: QuantityName, times: number): void {
-    this.linear.count(QUANTITY_INDEX[name], times);
+    this.linear.count(name, times);
   }
 
   /** What was spent since the last visit becomes a row. */
   private settle(): void {
-    if (!this.spent) return;
-    this.spent = false;
-    this.row(SPEND, this.spends.length - 1);
-  }
-
-  private row(kind: number, ...numbers: readonly number[]): void {
-    const { rows } = this;
-    rows.add();
-    rows.count(0, kind);
-    for (let i = 0; i < numbers.length; i++) rows.count(i + 1, numbers[i]!);
+    if (this.spends.any) this.rows.add(SPEND, this.spends.end());
   }
 }
 

@@ -16,12 +16,11 @@ import {
   END,
   IPI,
   noAmounts,
-  priced,
+  pricedRows,
   QUEUE,
   ROW,
   SPEND,
   submissions,
-  WIDTH,
 } from "./clock-program.ts";
 import type { Features } from "./profile.ts";
 import { QUANTITY_INDEX } from "./quantities.ts";
@@ -115,10 +114,7 @@ class Clock {
     this.program = program;
     this.features = features;
     this.times = timesOf(values);
-    this.spends = new Float64Array(program.spends.length / WIDTH);
-    for (let n = 0; n < this.spends.length; n++) {
-      this.spends[n] = priced(program.spends, values, n * WIDTH);
-    }
+    this.spends = pricedRows(program.spends, values);
     const { cpus } = timeline;
     this.dvm = new Server(cpus);
     const servers = features.smmus * features.queues;
@@ -129,22 +125,11 @@ class Clock {
   }
 
   run(): Outcome {
-    const { cpu, at, length, cpus } = this.timeline;
-    // Operations of a CPU as a chain.
-    const next = new Int32Array(length).fill(-1);
-    const current = new Int32Array(cpus).fill(-1);
-    const last = new Int32Array(cpus).fill(-1);
-    for (let i = 0; i < length; i++) {
-      const c = cpu[i]!;
-      if (current[c]! < 0) {
-        current[c] = i;
-        this.time[c] = at[i]!;
-      } else next[last[c]!] = i;
-      last[c] = i;
-    }
+    const { at, cpus, chains } = this.timeline;
+    for (let c = 0; c < cpus; c++) this.time[c] = at[chains.first[c]!]!;
     const agenda = new Agenda(this.time);
     for (let c = 0; c < cpus; c++) agenda.push(c);
-    this.events(agenda, current, next);
+    this.events(agenda, chains.first.slice(), chains.next);
     return this.outcome();
   }
 

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations of all CPUs in the order of time, as columns: a million of them are 32 MB.
 
+/** Operations of each CPU, one after the other; -1 ends them. */
+export interface Chains {
+  readonly first: Int32Array;
+  readonly next: Int32Array;
+}
+
 /** Grows by doubling; `length` are in use. */
 export class Timeline {
   length = 0;
@@ -14,16 +20,23 @@ export class Timeline {
   /** How often in a row, one page further each time. */
   repeat = new Float64Array(1024);
   private readonly numbers = new Map<number, number>();
+  private chained: Chains | undefined;
 
   /** CPUs that run anything. */
   get cpus(): number {
     return this.numbers.size;
   }
 
+  /** Once all are added. */
+  get chains(): Chains {
+    return (this.chained ??= chainsOf(this));
+  }
+
   /** Operations of one CPU are added in the order in which it runs them. */
   add(cpu: number, at_ns: number, course: number, base: number, repeat = 1): void {
     if (this.length === this.cpu.length) this.grow();
     const number = this.numberOf(cpu);
+    this.chained = undefined;
     const i = this.length++;
     this.cpu[i] = number;
     this.at[i] = at_ns;
@@ -73,4 +86,17 @@ function renumbered(column: Int32Array, to: readonly number[], length: number): 
   const found = new Int32Array(length);
   for (let i = 0; i < length; i++) found[i] = to[column[i]!]!;
   return found;
+}
+
+function chainsOf({ cpu, cpus, length }: Timeline): Chains {
+  const next = new Int32Array(length).fill(-1);
+  const first = new Int32Array(cpus).fill(-1);
+  const last = new Int32Array(cpus);
+  for (let i = 0; i < length; i++) {
+    const c = cpu[i]!;
+    if (first[c]! < 0) first[c] = i;
+    else next[last[c]!] = i;
+    last[c] = i;
+  }
+  return { first, next };
 }

@@ -10,11 +10,11 @@ import { type Outcome, simulate, WAITS, type Wait } from "./clock.ts";
 import {
   type AmountRows,
   type Amounts,
+  addRow,
   type ClockCourse,
   clockProgram,
   noAmounts,
   priced,
-  WIDTH,
 } from "./clock-program.ts";
 import { type Corner, type Profile, valuesAt } from "./profile.ts";
 import { QUANTITY_INDEX, QUANTITY_NAMES, type QuantityName } from "./quantities.ts";
@@ -128,12 +128,10 @@ function widest(
 }
 
 function linear(timeline: Timeline, ofCourses: AmountRows): Amounts {
-  const times = new Float64Array(ofCourses.length / WIDTH);
+  const times = new Float64Array(ofCourses.length);
   for (let i = 0; i < timeline.length; i++) times[timeline.course[i]!]! += timeline.repeat[i]!;
   const total = noAmounts();
-  for (const [course, n] of times.entries()) {
-    for (let q = 0; n > 0 && q < WIDTH; q++) total[q]! += n * ofCourses[course * WIDTH + q]!;
-  }
+  for (let n = 0; n < times.length; n++) addRow(ofCourses, n, times[n]!, total);
   return total;
 }
 
