@@ -67,6 +67,8 @@ test("a whole table is moved as one, and where there is no table there is nothin
   expect(asked("linux-6.12", mmap(0, 512), move)).toEqual(["tlbi all", "notifier all"]);
   const empty = { ...mmap(0, 512), populate: false } as Call;
   expect(asked("linux-6.12", empty, move)).toEqual([]);
+  // Nor is a table made for it, which somebody would have to free.
+  expect(asked("linux-6.12", empty, move, munmap(4096, 4608))).toEqual([]);
   expect(asked("linux-6.1", empty, move)).toEqual(["notifier 0..512", "notifier 0..512"]);
 });
 
