@@ -179,8 +179,10 @@ export class Runner implements Runs<Course> {
     }
     const name = nameOf(seen);
     if (this.options.memory === false) return this.execute(routine, name, local, to);
-    done = to ? undefined : this.derive(routine, name, local);
-    done ??= this.execute(routine, name, local, to);
+    // What was derived is derived again sooner than it is kept.
+    const derived = to ? undefined : this.derive(routine, name, local);
+    if (derived) return derived;
+    done = this.execute(routine, name, local, to);
     this.memory.set(key, done);
     return done;
   }
