@@ -201,10 +201,11 @@ function formOf({ course, after }: Done): string {
   const acts = course.acts.map((a) => {
     const finite = "hi" in a && a.hi !== Number.POSITIVE_INFINITY;
     if (finite) return { ...a, lo: 0, hi: 0, ...(a.act === "tlbi" ? { instructions: 0 } : {}) };
-    return "n" in a ? { ...a, n: 0 } : a;
+    // Of one path, steps are as many wherever they are counted.
+    return a.act === "pte" ? { ...a, n: 0 } : a;
   });
   const pages = after.pages.map(({ code, kept }) => [code, kept]);
-  return JSON.stringify([acts, pages, after.tables, after.pages.length]);
+  return JSON.stringify([course.steps, acts, pages, after.tables]);
 }
 
 type Ranged = Extract<Act, { readonly hi: number }>;
@@ -212,9 +213,9 @@ const isRange = (a: Act): a is Ranged => "hi" in a && a.hi !== Number.POSITIVE_I
 
 /** The numbers of a course, in the order in which a member has them: those of `after` last. */
 function numbersOf({ course, after }: Done): number[] {
-  const found: number[] = [course.steps];
+  const found: number[] = [];
   for (const a of course.acts) {
-    if ("n" in a) found.push(a.n);
+    if (a.act === "pte") found.push(a.n);
     else if (isRange(a)) found.push(a.lo, a.hi);
   }
   for (const { lo, hi } of after.pages) found.push(lo, hi);
@@ -234,14 +235,14 @@ class Member implements Course {
   }
 
   get steps(): number {
-    return this.number(0);
+    return this.template.like.course.steps;
   }
 
   get acts(): readonly Act[] {
-    let at = 1;
+    let at = 0;
     const next = () => this.number(at++);
     return this.template.like.course.acts.map((a): Act => {
-      if ("n" in a) return { ...a, n: next() };
+      if (a.act === "pte") return { ...a, n: next() };
       if (!isRange(a)) return a;
       const [lo, hi] = [next(), next()];
       if (a.act !== "tlbi") return { ...a, lo, hi };
