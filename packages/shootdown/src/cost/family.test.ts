@@ -9,7 +9,15 @@ import { Family, type Probe } from "./family.ts";
 import type { Local } from "./local.ts";
 import { Paths } from "./paths.ts";
 import type { Region } from "./region.ts";
-import { affineThrough, exactRegion, holds, regionsAround, verticesOf } from "./region.ts";
+import {
+  affineThrough,
+  exactRegion,
+  holds,
+  insideOf,
+  regionsAround,
+  verticesOf,
+  wholeRegion,
+} from "./region.ts";
 import { type Access, type Context, type Done, type Routine, Runner, type Runs } from "./runner.ts";
 import { SHAPED_PAGES_MAX, shapeOf } from "./shape.ts";
 import { openSynthetic } from "./workloads/synthetic.ts";
@@ -131,6 +139,18 @@ describe("a family", () => {
     ).toEqual([undefined, undefined, undefined]);
   });
 
+  test("is nothing where the numbers are no line between its vertices", () => {
+    const run = (lengths: readonly number[]): Probe => {
+      const n = Math.abs(lengths[0]! - 256);
+      const after = { pages: [], tables: [] };
+      return { done: { course: { acts: [{ act: "pte", n }], steps: 9 }, after }, path: 1 };
+    };
+    const tlbi = { rangeTlbi: false, version: "6.12" };
+    const of = new Family({ run, tlbi, pagesMax: PAGES_MAX, thresholds: [] });
+    // The two vertices alone would make a line.
+    expect(asked(of, [[2], [2], [2], [2], [100]])).toEqual(Array(5).fill(undefined));
+  });
+
   test("ends the run if a member is not what was said", () => {
     let odd = false;
     const of = family(() => 1);
@@ -220,6 +240,21 @@ test("the vertices of a region lie in it, and whatever is linear is most and lea
     }),
     { numRuns: 3000 },
   );
+});
+
+test("there is a point inside of a region, if there is one at all", () => {
+  fc.assert(
+    fc.property(region, (r) => {
+      const vertices = verticesOf(r.region);
+      for (const at of [...vertices, r.of]) {
+        const inside = insideOf(r.region, at);
+        expect(holds(r.region, inside)).toBe(true);
+      }
+    }),
+  );
+  const whole = wholeRegion([2, 2], PAGES_MAX);
+  expect(insideOf(whole, [2, 2])).toEqual([255, 2]);
+  expect(insideOf(whole, [7, 9])).toEqual([7, 9]);
 });
 
 test("what is affine is found again, and what is not is nothing", () => {

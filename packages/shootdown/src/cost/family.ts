@@ -20,6 +20,7 @@ import {
   affineThrough,
   exactRegion,
   holds,
+  insideOf,
   leastOf,
   regionsAround,
   verticesOf,
@@ -120,11 +121,11 @@ export class Family {
     const here = this.probe(lengths);
     const budget = this.probes.size + PROBES_MAX;
     for (const region of this.candidates(lengths, here)) {
-      const vertices = verticesOf(region);
-      const alike = vertices.every((v) => {
-        return this.probes.size < budget && this.probe(v).path === here.path;
+      const points = [...verticesOf(region), insideOf(region, lengths)];
+      const alike = points.every((p) => {
+        return this.probes.size < budget && this.probe(p).path === here.path;
       });
-      const course = alike && this.template(here, [...vertices, lengths]);
+      const course = alike && this.template(here, points);
       if (course) {
         this.probes.clear();
         this.strangers = 0;

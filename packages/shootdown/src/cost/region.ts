@@ -99,6 +99,18 @@ export function verticesOf(region: Region): readonly (readonly number[])[] {
   return [...found.values()];
 }
 
+/** Some lengths of a region, or if those are a vertex, others between it and another one. */
+export function insideOf(region: Region, lengths: readonly number[]): readonly number[] {
+  const vertices = verticesOf(region);
+  const isVertex = (at: readonly number[]) => vertices.some((v) => v.join() === at.join());
+  if (!isVertex(lengths)) return lengths;
+  for (const other of vertices) {
+    const middle = lengths.map((n, i) => n + Math.trunc((other[i]! - n) / 2));
+    if (holds(region, middle) && !isVertex(middle)) return middle;
+  }
+  return lengths;
+}
+
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, n) => from + n);
 
