@@ -42,7 +42,12 @@ export class Store {
   readonly configuration = signal<Configuration>({
     ...FIRST.configuration,
   });
-  readonly problems = signal<readonly Problem[]>([]);
+  /** Of the text, as it is read while somebody types; and of what was last asked of it. */
+  private readonly ofText = signal<readonly Problem[]>([]);
+  private readonly ofRun = signal<readonly Problem[]>([]);
+  readonly problems = computed(() =>
+    this.ofText.value.length > 0 ? this.ofText.value : this.ofRun.value,
+  );
   readonly verdict = signal<Verdict | null>(null);
   readonly walk = signal<Walked | null>(null);
   readonly cursor = signal(0);
@@ -166,7 +171,7 @@ export class Store {
       const checked = await this.searcher.check(text, configuration);
       if (!isLast()) return;
       const { witness, problems } = checked;
-      this.problems.value = problems;
+      this.ofRun.value = problems;
       this.verdict.value = verdictOf(checked);
       if (problems.length > 0) return;
       if (this.compare.configuration.peek()) return this.searchOther(to, isLast);
@@ -287,9 +292,10 @@ export class Store {
       this.text.value = text;
       this.configuration.value = configuration;
       this.verdict.value = null;
-      this.problems.value = opened.problems;
       if (opened.of) this.show(opened, this.firstSight(opened));
     });
+    // After the text: another one has none yet.
+    this.ofRun.value = opened.problems;
     this.known.value = await this.engine.names();
   }
 
@@ -316,7 +322,7 @@ export class Store {
       known,
     );
     batch(() => {
-      if (walk.problems.length > 0) this.problems.value = walk.problems;
+      if (walk.problems.length > 0) this.ofRun.value = walk.problems;
       this.walk.value = walk;
       this.cursor.value = Math.min(at, walk.length);
       this.arrived.value++;
@@ -423,12 +429,15 @@ export class Store {
   }
 
   private async parse(text: string): Promise<void> {
+    // What is asked of it from here on may be answered sooner than it is read.
+    this.ofText.value = [];
+    this.ofRun.value = [];
     if (text === "") return;
     const parsed = await this.engine.parse(text).catch(() => null);
     if (parsed && text === this.text.peek()) {
       batch(() => {
         this.parsed.value = parsed;
-        this.problems.value = parsed.problems;
+        this.ofText.value = parsed.problems;
       });
     }
   }
