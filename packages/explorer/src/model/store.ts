@@ -39,9 +39,7 @@ export class Store {
   readonly scenario = signal<string | null>(null);
   readonly text = signal("");
   readonly parsed = signal<Parsed | null>(null);
-  readonly configuration = signal<Configuration>({
-    ...FIRST.configuration,
-  });
+  readonly configuration = signal<Configuration>({ ...FIRST.configuration });
   /** Of the text, as it is read while somebody types; and of what was last asked of it. */
   private readonly ofText = signal<readonly Problem[]>([]);
   private readonly ofRun = signal<readonly Problem[]>([]);
