@@ -129,21 +129,13 @@ export class IntervalMap<V> {
   /** The runs that meet [start, end), cut to it, in order. Throws if the map changes meanwhile. */
   *iterate(start = 0, end = KEY_LIMIT): Generator<Run<V>, void, undefined> {
     checkInterval(start, end);
-    if (start === end) return;
     const changes = this.#changes;
-    let leaf = this.#seek(start);
-    let index = this.#index;
-    while (leaf < this.#leaves.length) {
-      const run = this.#runAt(leaf, index);
-      if (run === undefined) {
-        leaf++;
-        index = 0;
-        continue;
-      }
-      if (run.start >= end) return;
+    for (let at = start; at < end; ) {
+      const run = this.#runAt(this.#seek(at), this.#index);
+      if (run === undefined || run.start >= end) return;
       yield this.#cut(run, start, end);
       if (this.#changes !== changes) throw new Error("interval map changed while it was iterated");
-      index++;
+      at = run.end;
     }
   }
 

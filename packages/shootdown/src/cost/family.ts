@@ -200,8 +200,7 @@ function partsOf(
 /** Everything of a course but its numbers. */
 function formOf({ course, after }: Done): string {
   const acts = course.acts.map((a) => {
-    const finite = "hi" in a && a.hi !== Number.POSITIVE_INFINITY;
-    if (finite) return { ...a, lo: 0, hi: 0, ...(a.act === "tlbi" ? { instructions: 0 } : {}) };
+    if (isRange(a)) return { ...a, lo: 0, hi: 0, ...(a.act === "tlbi" && { instructions: 0 }) };
     // Of one path, steps are as many wherever they are counted.
     return a.act === "pte" ? { ...a, n: 0 } : a;
   });

@@ -205,6 +205,8 @@ export class Runner implements Runs<Course> {
   }
 
   private probe(routine: Routine, name: string, local: Local): Probe {
+    // A switch to the process is no part of the way.
+    this.process(name);
     this.path.begin();
     const done = this.execute(routine, name, local);
     return { done, path: this.path.end() };
